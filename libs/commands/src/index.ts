@@ -1,0 +1,23 @@
+export type {
+  Bundle,
+  BundleContent,
+  LabelledColumn,
+  LabelPart,
+  PolicyPart,
+  ResourcePart,
+  SessionFacts,
+  Transform,
+  TransformKind,
+} from "./bundle.js";
+export type { ColumnRef, Command, Operation, OutputColumn, Parameter } from "./command.js";
+export { commandDigest, type ExactCommand } from "./digest.js";
+export {
+  type BulkColumn,
+  type DescribedColumn,
+  type Mask,
+  type MaskPlan,
+  NOTHING_MASKED,
+  type ValueType,
+} from "./mask.js";
+export type { Principal, ResourceRef } from "./principal.js";
+export type { Allow, Deny, Hold, MaskedLabel, Refusal, RefusalCode, Verdict } from "./verdict.js";

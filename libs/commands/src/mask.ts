@@ -1,0 +1,49 @@
+/** How one value is encoded: its type in the resource's terms and the format on the wire. */
+export interface ValueType {
+  /** For postgres the type's OID; 0 where unknown. */
+  readonly oid: number;
+  readonly format: "text" | "binary";
+}
+
+/** What hides the values of one output column. */
+export interface Mask {
+  readonly labels: readonly string[];
+  /**
+   * The masked value in the same type and format, or null for SQL NULL. Never throws: what cannot be transformed is
+   * hidden whole. A NULL input never reaches it.
+   */
+  apply(value: Uint8Array, type: ValueType): Uint8Array | null;
+}
+
+/** A column as the resource describes it. */
+export interface DescribedColumn {
+  readonly name: string;
+  /** pg_class OID of the table it comes from, 0 for an expression. */
+  readonly tableOid: number;
+  /** pg_attribute attnum, 0 for an expression. */
+  readonly attribute: number;
+  readonly type: ValueType;
+}
+
+/** What is to be hidden of everything a command gives back. */
+export interface MaskPlan {
+  /** The mask of each described column, or null where it passes. Called once a description. */
+  columns(described: readonly DescribedColumn[]): readonly (Mask | null)[];
+  /** For bulk output that comes without a description (COPY), by position, or null where nothing is masked. */
+  readonly bulk: readonly BulkColumn[] | null;
+  /** Whether errors, notices and other texts could carry a labelled value and lose their variable parts. */
+  readonly scrubTexts: boolean;
+}
+
+export interface BulkColumn {
+  readonly mask: Mask | null;
+  /** The type's OID, for binary bulk formats. */
+  readonly oid: number;
+}
+
+/** A plan that hides nothing. */
+export const NOTHING_MASKED: MaskPlan = {
+  columns: (described) => described.map(() => null),
+  bulk: null,
+  scrubTexts: false,
+};

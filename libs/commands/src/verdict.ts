@@ -1,0 +1,69 @@
+import type { Transform } from "./bundle.js";
+
+/** What is decided about a command. */
+export type Verdict = Allow | Hold | Deny;
+
+interface Decided {
+  /** The policies that decided, as `document` or `document#2`. */
+  readonly policies: readonly string[];
+  readonly epoch: number;
+}
+
+export interface Allow extends Decided {
+  readonly kind: "allow";
+  /** Labels this principal may not see on this resource: whatever carries one is masked. */
+  readonly masked: readonly MaskedLabel[];
+}
+
+export interface Hold extends Decided {
+  readonly kind: "hold";
+  readonly masked: readonly MaskedLabel[];
+  /** The group that may decide; empty means any approver. */
+  readonly approvers: string;
+  readonly quorum: number;
+  readonly ttlSeconds: number;
+  readonly reason: string;
+}
+
+export interface Deny extends Decided {
+  readonly kind: "deny";
+  /** Why, in a sentence; names the policy where one forbade it. */
+  readonly reason: string;
+  /** What a person can do about it. */
+  readonly advice: string;
+}
+
+export interface MaskedLabel {
+  readonly label: string;
+  readonly transform: Transform;
+}
+
+/** A refusal as the enforcer knows it; each protocol says it in its own words. */
+export interface Refusal {
+  readonly code: RefusalCode;
+  readonly message: string;
+  readonly detail?: string;
+  readonly hint?: string;
+}
+
+export type RefusalCode =
+  /** The login was not proved. */
+  | "unauthenticated"
+  /** A policy, or the lack of one, denies it. */
+  | "denied"
+  /** The command could not be understood. */
+  | "not_understood"
+  | "approval_rejected"
+  | "approval_expired"
+  | "approval_withdrawn"
+  /** Try again later: the control plane, the upstream or the spool is not available. */
+  | "unavailable"
+  /** The session has been ended by the control plane. */
+  | "revoked"
+  /** The lease ran out. */
+  | "lease_ended"
+  /** Not what the protocol says. */
+  | "malformed"
+  | "too_large"
+  /** The protocol has it, the enforcer does not carry it. */
+  | "unsupported";

@@ -1,0 +1,210 @@
+import type { MaskPlan, Parameter, Refusal } from "#commands";
+
+/**
+ * One protocol, as the enforcer's pipeline drives it. Everything here is pure: bytes in, steps out. Sockets, TLS, time
+ * and randomness are the enforcer's; nonces and salts arrive as arguments.
+ */
+export interface Protocol {
+  readonly name: string;
+  readonly defaultPort: number;
+  /** ALPN names offered for direct TLS; empty where the protocol has none. */
+  readonly alpn: readonly string[];
+  clientLogin(options: ClientLoginOptions): ClientLogin;
+  upstreamLogin(options: UpstreamLoginOptions): UpstreamLogin;
+  conversation(options: ConversationOptions): Conversation;
+  /** What opens a fresh upstream connection only to cancel what runs under `key`. */
+  cancelRequest(key: Uint8Array): Uint8Array;
+  /** What is kept of a token's secret so that this protocol's login can verify it. */
+  verifier(secret: string, salt: Uint8Array): string;
+  connectionSettings(target: ConnectionTarget): ConnectionSettings;
+}
+
+// ---- the client's login ------------------------------------------------------------------------------------------
+
+export interface ClientLoginOptions {
+  /** Whether TLS can be offered. Where it can, a login without it is refused unless `allowPlaintext`. */
+  readonly tls: boolean;
+  readonly allowPlaintext: boolean;
+  /** At least 18 random bytes, for this login only. */
+  readonly nonce: Uint8Array;
+  /** At least 32 random bytes that stay the same while the enforcer runs: makes an unknown token look like a known one. */
+  readonly mockKey: Uint8Array;
+  /** The key the client will be given to cancel with. */
+  readonly cancelKey: Uint8Array;
+}
+
+export interface ClientLogin {
+  receive(chunk: Uint8Array): readonly ClientLoginStep[];
+  /** The answer to `lookup`: the verifier, or null for an unknown token (the login then goes on and fails at its end). */
+  verify(verifier: string | null): readonly ClientLoginStep[];
+  /** The socket is TLS now. `endpoint` is the `tls-server-end-point` binding (RFC 5929), where known. */
+  tlsStarted(endpoint: Uint8Array | null): void;
+  /** Ends the login: tells the client it is in, with what the upstream said of itself. */
+  welcome(upstream: UpstreamReady): Uint8Array;
+  /** Ends the login: the native error. */
+  refuse(refusal: Refusal): Uint8Array;
+  /** What the client sent after its login; it belongs to the conversation. Never plaintext from before TLS. */
+  surplus(): Uint8Array;
+}
+
+export type ClientLoginStep =
+  | { readonly kind: "send"; readonly bytes: Uint8Array }
+  /** Send what came before, then take TLS on the socket and call `tlsStarted`. */
+  | { readonly kind: "start-tls" }
+  /** The public half of a token: look its verifier up and call `verify`. */
+  | { readonly kind: "lookup"; readonly tokenId: string }
+  /** The secret is proved. */
+  | { readonly kind: "verified"; readonly hello: ClientHello }
+  /** Not a login: whoever has this key wants its running command cancelled. Nothing is answered. */
+  | { readonly kind: "cancel"; readonly key: Uint8Array }
+  /** Send the bytes and close. */
+  | { readonly kind: "refuse"; readonly bytes: Uint8Array; readonly refusal: Refusal; readonly tokenId: string };
+
+export interface ClientHello {
+  readonly tokenId: string;
+  /** Empty where the client named none. */
+  readonly database: string;
+  readonly application: string;
+  /** Start-up settings that may be passed on. */
+  readonly settings: ReadonlyMap<string, string>;
+}
+
+// ---- the login upstream ------------------------------------------------------------------------------------------
+
+export interface UpstreamLoginOptions {
+  readonly username: string;
+  readonly password: string;
+  readonly database: string;
+  readonly tls: "disable" | "require" | "verify-full";
+  readonly settings: ReadonlyMap<string, string>;
+  readonly nonce: Uint8Array;
+}
+
+export interface UpstreamLogin {
+  start(): readonly UpstreamLoginStep[];
+  tlsStarted(): readonly UpstreamLoginStep[];
+  receive(chunk: Uint8Array): readonly UpstreamLoginStep[];
+}
+
+export type UpstreamLoginStep =
+  | { readonly kind: "send"; readonly bytes: Uint8Array }
+  | { readonly kind: "start-tls" }
+  | { readonly kind: "ready"; readonly upstream: UpstreamReady }
+  /** The refusal is safe to show: it names no upstream user and carries no upstream text that could. */
+  | { readonly kind: "failed"; readonly refusal: Refusal };
+
+export interface UpstreamReady {
+  /** What the server reported: `server_version`, `TimeZone`, … */
+  readonly parameters: ReadonlyMap<string, string>;
+  /** What cancels on the upstream. */
+  readonly cancelKey: Uint8Array;
+  /** Bytes after the login; they belong to the conversation. */
+  readonly rest: Uint8Array;
+}
+
+// ---- after both logins -------------------------------------------------------------------------------------------
+
+export interface ConversationOptions {
+  /** Largest message that is buffered whole, bytes; what is only passed on has no limit. */
+  readonly messageLimit: number;
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+/**
+ * A session's messages in both directions, as a state machine. The pipeline pushes chunks and pulls steps; a step is
+ * dealt with wholly before the next is pulled, so a held command holds everything behind it.
+ */
+export interface Conversation {
+  /** `chunk` is kept until consumed: the caller must not reuse it. */
+  pushClient(chunk: Uint8Array): void;
+  nextClient(): ClientStep | null;
+  pushServer(chunk: Uint8Array): void;
+  nextServer(): ServerStep | null;
+
+  /** Lets a gate's message through: what goes upstream now. */
+  allow(gate: Gate, plan: MaskPlan): Uint8Array;
+  /** Refuses it: the native error arrives in its place in the order of answers, and the session goes on. */
+  deny(gate: Gate, refusal: Refusal): { readonly toServer: Uint8Array; readonly toClient: Uint8Array };
+
+  /** A prepared statement defined by a command's own text (SQL PREPARE), in force once the server confirms the gate. */
+  defineStatement(gate: Gate, name: string, text: string): void;
+  /** SQL DEALLOCATE; null for ALL. In force once the server confirms the gate. */
+  dropStatement(gate: Gate, name: string | null): void;
+  /** The text of a prepared statement, whichever way it was made. */
+  statementText(name: string): string | undefined;
+
+  /** Tells the client something while a command is held. Empty where the protocol cannot. */
+  notice(message: string, detail: string, hint: string): Uint8Array;
+  /** The native error that ends a session. */
+  goodbye(refusal: Refusal): Uint8Array;
+  /** Whether a command runs upstream that a cancel request could stop. */
+  readonly busy: boolean;
+}
+
+export type ClientStep =
+  /** Send upstream as it is. */
+  | { readonly kind: "forward"; readonly bytes: Uint8Array }
+  /** Send to the client. */
+  | { readonly kind: "reply"; readonly bytes: Uint8Array }
+  /** A command asks to pass: decide, then call `allow` or `deny` with it. */
+  | { readonly kind: "gate"; readonly gate: Gate }
+  /** The client said goodbye; forward and close. */
+  | { readonly kind: "end"; readonly bytes: Uint8Array }
+  /** Not what the protocol says: send the bytes to the client and close. */
+  | { readonly kind: "fault"; readonly bytes: Uint8Array; readonly refusal: Refusal };
+
+/**
+ * A point where the enforcer decides.
+ * - `prepare`: a statement is to be parsed but does not run yet: a deny refuses it here, a hold waits for its `run`.
+ * - `run`: it runs if it passes. One `run` gate is one command.
+ */
+export interface Gate {
+  readonly stage: "prepare" | "run";
+  /** Within the session, from 1; 0 for `prepare`. */
+  readonly ordinal: number;
+  readonly text: string;
+  readonly parameters: readonly Parameter[];
+  /** Whether the text may hold several statements (the simple query) or only one. */
+  readonly several: boolean;
+  /** Not SQL text but a call by number (PostgreSQL FunctionCall), where set: the function's OID. */
+  readonly functionOid?: number;
+}
+
+export type ServerStep =
+  /** Send to the client: verbatim, rewritten or masked. */
+  | { readonly kind: "forward"; readonly bytes: Uint8Array }
+  /** Send upstream: the conversation needs something of its own. */
+  | { readonly kind: "ask"; readonly bytes: Uint8Array }
+  /** A command is over. */
+  | { readonly kind: "outcome"; readonly ordinal: number; readonly outcome: Outcome }
+  | { readonly kind: "fault"; readonly bytes: Uint8Array; readonly refusal: Refusal };
+
+export interface Outcome {
+  readonly rows: number;
+  /** Of data, towards the client, before masking. */
+  readonly bytes: number;
+  readonly valuesMasked: number;
+  readonly tag: string;
+  readonly error: { readonly code: string; readonly message: string } | null;
+}
+
+// ---- what an agent needs to connect ------------------------------------------------------------------------------
+
+export interface ConnectionTarget {
+  readonly host: string;
+  readonly port: number;
+  /** The whole token text. */
+  readonly token: string;
+  readonly database: string;
+}
+
+export interface ConnectionSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string;
+  readonly password: string;
+  readonly database: string;
+  readonly uri: string;
+  /** For the protocol's own tools. `${ca}` in a value stands for the path of a file that holds the CA, PEM. */
+  readonly environment: Readonly<Record<string, string>>;
+}
