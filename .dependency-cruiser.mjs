@@ -74,7 +74,6 @@ export default {
       conditionNames: ["source", "import", "node", "default", "types"],
       exportsFields: ["exports"],
       extensions: [".ts", ".js", ".mjs", ".d.ts", ".json"],
-      extensionAlias: { ".js": [".ts", ".js"] },
     },
   },
 };
