@@ -1,0 +1,62 @@
+// What `npm start` and `npm test` need before any dependency can be imported. Uses nothing but Node.
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+/** Ends the process with one sentence when Node is too old to run us. */
+export function requireNode() {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major > 20 || (major === 20 && minor >= 19)) return;
+  console.error(`Counterfoil needs Node 20.19 or newer; this is ${process.version}. Install a current Node and try again.`);
+  process.exit(1);
+}
+
+/** Installs the packages the lockfile names unless exactly these are installed. */
+export function installPackages(say) {
+  const wanted = digest(["package.json", "package-lock.json"]);
+  const stamp = join(root, "node_modules", ".counterfoil-installed");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  say("installing packages");
+  // `install --no-save` rather than `ci`: the lockfile may lack other platforms' optional binaries, which `ci` refuses.
+  const result = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, NODE_ENV: "development" },
+  });
+  if (result.status !== 0) {
+    console.error("npm install failed. Check the network and the registry (`npm config get registry`), then try again.");
+    process.exit(1);
+  }
+  writeFileSync(stamp, wanted);
+}
+
+/** Compiles apps/ and libs/ into dist/ unless dist/ is of exactly these sources. */
+export function build(say) {
+  const sources = ["apps", "libs"].flatMap((folder) => filesIn(join(root, folder))).filter((file) => !/\.spec\.ts$/.test(file));
+  const wanted = digest([".swcrc", ...sources]);
+  const stamp = join(root, "dist", ".built");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  say("building");
+  rmSync(join(root, "dist"), { recursive: true, force: true });
+  mkdirSync(join(root, "dist"));
+  execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  writeFileSync(stamp, wanted);
+}
+
+function filesIn(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true })
+    .map((name) => join(folder, String(name)))
+    .filter((file) => statSync(file).isFile())
+    .sort();
+}
+
+function digest(files) {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(file).update("\0").update(readFileSync(join(root, file.replace(`${root}/`, "")))).update("\0");
+  return hash.digest("hex");
+}
