@@ -50,13 +50,19 @@ export interface AppendResult {
  *
  * An append MUST be atomic with `within`, MUST refuse a wrong expected version with VersionConflict, MUST answer a
  * repeated command with the first answer, MUST refuse a reused command id with CommandIdReused, and MUST NOT return
- * before it is durable. `within` MUST NOT run for a replayed command. Positions MUST be dense and MUST NOT change.
+ * before it is durable. `within` MUST NOT run for a replayed command, and MAY run again where its first attempt was
+ * rolled back; it MUST NOT append. Positions MUST be dense and MUST NOT change. An append has at least one event.
  */
 export interface EventStore<Tx = unknown> {
   append(
     request: AppendRequest,
     within?: (tx: Tx, appended: readonly RecordedEvent[]) => Promise<void>,
   ): Promise<AppendResult>;
+  /**
+   * How the command was answered, or null where it is unknown. Throws CommandIdReused where the id was used for another
+   * request.
+   */
+  findCommand(commandId: string, streamId: string, requestHash: Uint8Array): Promise<AppendResult | null>;
   /** The events of one stream from position `after + 1` on; empty for an unknown stream. */
   readStream(streamId: string, after?: number): Promise<readonly RecordedEvent[]>;
   /** The global order from `after + 1` on, at most `limit`. */
