@@ -1,0 +1,79 @@
+import type { ColumnRef } from "#commands";
+
+/** What the server's system catalogs say about names. A snapshot: it never changes, a newer one has another version. */
+export interface Catalog {
+  /** Different for different content. */
+  readonly version: string;
+  /** By schema-qualified name, each part as stored (folded to lower case unless it was quoted). */
+  relation(schema: string, name: string): Relation | undefined;
+  relationByOid(oid: number): Relation | undefined;
+  /** The relation whose row type has this pg_type OID. */
+  relationByType(typeOid: number): Relation | undefined;
+  /** Every function of that name, all overloads. */
+  functions(schema: string, name: string): readonly RoutineFacts[];
+  functionByOid(oid: number): RoutineFacts | undefined;
+  /** Functions behind the operators of that name that do not come with PostgreSQL. */
+  operatorFunctions(name: string): readonly RoutineFacts[];
+}
+
+export type RelationKind =
+  | "table"
+  | "partitioned"
+  | "view"
+  | "materialized"
+  | "foreign"
+  | "sequence"
+  | "composite"
+  | "index"
+  | "toast";
+
+export interface Relation {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: RelationKind;
+  /** By attnum, dropped ones left out. */
+  readonly columns: readonly RelationColumn[];
+  /** pg_get_viewdef of a view or materialized view; null otherwise, and for the system's own. */
+  readonly definition: string | null;
+  /** Whether rewrite rules other than a view's own say what writing to it does. */
+  readonly rules: boolean;
+  /** Ancestors and descendants by inheritance or partitioning: their rows are also this one's, or the reverse. */
+  readonly family: readonly Relation[];
+}
+
+export interface RelationColumn {
+  /** What RowDescription calls the column's attribute number. */
+  readonly attnum: number;
+  readonly name: string;
+  readonly typeOid: number;
+  readonly notNull: boolean;
+  /** The one reference to this column: compared by identity within a catalog. */
+  readonly ref: ColumnRef;
+}
+
+export interface RoutineFacts {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: "function" | "procedure" | "aggregate" | "window";
+  readonly volatility: "immutable" | "stable" | "volatile";
+  /** `internal`, `c`, `sql`, `plpgsql`, … */
+  readonly language: string;
+  /** Not part of PostgreSQL itself (extensions are not). */
+  readonly userDefined: boolean;
+  readonly argumentCount: number;
+  /** Names of the columns it returns as a row type, null where it returns one plain value or what it returns depends. */
+  readonly columns: readonly string[] | null;
+  /** Whether the shape of its row depends on its arguments or on a column definition list. */
+  readonly shapeless: boolean;
+}
+
+/** What names in a statement mean in a session. */
+export interface SqlContext {
+  readonly catalog: Catalog;
+  /** Schemas as they are searched, `$user` replaced; `pg_catalog` is searched first where it is not named. */
+  readonly searchPath: readonly string[];
+  /** Temporary relations of the session: they hide others of the same name. */
+  readonly temporary?: readonly string[];
+}

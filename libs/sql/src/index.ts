@@ -1,0 +1,23 @@
+export type {
+  Catalog,
+  Relation,
+  RelationColumn,
+  RelationKind,
+  RoutineFacts,
+  SqlContext,
+} from "./catalog.js";
+export {
+  CATALOG_QUERIES,
+  type CatalogRows,
+  catalogFromRows,
+  EMPTY_CATALOG,
+  SEARCH_PATH_QUERY,
+} from "./catalog-loader.js";
+export { createUnderstander, type Understander, type UnderstanderOptions } from "./understander.js";
+export type {
+  SessionEffect,
+  StatementFacts,
+  StoredColumn,
+  TracedColumn,
+  Understanding,
+} from "./understanding.js";

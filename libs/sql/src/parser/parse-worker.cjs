@@ -1,0 +1,48 @@
+/**
+ * Runs PostgreSQL's own parser apart from everything else: a text can overflow its stack, and after enough of those the
+ * WASM instance is broken for good. Whatever is not a plain syntax error therefore ends this thread; the pool starts a
+ * new one.
+ *
+ * A plain CommonJS file, because Node itself loads it, in a fresh thread: from the sources under jest (which Node 20
+ * could not compile) and from dist alike, where the build copies what it does not compile.
+ */
+const { parentPort, workerData } = require("node:worker_threads");
+const pg = require("libpg-query");
+
+/** Nodes and depth of a tree, without recursion, as the tree may be deeper than a stack. */
+function measure(tree, { maxNodes, maxDepth }) {
+  let nodes = 0;
+  let level = [tree];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > maxDepth) return `it is nested deeper than ${maxDepth} levels`;
+    const next = [];
+    for (const node of level) {
+      for (const key in node) {
+        const value = node[key];
+        if (value !== null && typeof value === "object") next.push(value);
+      }
+    }
+    nodes += next.length;
+    if (nodes > maxNodes) return `it has more than ${maxNodes} parts`;
+    level = next;
+  }
+  return null;
+}
+
+function answer(text) {
+  let tree;
+  try {
+    tree = pg.parseSync(text);
+  } catch (error) {
+    if (error instanceof pg.SqlError) return { kind: "refused", reason: error.message };
+    throw error;
+  }
+  const tooMuch = measure(tree, workerData);
+  if (tooMuch !== null) return { kind: "refused", reason: tooMuch };
+  return { kind: "parsed", tree, fingerprint: pg.fingerprintSync(text) };
+}
+
+pg.loadModule().then(() => {
+  parentPort.on("message", (text) => parentPort.postMessage(answer(text)));
+  parentPort.postMessage({ kind: "ready" });
+});

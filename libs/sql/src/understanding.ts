@@ -1,0 +1,76 @@
+import type { Operation, OutputColumn } from "#commands";
+
+/** What a text does, as far as it can be known before it runs. Immutable and cached: never change one. */
+export interface Understanding {
+  readonly text: string;
+  /** Of the whole text: same shape, same fingerprint; literals, spacing, case and comments do not count. */
+  readonly fingerprint: string;
+  /** In the order they run; empty for an empty text. */
+  readonly statements: readonly StatementFacts[];
+  /** The operations of all statements. */
+  readonly operations: readonly Operation[];
+  /** Why the text could not be understood, in sentences. Not empty: deny it. */
+  readonly problems: readonly string[];
+  /** Relations named by the text that the catalog does not know, as `schema.table` or as spelled: refresh on a miss. */
+  readonly unknownRelations: readonly string[];
+}
+
+export interface StatementFacts {
+  /** The parser's node, such as `SelectStmt`. */
+  readonly kind: string;
+  readonly operations: readonly Operation[];
+  /**
+   * The columns of the rows it returns, in the order and number of RowDescription; null where it returns none. An
+   * EXECUTE or FETCH returns what its statement or cursor returns: see `executes`, `fetches`.
+   */
+  readonly outputs: readonly TracedColumn[] | null;
+  /** The columns that COPY … TO STDOUT sends; null for anything else. */
+  readonly bulk: readonly TracedColumn[] | null;
+  /** Values it stores where they can be read again, with where they come from. */
+  readonly stores: readonly StoredColumn[];
+  /** Effects on the session that later statements depend on. */
+  readonly session: readonly SessionEffect[];
+}
+
+/** An output column, and whether it may show values of tables that cannot be named. */
+export interface TracedColumn extends OutputColumn {
+  /**
+   * Values of any column of the database could be in it: a statistics view, a function written in SQL, a relation the
+   * catalog does not know. Mask it whole wherever a label is masked. A source whose column is `*` stands for every
+   * column of its table.
+   */
+  readonly leaks: boolean;
+  /** pg_type OID where the source is a column as it stands; 0 where unknown. */
+  readonly typeOid: number;
+}
+
+/** A value that is stored: copying a labelled column elsewhere is for policy to decide. */
+export interface StoredColumn extends TracedColumn {
+  /** `schema.table.column`; `*` for the column where it is not known; `file` or `program` for COPY … TO those. */
+  readonly target: string;
+}
+
+/** In force once the server has confirmed the statement; undone with its transaction where PostgreSQL undoes it. */
+export type SessionEffect =
+  /** SQL PREPARE. `text` is the statement alone, as spelled. */
+  | { readonly kind: "prepares"; readonly name: string; readonly text: string }
+  /** SQL EXECUTE: does what the prepared statement does, besides what its own arguments do. */
+  | { readonly kind: "executes"; readonly name: string }
+  /** DEALLOCATE; null is ALL. */
+  | { readonly kind: "deallocates"; readonly name: string | null }
+  /** DECLARE CURSOR, and what a FETCH from it returns. */
+  | { readonly kind: "declares"; readonly cursor: string; readonly outputs: readonly TracedColumn[] }
+  | { readonly kind: "fetches"; readonly cursor: string }
+  /** CLOSE; null is ALL. */
+  | { readonly kind: "closes"; readonly cursor: string | null }
+  /**
+   * The search_path from now on; null is the session's default. Names are literal (`$user` stands for the role).
+   * `local` ends with the transaction.
+   */
+  | { readonly kind: "searchPath"; readonly path: readonly string[] | null; readonly local: boolean }
+  /** A temporary relation or view now hides others of its name. */
+  | { readonly kind: "createsTemporary"; readonly name: string }
+  /** Something the catalog describes has changed: load it again. */
+  | { readonly kind: "changesCatalog" }
+  /** DISCARD ALL, which resets prepared statements, cursors, settings and temporary relations. */
+  | { readonly kind: "discards" };
