@@ -104,7 +104,7 @@ function answerAgain<State, Event extends DomainEvent>(
   return {
     state: fold(then),
     version: last,
-    events: then.slice(first - 1) as readonly RecordedEvent<never>[] as readonly RecordedEvent<Event>[],
+    events: then.slice(first - 1) as readonly RecordedEvent[] as readonly RecordedEvent<Event>[],
     replayed: true,
   };
 }
