@@ -1,0 +1,4 @@
+export { SpoolFull, SpoolLocked, SpoolUnwritable } from "./errors.js";
+export type { Damage } from "./recovery.js";
+export type { Frame } from "./segment.js";
+export { type Durability, Spool, type SpoolOptions, type SpoolState } from "./spool.js";

@@ -1,0 +1,117 @@
+import { crc32c } from "./crc32c.js";
+
+/**
+ * A segment file: a header, then records.
+ *
+ *     header   "CFSPOOL\x01" · source 16 · replaces 16 · first sequence u64 · CRC-32C u32 of all before
+ *     record   payload length u32 · CRC-32C u32 of length, sequence and payload · sequence u64 · payload
+ *
+ * Integers are big-endian. `replaces` is the damaged source whose readable records this one carries on, or zero.
+ */
+export const HEADER_BYTES = 52;
+export const FRAME_BYTES = 16;
+/** A length beyond this is damage, whatever the checksum says. */
+export const MAX_PAYLOAD = 1 << 30;
+
+const MAGIC = Buffer.from("CFSPOOL\x01", "latin1");
+
+export interface SegmentHeader {
+  readonly source: string;
+  readonly replaces: string | null;
+  readonly first: number;
+}
+
+export interface Frame {
+  readonly sequence: number;
+  readonly payload: Uint8Array;
+}
+
+const uuidBytes = (uuid: string) => Buffer.from(uuid.replaceAll("-", ""), "hex");
+const uuidText = (bytes: Buffer) =>
+  bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+
+export function encodeHeader({ source, replaces, first }: SegmentHeader): Buffer {
+  const bytes = Buffer.alloc(HEADER_BYTES);
+  MAGIC.copy(bytes);
+  uuidBytes(source).copy(bytes, 8);
+  if (replaces) uuidBytes(replaces).copy(bytes, 24);
+  bytes.writeBigUInt64BE(BigInt(first), 40);
+  bytes.writeUInt32BE(crc32c(bytes, 0, 48), 48);
+  return bytes;
+}
+
+/** The header, or null if it is torn or damaged. */
+export function decodeHeader(bytes: Buffer): SegmentHeader | null {
+  if (bytes.length < HEADER_BYTES || !bytes.subarray(0, 8).equals(MAGIC)) return null;
+  if (bytes.readUInt32BE(48) !== crc32c(bytes, 0, 48)) return null;
+  const replaces = bytes.subarray(24, 40);
+  return {
+    source: uuidText(bytes.subarray(8, 24)),
+    replaces: replaces.every((byte) => byte === 0) ? null : uuidText(replaces),
+    first: Number(bytes.readBigUInt64BE(40)),
+  };
+}
+
+/** Writes one record at `at` and returns where it ends. The caller has made room. */
+export function encodeFrame(into: Buffer, at: number, sequence: number, payload: Uint8Array): number {
+  const end = at + FRAME_BYTES + payload.length;
+  into.writeUInt32BE(payload.length, at);
+  into.writeUInt32BE(Math.floor(sequence / 2 ** 32), at + 8);
+  into.writeUInt32BE(sequence >>> 0, at + 12);
+  into.set(payload, at + FRAME_BYTES);
+  into.writeUInt32BE(checksum(into, at, end), at + 4);
+  return end;
+}
+
+function checksum(bytes: Uint8Array, at: number, end: number): number {
+  return crc32c(bytes, at + 8, end, crc32c(bytes, at, at + 4));
+}
+
+/** The whole, undamaged record at `at`, or null. The payload shares the buffer's memory. */
+export function decodeFrame(bytes: Buffer, at: number): Frame | null {
+  if (at + FRAME_BYTES > bytes.length) return null;
+  const length = bytes.readUInt32BE(at);
+  const end = at + FRAME_BYTES + length;
+  if (length > MAX_PAYLOAD || end > bytes.length) return null;
+  if (bytes.readUInt32BE(at + 4) !== checksum(bytes, at, end)) return null;
+  const sequence = bytes.readUInt32BE(at + 8) * 2 ** 32 + bytes.readUInt32BE(at + 12);
+  return { sequence, payload: bytes.subarray(at + FRAME_BYTES, end) };
+}
+
+export interface Scan {
+  /** Every undamaged record, in order. */
+  readonly frames: readonly Frame[];
+  /** Where the unbroken run of records from the start ends. */
+  readonly goodBytes: number;
+  /** An undamaged record follows a damaged one, so it is not merely the tail that was being written. */
+  readonly damaged: boolean;
+}
+
+/** Reads a segment's records, the first of which should be `first`. */
+export function scanSegment(bytes: Buffer, first: number): Scan {
+  const frames: Frame[] = [];
+  let at = HEADER_BYTES;
+  let expected = first;
+  for (let frame = decodeFrame(bytes, at); frame?.sequence === expected; frame = decodeFrame(bytes, at)) {
+    frames.push(frame);
+    at += FRAME_BYTES + frame.payload.length;
+    expected++;
+  }
+  const goodBytes = Math.min(at, bytes.length);
+  let damaged = false;
+  for (let probe = at; probe + FRAME_BYTES <= bytes.length; ) {
+    // The sequence is looked at first: it costs nothing, and hardly any wrong place passes.
+    const sequence = bytes.readUInt32BE(probe + 8) * 2 ** 32 + bytes.readUInt32BE(probe + 12);
+    const plausible = sequence >= expected && sequence - expected < 2 ** 24;
+    const frame = plausible ? decodeFrame(bytes, probe) : null;
+    if (!frame) {
+      probe++;
+      continue;
+    }
+    damaged = true;
+    frames.push(frame);
+    expected = frame.sequence + 1;
+    probe += FRAME_BYTES + frame.payload.length;
+  }
+  return { frames, goodBytes, damaged };
+}
