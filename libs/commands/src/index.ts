@@ -13,6 +13,7 @@ export type { ColumnRef, Command, Operation, OutputColumn, Parameter } from "./c
 export { commandDigest, type ExactCommand } from "./digest.js";
 export {
   type BulkColumn,
+  type BulkFormat,
   type DescribedColumn,
   type Mask,
   type MaskPlan,

@@ -25,12 +25,23 @@ export interface DescribedColumn {
   readonly type: ValueType;
 }
 
-/** What is to be hidden of everything a command gives back. */
+/**
+ * What is to be hidden of everything a command gives back. Where nothing is, give `NOTHING_MASKED` itself: a protocol
+ * recognises it and asks for no descriptions.
+ */
 export interface MaskPlan {
   /** The mask of each described column, or null where it passes. Called once a description. */
   columns(described: readonly DescribedColumn[]): readonly (Mask | null)[];
   /** For bulk output that comes without a description (COPY), by position, or null where nothing is masked. */
   readonly bulk: readonly BulkColumn[] | null;
+  /** How `bulk` output is written; PostgreSQL's text format with its defaults where absent. */
+  readonly bulkFormat?: BulkFormat;
+  /**
+   * For a command that holds several statements: the plan of one of them, by its position in the text, from 0. Its
+   * `columns`, `bulk` and `bulkFormat` count for that statement; `scrubTexts` is this plan's. Absent: this plan is for
+   * each of them.
+   */
+  statement?(position: number): MaskPlan;
   /** Whether errors, notices and other texts could carry a labelled value and lose their variable parts. */
   readonly scrubTexts: boolean;
 }
@@ -39,6 +50,21 @@ export interface BulkColumn {
   readonly mask: Mask | null;
   /** The type's OID, for binary bulk formats. */
   readonly oid: number;
+}
+
+/** The options of a COPY that change how its rows are written (PostgreSQL manual, COPY). */
+export interface BulkFormat {
+  readonly kind: "text" | "csv" | "binary";
+  /** One ASCII character; a tab in text, a comma in CSV, unless the statement says otherwise. */
+  readonly delimiter?: string;
+  /** What stands for NULL: `\N` in text, nothing in CSV, unless the statement says otherwise. */
+  readonly null?: string;
+  /** The first row names the columns. */
+  readonly header?: boolean;
+  /** CSV only: `"` unless the statement says otherwise. */
+  readonly quote?: string;
+  /** CSV only: the quote unless the statement says otherwise. */
+  readonly escape?: string;
 }
 
 /** A plan that hides nothing. */
