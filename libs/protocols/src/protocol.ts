@@ -29,7 +29,7 @@ export interface ClientLoginOptions {
   readonly nonce: Uint8Array;
   /** At least 32 random bytes that stay the same while the enforcer runs: makes an unknown token look like a known one. */
   readonly mockKey: Uint8Array;
-  /** The key the client will be given to cancel with. */
+  /** The key the client will be given to cancel with, and which a `cancel` step brings back. PostgreSQL: 8 bytes. */
   readonly cancelKey: Uint8Array;
 }
 
@@ -107,12 +107,23 @@ export interface UpstreamReady {
 export interface ConversationOptions {
   /** Largest message that is buffered whole, bytes; what is only passed on has no limit. */
   readonly messageLimit: number;
+  /** What the upstream reported at its login. */
   readonly parameters: ReadonlyMap<string, string>;
+  /**
+   * Empties what other sessions' notifications say (NOTIFY payloads). Set it where the resource has labels: a trigger
+   * may put a labelled value there.
+   */
+  readonly scrubNotifications?: boolean;
 }
 
 /**
  * A session's messages in both directions, as a state machine. The pipeline pushes chunks and pulls steps; a step is
  * dealt with wholly before the next is pulled, so a held command holds everything behind it.
+ *
+ * `nextClient` gives null while a gate is open, and also while it must see the server's answer to what went before
+ * (a name that is being defined, say). So pull it until null after every `pushClient`, after every `allow` and `deny`,
+ * and after every round of `nextServer`. What `nextServer` gives as `ask` and what `allow` and `deny` return goes
+ * upstream in the order of the calls.
  */
 export interface Conversation {
   /** `chunk` is kept until consumed: the caller must not reuse it. */
@@ -125,6 +136,12 @@ export interface Conversation {
   allow(gate: Gate, plan: MaskPlan): Uint8Array;
   /** Refuses it: the native error arrives in its place in the order of answers, and the session goes on. */
   deny(gate: Gate, refusal: Refusal): { readonly toServer: Uint8Array; readonly toClient: Uint8Array };
+
+  /**
+   * The policy has changed: what was let through but not yet run (a bound portal, a half-read cursor) asks again with a
+   * `run` gate of its own before it goes on.
+   */
+  invalidate(): void;
 
   /** A prepared statement defined by a command's own text (SQL PREPARE), in force once the server confirms the gate. */
   defineStatement(gate: Gate, name: string, text: string): void;
@@ -139,6 +156,8 @@ export interface Conversation {
   goodbye(refusal: Refusal): Uint8Array;
   /** Whether a command runs upstream that a cancel request could stop. */
   readonly busy: boolean;
+  /** What is known of the commands that have no outcome yet, oldest first: for when the connection is lost. */
+  unfinished(): readonly { readonly ordinal: number; readonly outcome: Outcome }[];
 }
 
 export type ClientStep =
@@ -181,9 +200,10 @@ export type ServerStep =
 
 export interface Outcome {
   readonly rows: number;
-  /** Of data, towards the client, before masking. */
+  /** Of data, towards the client, before masking: whole messages. */
   readonly bytes: number;
   readonly valuesMasked: number;
+  /** The protocol's own word for what was done (`UPDATE 3`); several are joined by `; `. */
   readonly tag: string;
   readonly error: { readonly code: string; readonly message: string } | null;
 }
