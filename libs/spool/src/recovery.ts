@@ -122,7 +122,10 @@ function readSource(folder: string, names: readonly string[]): SourceRead {
 }
 
 function truncate({ path, bytes }: { path: string; bytes: number }): void {
-  if (bytes === 0) return rmSync(path);
+  if (bytes === 0) {
+    rmSync(path);
+    return;
+  }
   const fd = openSync(path, "r+");
   try {
     ftruncateSync(fd, bytes);
