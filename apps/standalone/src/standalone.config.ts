@@ -1,0 +1,42 @@
+import { isAbsolute, join, resolve } from "node:path";
+
+/** What can be set from outside. This is the only file of the app that reads the environment. */
+export interface StandaloneConfig {
+  /** Absolute; everything the installation knows is in it. */
+  readonly state: string;
+  readonly host: string;
+  readonly apiPort: number;
+  readonly issuerPort: number;
+  /** Where agents dial PostgreSQL resources. */
+  readonly postgresPort: number;
+  readonly reset: boolean;
+}
+
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+/** @throws ConfigError that names the setting and what it must be. */
+export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv, cwd: string): StandaloneConfig {
+  const unknown = args.find((arg) => arg !== "--reset");
+  if (unknown !== undefined) throw new ConfigError(`unknown option ${unknown}: only --reset is understood`);
+  const state = env.COUNTERFOIL_STATE || ".counterfoil";
+  return {
+    state: isAbsolute(state) ? state : resolve(join(cwd, state)),
+    host: env.COUNTERFOIL_HOST || "127.0.0.1",
+    apiPort: port(env, "COUNTERFOIL_API_PORT", 7070),
+    issuerPort: port(env, "COUNTERFOIL_ISSUER_PORT", 7071),
+    postgresPort: port(env, "COUNTERFOIL_POSTGRES_PORT", 7432),
+    reset: args.includes("--reset"),
+  };
+}
+
+function port(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const text = env[name];
+  if (text === undefined || text === "") return fallback;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 65535) {
+    throw new ConfigError(`${name} must be a port from 1 to 65535, not ${JSON.stringify(text)}`);
+  }
+  return value;
+}
