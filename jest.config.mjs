@@ -7,5 +7,7 @@ export default {
   moduleNameMapper: { "^(\\.{1,2}/.*)\\.js$": "$1" },
   transform: { "^.+\\.ts$": "@swc/jest" },
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/.counterfoil/"],
+  globalSetup: "<rootDir>/test/servers/global-setup.mjs",
+  globalTeardown: "<rootDir>/test/servers/global-teardown.mjs",
   testTimeout: 60_000,
 };

@@ -55,7 +55,12 @@ export function adopt(child: ChildProcess): void {
 }
 
 function startReaper(): ChildProcess {
-  const started = spawn(process.execPath, ["-e", REAPER], { stdio: ["pipe", "ignore", "ignore"], detached: true, cwd: "/" });
+  const started = spawn(process.execPath, ["-e", REAPER], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true,
+    cwd: "/",
+    env: {},
+  });
   started.on("error", () => {});
   started.stdin?.on("error", () => {});
   // Neither the process nor its pipe keeps this one from ending.
