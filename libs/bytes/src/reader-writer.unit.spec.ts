@@ -1,0 +1,45 @@
+import fc from "fast-check";
+import { ByteReader, ByteWriter, MalformedBytes } from "./index.js";
+
+describe("ByteReader and ByteWriter", () => {
+  test("read back what was written", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 255 }),
+        fc.integer({ min: -(2 ** 15), max: 2 ** 15 - 1 }),
+        fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
+        fc.string({ unit: "binary", maxLength: 600 }).filter((text) => !text.includes("\0")),
+        fc.uint8Array({ maxLength: 600 }),
+        (byte, short, int, text, run) => {
+          const bytes = new ByteWriter(16).uint8(byte).int16(short).int32(int).cstring(text).bytes(run).take();
+          const reader = new ByteReader(bytes);
+          expect([reader.uint8(), reader.int16(), reader.int32(), reader.cstring()]).toEqual([byte, short, int, text]);
+          expect(Buffer.from(reader.rest())).toEqual(Buffer.from(run));
+          expect(() => reader.end()).not.toThrow();
+        },
+      ),
+    );
+  });
+
+  test("the window is never left", () => {
+    const outer = Buffer.from([1, 2, 3, 0, 9]);
+    const reader = new ByteReader(outer.subarray(0, 3));
+    expect(() => reader.cstring()).toThrow(MalformedBytes);
+    expect(() => reader.int32()).toThrow(MalformedBytes);
+    expect(() => reader.view(-1)).toThrow(MalformedBytes);
+    expect(reader.view(3)).toHaveLength(3);
+    expect(() => reader.uint8()).toThrow(MalformedBytes);
+  });
+
+  test("what was taken is never touched again", () => {
+    const writer = new ByteWriter(64);
+    const first = writer.utf8("first").take();
+    writer.utf8("second");
+    expect(first.toString()).toBe("first");
+    expect(writer.take().toString()).toBe("second");
+  });
+
+  test("a NUL cannot end a string early", () => {
+    expect(new ByteWriter().cstring("a\0b").take().toString("latin1")).toBe("a b\0");
+  });
+});

@@ -1,0 +1,95 @@
+/** Writes big-endian fields into a buffer that grows. (`#room` comes first each time: it may replace the buffer.) */
+export class ByteWriter {
+  #buffer: Buffer;
+  #length = 0;
+
+  constructor(capacity = 256) {
+    this.#buffer = Buffer.allocUnsafe(Math.max(capacity, 16));
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  uint8(value: number): this {
+    const at = this.#room(1);
+    this.#buffer[at] = value;
+    return this;
+  }
+
+  int16(value: number): this {
+    const at = this.#room(2);
+    this.#buffer.writeInt16BE(value, at);
+    return this;
+  }
+
+  uint16(value: number): this {
+    const at = this.#room(2);
+    this.#buffer.writeUInt16BE(value, at);
+    return this;
+  }
+
+  int32(value: number): this {
+    const at = this.#room(4);
+    this.#buffer.writeInt32BE(value, at);
+    return this;
+  }
+
+  uint32(value: number): this {
+    const at = this.#room(4);
+    this.#buffer.writeUInt32BE(value, at);
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    const at = this.#room(value.length);
+    this.#buffer.set(value, at);
+    return this;
+  }
+
+  /** Part of `source`: saves a view a call. */
+  slice(source: Uint8Array, start: number, end: number): this {
+    const at = this.#room(end - start);
+    if (source instanceof Buffer) source.copy(this.#buffer, at, start, end);
+    else this.#buffer.set(source.subarray(start, end), at);
+    return this;
+  }
+
+  utf8(value: string): this {
+    const size = Buffer.byteLength(value, "utf8");
+    const at = this.#room(size);
+    this.#buffer.write(value, at, "utf8");
+    return this;
+  }
+
+  /** UTF-8 and a NUL. A NUL inside would end the string early, so it becomes a space. */
+  cstring(value: string): this {
+    return this.utf8(value.replaceAll("\0", " ")).uint8(0);
+  }
+
+  /** Overwrites four bytes at `at`, for a length that is known only later. */
+  setInt32(at: number, value: number): this {
+    this.#buffer.writeInt32BE(value, at);
+    return this;
+  }
+
+  /** What was written; the writer begins anew and never touches it again. */
+  take(): Buffer {
+    const taken = this.#buffer.subarray(0, this.#length);
+    this.#buffer = this.#buffer.subarray(this.#length);
+    this.#length = 0;
+    return taken;
+  }
+
+  #room(size: number): number {
+    const at = this.#length;
+    const needed = at + size;
+    if (needed > this.#buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, this.#buffer.length * 2, 256));
+      this.#buffer.copy(larger, 0, 0, at);
+      this.#buffer = larger;
+    }
+    this.#length = needed;
+    return at;
+  }
+}
