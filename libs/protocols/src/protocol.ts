@@ -156,6 +156,8 @@ export interface Conversation {
   goodbye(refusal: Refusal): Uint8Array;
   /** Whether a command runs upstream that a cancel request could stop. */
   readonly busy: boolean;
+  /** What the server last said of the session's transaction (ReadyForQuery). */
+  readonly transaction: "idle" | "active" | "failed";
   /** What is known of the commands that have no outcome yet, oldest first: for when the connection is lost. */
   unfinished(): readonly { readonly ordinal: number; readonly outcome: Outcome }[];
 }
@@ -183,6 +185,11 @@ export interface Gate {
   readonly ordinal: number;
   readonly text: string;
   readonly parameters: readonly Parameter[];
+  /**
+   * What fails together: if a command fails, the server skips what follows in its batch (up to Sync), and only then is
+   * it sure to have answered. A simple query is a batch of its own. Rises.
+   */
+  readonly batch: number;
   /** Whether the text may hold several statements (the simple query) or only one. */
   readonly several: boolean;
   /** Not SQL text but a call by number (PostgreSQL FunctionCall), where set: the function's OID. */
