@@ -1,0 +1,56 @@
+type Cedar = typeof import("@cedar-policy/cedar-wasm/nodejs");
+
+/** The engine itself gave up, as it does on expressions nested too deeply. */
+export class CedarFailure extends Error {
+  override readonly name = "CedarFailure";
+}
+
+/**
+ * Cedar's WebAssembly build. An instance that has overflowed its stack stays broken, so after any exception it is
+ * thrown away and the next use loads a fresh one (about 10 ms).
+ */
+class CedarEngine {
+  #instance: Cedar | null = null;
+  #generation = 0;
+  #nextSlot = 0;
+  readonly #freeSlots: string[] = [];
+
+  /** Rises when an instance is replaced: what was prepared before is gone. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  run<T>(use: (cedar: Cedar) => T): T {
+    this.#instance ??= load();
+    try {
+      return use(this.#instance);
+    } catch (cause) {
+      this.#instance = null;
+      this.#generation += 1;
+      throw new CedarFailure("the policy engine failed and was replaced", { cause });
+    }
+  }
+
+  /**
+   * A name for a prepared policy set. The engine offers no way to remove one, only to put another under its name, so
+   * names are used again and memory stays at its high-water mark.
+   */
+  takeSlot(): string {
+    return this.#freeSlots.pop() ?? `s${this.#nextSlot++}`;
+  }
+
+  returnSlot(slot: string): void {
+    this.run((cedar) => cedar.preparsePolicySet(slot, { staticPolicies: {} }));
+    this.#freeSlots.push(slot);
+  }
+}
+
+export const engine = new CedarEngine();
+
+/** Through the runtime's own loader, so that taking a module out of its cache and loading it again works everywhere. */
+function load(): Cedar {
+  const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);
+  const path = require.resolve("@cedar-policy/cedar-wasm/nodejs");
+  delete require.cache[path];
+  return require(path) as Cedar;
+}

@@ -1,0 +1,282 @@
+import type { Context, Entities } from "@cedar-policy/cedar-wasm/nodejs";
+import type {
+  Bundle,
+  Command,
+  LabelPart,
+  MaskedLabel,
+  Operation,
+  ResourcePart,
+  SessionFacts,
+  Verdict,
+} from "#commands";
+import type { ReadPolicy } from "./document.js";
+import { both, type HoldTerms, strictest } from "./hold.js";
+import { Interner } from "./interner.js";
+import { Lru } from "./lru.js";
+import { type EntityId, type Matches, PolicyIndex } from "./policy-index.js";
+import { CONNECT, groupsOf, inScope, REVEAL, SESSION } from "./schema.js";
+import { type Denial, denial, subjectOf } from "./wording.js";
+
+/** Decides by one bundle. Synchronous; a verdict met before is two map lookups. */
+export interface Decider {
+  readonly epoch: number;
+  /**
+   * What is to become of a command: allowed only if connecting and each of its operations is.
+   * @param now milliseconds since the epoch.
+   */
+  decide(command: Decidable, session: SessionFacts, now: number): Verdict;
+  /** Whether the session may be opened at all: allow or deny, never hold. */
+  connect(session: SessionFacts, now: number): Verdict;
+  /** Gives back what the policy engine holds for this bundle. Whatever is asked later is denied. */
+  dispose(): void;
+}
+
+/** What a verdict depends on. Sessions and operations are recognised by identity: they must not be changed later. */
+export type Decidable = Pick<Command, "operations" | "statementCount">;
+
+const CACHED_VERDICTS = 10_000;
+const CACHED_SESSIONS = 2_000;
+
+/** @throws Error for a bundle whose policies do not parse. */
+export function createDecider(bundle: Bundle): Decider {
+  return new BundleDecider(bundle);
+}
+
+type Settled =
+  | { readonly kind: "allow"; readonly policies: readonly string[]; readonly timeless: boolean }
+  | { readonly kind: "deny"; readonly denial: Denial; readonly timeless: boolean };
+type Outcome = Settled | { readonly kind: "hold"; readonly terms: HoldTerms; readonly timeless: boolean };
+
+class BundleDecider implements Decider {
+  readonly epoch: number;
+  readonly #index: PolicyIndex;
+  readonly #resources: ReadonlyMap<string, ResourcePart>;
+  readonly #labels: readonly LabelPart[];
+  readonly #sessions = new Interner<SessionFacts>(CACHED_SESSIONS, ({ principal, resource, scope, clientAddress }) =>
+    JSON.stringify([principal, resource, scope, clientAddress]),
+  );
+  readonly #operations = new Interner<readonly Operation[]>(CACHED_VERDICTS, (operations) =>
+    JSON.stringify(operations),
+  );
+  readonly #verdicts = new Lru<string, Verdict>(CACHED_VERDICTS);
+  readonly #connects = new Lru<number, Settled>(CACHED_SESSIONS);
+  readonly #masks = new Lru<number, Masks>(CACHED_SESSIONS);
+  #disposed = false;
+
+  constructor(bundle: Bundle) {
+    this.epoch = bundle.epoch;
+    this.#index = new PolicyIndex(bundle.policies);
+    this.#resources = new Map(bundle.resources.map((resource) => [resource.name, resource]));
+    this.#labels = bundle.labels;
+  }
+
+  decide(command: Decidable, session: SessionFacts, now: number): Verdict {
+    const key = `${this.#sessions.number(session)}:${this.#operations.number(command.operations)}:${command.statementCount}`;
+    const known = this.#verdicts.get(key);
+    if (known) return known;
+    const { verdict, timeless } = this.#judge(command, session, now);
+    if (timeless && !this.#disposed) this.#verdicts.set(key, verdict);
+    return verdict;
+  }
+
+  connect(session: SessionFacts, now: number): Verdict {
+    return this.#judge({ operations: [], statementCount: 0 }, session, now).verdict;
+  }
+
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const cache of [this.#verdicts, this.#connects, this.#masks]) cache.clear();
+    this.#index.dispose();
+  }
+
+  #judge(command: Decidable, session: SessionFacts, now: number): { verdict: Verdict; timeless: boolean } {
+    const deny = ({ reason, advice, policies }: Denial, timeless: boolean) => ({
+      verdict: { kind: "deny" as const, reason, advice, policies, epoch: this.epoch },
+      timeless,
+    });
+    if (this.#disposed) return deny(denial.disposed(), false);
+    const resource = this.#resources.get(session.resource);
+    if (!resource) return deny(denial.unknownResource(session.resource), true);
+
+    const connect = this.#connectOutcome(session, resource, now);
+    if (connect.kind === "deny") return deny(connect.denial, connect.timeless);
+    const policies = new Set<string>();
+    let { timeless } = connect;
+    let hold: HoldTerms | null = null;
+    for (const operation of command.operations) {
+      const outcome = this.#operationOutcome(operation, command.statementCount, session, resource, now);
+      timeless &&= outcome.timeless;
+      if (outcome.kind === "deny") return deny(outcome.denial, timeless);
+      if (outcome.kind === "allow") for (const policy of outcome.policies) policies.add(policy);
+      else {
+        const joined: HoldTerms | null = hold ? both(hold, outcome.terms) : outcome.terms;
+        if (!joined) return deny(denial.approversDiffer([hold!.approvers, outcome.terms.approvers]), timeless);
+        hold = joined;
+      }
+    }
+
+    const masks = this.#masksOf(session, resource, now);
+    timeless &&= masks.timeless;
+    const decided = { masked: masks.masked, epoch: this.epoch };
+    if (!hold) {
+      // Where nothing but the connection had to be permitted, what permitted that has decided.
+      return {
+        verdict: { kind: "allow", ...decided, policies: policies.size > 0 ? [...policies] : connect.policies },
+        timeless,
+      };
+    }
+    return {
+      verdict: { kind: "hold", ...decided, ...hold, policies: [...new Set([...hold.policies, ...policies])] },
+      timeless,
+    };
+  }
+
+  #connectOutcome(session: SessionFacts, resource: ResourcePart, now: number): Settled {
+    const number = this.#sessions.number(session);
+    const known = this.#connects.get(number);
+    if (known) return known;
+    const matches = this.#ask(CONNECT, resourceEntity(resource), session, {}, now);
+    const outcome = settle(CONNECT, matches, session);
+    if (outcome.timeless) this.#connects.set(number, outcome);
+    return outcome;
+  }
+
+  #operationOutcome(
+    operation: Operation,
+    statementCount: number,
+    session: SessionFacts,
+    resource: ResourcePart,
+    now: number,
+  ): Outcome {
+    const { action } = operation;
+    if (groupsOf(action) === undefined || action === CONNECT || action === REVEAL) {
+      return { kind: "deny", denial: denial.unknownAction(action), timeless: true };
+    }
+    if (action !== SESSION && !inScope(session.scope, action)) {
+      return { kind: "deny", denial: denial.outOfScope(action, session.scope), timeless: true };
+    }
+    const context: Context = {
+      tables_read: [...operation.tablesRead],
+      tables_written: [...operation.tablesWritten],
+      columns_read: [...operation.columnsRead],
+      columns_written: [...operation.columnsWritten],
+      functions: [...operation.functions],
+      bounded: operation.bounded,
+      statement_count: statementCount,
+    };
+    const matches = this.#ask(action, resourceEntity(resource), session, context, now);
+    return settleOrHold(operation, matches, session);
+  }
+
+  /** A label is masked unless revealing it is plainly permitted. */
+  #masksOf(session: SessionFacts, resource: ResourcePart, now: number): Masks {
+    const number = this.#sessions.number(session);
+    const known = this.#masks.get(number);
+    if (known) return known;
+    const masked: MaskedLabel[] = [];
+    let timeless = true;
+    for (const label of this.#labels) {
+      if (!label.columns.some((column) => column.resource === resource.name)) continue;
+      if (inScope(session.scope, REVEAL)) {
+        const context: Context = { resource: { __entity: { type: "Resource", id: resource.name } } };
+        const target = labelEntity(label.name);
+        const matches = this.#ask(REVEAL, target, session, context, now, [resourceEntity(resource)]);
+        timeless &&= matches.timeless;
+        if (settle(REVEAL, matches, session).kind === "allow") continue;
+      }
+      masked.push({ label: label.name, transform: label.transform });
+    }
+    const masks = { masked, timeless };
+    if (timeless) this.#masks.set(number, masks);
+    return masks;
+  }
+
+  #ask(
+    action: string,
+    target: TargetEntity,
+    { principal, clientAddress }: SessionFacts,
+    context: Context,
+    now: number,
+    others: readonly TargetEntity[] = [],
+  ): Matches {
+    const agent: EntityId = { type: "Agent", id: principal.id };
+    const entities: Entities = [
+      {
+        uid: { ...agent },
+        attrs: { issuer: principal.issuer, subject: principal.subject, name: principal.name },
+        parents: principal.groups.map((id) => ({ type: "Group", id })),
+      },
+      ...[target, ...others].map(({ uid, attrs, parents }) => ({ uid, attrs, parents: [...parents] })),
+    ];
+    return this.#index.ask({
+      principal: agent,
+      action,
+      target: target.uid,
+      targetParents: target.parents,
+      entities,
+      context: {
+        ...context,
+        run: principal.run,
+        client_address: clientAddress,
+        on_behalf_of: [...principal.onBehalfOf],
+        now: Math.floor(now),
+      },
+    });
+  }
+}
+
+interface Masks {
+  readonly masked: readonly MaskedLabel[];
+  readonly timeless: boolean;
+}
+
+interface TargetEntity {
+  readonly uid: EntityId;
+  readonly attrs: Record<string, string>;
+  readonly parents: readonly EntityId[];
+}
+
+const resourceEntity = ({ name, protocol }: ResourcePart): TargetEntity => ({
+  uid: { type: "Resource", id: name },
+  attrs: { protocol },
+  parents: [],
+});
+
+/** `pii.email.work` is in `pii.email`, and that in `pii`. */
+function labelEntity(name: string): TargetEntity {
+  const parts = name.split(".");
+  const parents = parts
+    .slice(1)
+    .map((_, at) => ({ type: "Label", id: parts.slice(0, parts.length - 1 - at).join(".") }));
+  return { uid: { type: "Label", id: name }, attrs: {}, parents };
+}
+
+/** The order of the house: a forbid wins, then a failure, then a plain permit, then a permit with an approval. */
+function refusalIn(subject: string, { forbids, failed }: Matches): Denial | null {
+  if (forbids.length > 0) return denial.forbidden(subject, forbids);
+  return failed.length > 0 ? denial.failed(subject, failed) : null;
+}
+
+const plainOf = (permits: readonly ReadPolicy[]) => permits.filter(({ annotations }) => !annotations.approval);
+const idsOf = (policies: readonly ReadPolicy[]) => policies.map(({ id }) => id);
+
+/** Of what cannot wait for an approval: a permit with one does not count. */
+function settle(action: string, matches: Matches, session: SessionFacts): Settled {
+  const { timeless } = matches;
+  const plain = plainOf(matches.permits);
+  const denied =
+    refusalIn(action, matches) ?? (plain.length === 0 ? denial.notPermitted(action, action, session) : null);
+  return denied ? { kind: "deny", denial: denied, timeless } : { kind: "allow", policies: idsOf(plain), timeless };
+}
+
+function settleOrHold(operation: Operation, matches: Matches, session: SessionFacts): Outcome {
+  const { action } = operation;
+  const { permits, timeless } = matches;
+  const refusal = refusalIn(subjectOf(operation), matches);
+  if (refusal) return { kind: "deny", denial: refusal, timeless };
+  const plain = plainOf(permits);
+  if (plain.length > 0 || action === SESSION) return { kind: "allow", policies: idsOf(plain), timeless };
+  if (permits.length > 0) return { kind: "hold", terms: strictest(permits), timeless };
+  return { kind: "deny", denial: denial.notPermitted(subjectOf(operation), action, session), timeless };
+}

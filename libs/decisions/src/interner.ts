@@ -1,0 +1,28 @@
+import { Lru } from "./lru.js";
+
+/**
+ * Small numbers for values that are equal by content. A value met again by identity costs one WeakMap lookup. Numbers
+ * are never given twice, so forgetting a value only costs a miss later.
+ */
+export class Interner<T extends object> {
+  readonly #byIdentity = new WeakMap<T, number>();
+  readonly #byContent: Lru<string, number>;
+  #next = 1;
+
+  constructor(
+    limit: number,
+    private readonly content: (value: T) => string,
+  ) {
+    this.#byContent = new Lru(limit);
+  }
+
+  number(value: T): number {
+    const known = this.#byIdentity.get(value);
+    if (known !== undefined) return known;
+    const content = this.content(value);
+    const number = this.#byContent.get(content) ?? this.#next++;
+    this.#byContent.set(content, number);
+    this.#byIdentity.set(value, number);
+    return number;
+  }
+}

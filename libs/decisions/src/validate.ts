@@ -1,0 +1,66 @@
+import { CedarFailure, engine } from "./cedar.js";
+import {
+  entitiesOf,
+  offsetOf,
+  type PolicyProblem,
+  type ReadPolicy,
+  readDocument,
+  sentence,
+  TOO_COMPLEX,
+} from "./document.js";
+import { unqualifiedNames } from "./expression.js";
+import { CEDAR_SCHEMA, isOnlyGroup } from "./schema.js";
+import { position } from "./source-text.js";
+
+/**
+ * Why a policy document may not be put in force; empty where it may. Besides syntax, types and annotations, a policy
+ * that can never apply is refused too: a guardrail that guards nothing is worse than none.
+ */
+export function validatePolicies(text: string): readonly PolicyProblem[] {
+  const { policies, problems } = readDocument("policy", text);
+  const found = [...problems];
+  for (const policy of policies) {
+    for (const { offset, message } of problemsOf(policy))
+      found.push({ ...position(text, policy.source.offset + offset), message });
+  }
+  return found.sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+interface Found {
+  /** Within the policy's text. */
+  readonly offset: number;
+  readonly message: string;
+}
+
+function problemsOf(policy: ReadPolicy): readonly Found[] {
+  const { source, json } = policy;
+  for (const { id } of json.action.op === "==" ? entitiesOf(json.action) : []) {
+    if (isOnlyGroup(id)) {
+      const message = `Action::"${id}" is a group of actions: write action in Action::"${id}"`;
+      return [{ offset: Math.max(0, source.text.indexOf(`"${id}"`)), message }];
+    }
+  }
+  let answer: ReturnType<typeof validate>;
+  try {
+    answer = validate(source.text);
+  } catch (error) {
+    if (!(error instanceof CedarFailure)) throw error;
+    return [{ offset: 0, message: TOO_COMPLEX }];
+  }
+  if (answer.type === "failure") {
+    return answer.errors.map((error) => ({ offset: offsetOf(source, error), message: sentence(error) }));
+  }
+  const raised = answer.validationErrors.length > 0 ? answer.validationErrors : answer.validationWarnings.slice(0, 1);
+  return [
+    ...raised.map(({ error }) => ({ offset: offsetOf(source, error), message: sentence(error) })),
+    ...answer.otherWarnings.map((error) => ({ offset: offsetOf(source, error), message: sentence(error) })),
+    ...unqualifiedNames(json.conditions).map(({ name, message }) => ({
+      offset: Math.max(0, source.text.indexOf(`"${name}"`)),
+      message,
+    })),
+  ];
+}
+
+/** `success` says only that validation ran: the lists tell what it found. */
+const validate = (text: string) =>
+  engine.run((cedar) => cedar.validate({ schema: CEDAR_SCHEMA, policies: { staticPolicies: { policy: text } } }));
