@@ -40,7 +40,10 @@ describe("1. select works, and labelled columns come masked", () => {
     ["as they are", "select name, email, phone, card_number, national_id from customers where id = 1"],
     ["under an alias", "select email as contact, c.name as who from customers c where id = 1"],
     ["in an expression", "select upper(email), name || '!', left(phone, 99) from customers where id = 1"],
-    ["in a subquery, a CTE, a union", "with c as (select email e from customers where id = 1) select e from c union select name from customers where id = 1"],
+    [
+      "in a subquery, a CTE, a union",
+      "with c as (select email e from customers where id = 1) select e from c union select name from customers where id = 1",
+    ],
     ["as a whole row", "select c, row_to_json(c), c::text from customers c where id = 1"],
     ["in an aggregate", "select string_agg(email, ','), max(name), array_agg(phone) from customers where id = 1"],
     ["through a view", "select * from big_spenders where email = 'alan.hopper1@example.com'"],
@@ -98,7 +101,20 @@ describe("2. update with a WHERE works; delete without one and drop table are bl
 
 describe("3. alter table waits for a person", () => {
   const held = async (sql: string) => {
-    const running = installation.begin(["run", "--as", "ci", "--resource", "shop", "--", "psql", "-X", "-A", "-t", "-c", sql]);
+    const running = installation.begin([
+      "run",
+      "--as",
+      "ci",
+      "--resource",
+      "shop",
+      "--",
+      "psql",
+      "-X",
+      "-A",
+      "-t",
+      "-c",
+      sql,
+    ]);
     const [, id] = await running.says(/approvals approve ([0-9a-f-]{36})/);
     return { running, id: id ?? "" };
   };
@@ -141,7 +157,22 @@ describe("4. tokens run out", () => {
     const { stdout } = await installation.cli("token", "--as", "ci", "--resource", "shop", "--mode", "once", "--json");
     const { connection } = JSON.parse(stdout);
     const connect = () =>
-      installation.cli("run", "--as", "ci", "--resource", "shop", "--", "psql", "-X", "-A", "-t", "-d", connection.uri, "-c", "select 1");
+      installation.cli(
+        "run",
+        "--as",
+        "ci",
+        "--resource",
+        "shop",
+        "--",
+        "psql",
+        "-X",
+        "-A",
+        "-t",
+        "-d",
+        connection.uri,
+        "-c",
+        "select 1",
+      );
     expect((await connect()).stdout.trim()).toBe("1");
     const second = await connect();
     expect(second.code).toBe(2);
@@ -176,7 +207,16 @@ describe("5. all of it stands in the log", () => {
     followed.child.kill("SIGINT");
     await followed.finished;
     const types = new Set(events.map(({ type }) => type));
-    for (const type of ["session.started", "command.started", "command.ended", "command.refused", "command.held", "hold.ended", "login.refused", "session.ended"]) {
+    for (const type of [
+      "session.started",
+      "command.started",
+      "command.ended",
+      "command.refused",
+      "command.held",
+      "hold.ended",
+      "login.refused",
+      "session.ended",
+    ]) {
       expect(types).toContain(type);
     }
   });

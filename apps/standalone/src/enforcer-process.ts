@@ -66,7 +66,8 @@ export class EnforcerProcess {
       child.once("error", reject);
       child.once("close", (code, signal) => {
         if (this.stopping) return resolve();
-        if (!ready && this.restart === null) return reject(new Error(`the enforcer ended before it was ready: ${output.trim()}`));
+        if (!ready && this.restart === null)
+          return reject(new Error(`the enforcer ended before it was ready: ${output.trim()}`));
         this.say(`the enforcer ended (${signal ?? code}); starting it again`);
         this.restart = setTimeout(() => void this.run().catch(() => {}), this.pause);
         this.pause = Math.min(this.pause * 2, LONGEST_PAUSE_MS);

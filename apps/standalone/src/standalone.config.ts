@@ -9,6 +9,8 @@ export interface StandaloneConfig {
   readonly issuerPort: number;
   /** Where agents dial PostgreSQL resources. */
   readonly postgresPort: number;
+  /** Lets agents log in without TLS. Their secret stays off the wire all the same (SCRAM), their data does not. */
+  readonly allowPlaintext: boolean;
   readonly reset: boolean;
 }
 
@@ -27,6 +29,7 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv, cwd:
     apiPort: port(env, "COUNTERFOIL_API_PORT", 7070),
     issuerPort: port(env, "COUNTERFOIL_ISSUER_PORT", 7071),
     postgresPort: port(env, "COUNTERFOIL_POSTGRES_PORT", 7432),
+    allowPlaintext: env.COUNTERFOIL_ALLOW_PLAINTEXT === "1",
     reset: args.includes("--reset"),
   };
 }

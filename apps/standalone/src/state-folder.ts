@@ -45,7 +45,9 @@ export class StateFolder {
       chmodSync(path, 0o711);
       const { bavail, bsize } = statfsSync(path);
       if (bavail * bsize < LEAST_FREE_BYTES) {
-        throw new StateFolderError(`the disk of ${path} has less than 256 MiB free; make room or set COUNTERFOIL_STATE`);
+        throw new StateFolderError(
+          `the disk of ${path} has less than 256 MiB free; make room or set COUNTERFOIL_STATE`,
+        );
       }
     } catch (error) {
       folder.release();
@@ -96,9 +98,12 @@ export class StateFolder {
         return;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
-          throw new StateFolderError(`the state folder ${this.path} cannot be written; set COUNTERFOIL_STATE to another`, {
-            cause: error,
-          });
+          throw new StateFolderError(
+            `the state folder ${this.path} cannot be written; set COUNTERFOIL_STATE to another`,
+            {
+              cause: error,
+            },
+          );
         }
         const owner = this.lockOwner();
         if (owner !== null || attempt > 2) {
@@ -119,7 +124,17 @@ export class StateFolder {
   }
 
   private empty(): void {
-    for (const name of ["postgres", "nats", "keys", "credentials", "enforcer", "issuer", "cli.json", "demo.yaml", "installation.json"]) {
+    for (const name of [
+      "postgres",
+      "nats",
+      "keys",
+      "credentials",
+      "enforcer",
+      "issuer",
+      "cli.json",
+      "demo.yaml",
+      "installation.json",
+    ]) {
       rmSync(join(this.path, name), { recursive: true, force: true });
     }
   }
