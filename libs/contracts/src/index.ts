@@ -11,6 +11,7 @@ export {
   AUDIT_APPENDED,
   edgeRecordsSubject,
   edgeSubject,
+  enforcerInbox,
   enforcerOf,
   eventSubject,
   pushSubject,

@@ -19,6 +19,9 @@ export function enforcerOf(subject: string): string {
   return id;
 }
 
+/** Where answers to enforcer `id` arrive: the bus lets a node listen under its own prefix only. */
+export const enforcerInbox = (id: string): string => `_INBOX_${id}`;
+
 export const pushSubject = {
   all: "push.all",
   group: (group: string) => `push.group.${group}`,
