@@ -1,0 +1,83 @@
+import type { Mask, TransformSpec, ValueType } from "./mask.js";
+import { TRANSFORMS } from "./registry.js";
+import type { Hide } from "./transform.js";
+import { redact } from "./transforms/redact.js";
+import { typeOf } from "./types/catalog.js";
+import { wholeOf } from "./whole.js";
+
+/** Least bytes of a key for `hash`. */
+export const HASH_KEY_BYTES = 16;
+
+export interface MaskRequest {
+  readonly transform: TransformSpec;
+  readonly labels: readonly string[];
+  /** The output is the labelled column as it stands; an expression over it is hidden whole. */
+  readonly direct: boolean;
+  /** For `hash`; the same key gives the same answers. */
+  readonly hashKey: Uint8Array;
+}
+
+/** What is wrong with a transform, as a sentence for who wrote it, or null. */
+export function checkTransform(transform: TransformSpec): string | null {
+  const definition = TRANSFORMS.get(transform.kind);
+  if (!definition) {
+    const kinds = [...TRANSFORMS.keys()].map((kind) => `\`${kind}\``).join(", ");
+    return `there is no transform \`${transform.kind}\`: use one of ${kinds}`;
+  }
+  const problem = definition.check(transform.options);
+  return problem && `transform \`${transform.kind}\` ${problem}`;
+}
+
+/**
+ * What hides an output's values. A transform that does not pass `checkTransform` hides whole. The bytes `apply` returns
+ * may be shared between calls: they must not be written into.
+ *
+ * @throws RangeError where `hash` comes with a key under HASH_KEY_BYTES.
+ */
+export function maskFor({ transform, labels, direct, hashKey }: MaskRequest): Mask {
+  if (transform.kind === "hash" && hashKey.length < HASH_KEY_BYTES) {
+    throw new RangeError(`the key of \`hash\` must have at least ${HASH_KEY_BYTES} bytes`);
+  }
+  const asked = checkTransform(transform) === null ? TRANSFORMS.get(transform.kind)! : redact;
+  const definition = direct || asked.whole ? asked : redact;
+
+  // An output has one type and one format, so this is made once and then only compared.
+  let oid = -1;
+  let format: ValueType["format"] = "text";
+  let hide: Hide = () => null;
+  let whole: Hide = hide;
+  return {
+    labels,
+    apply(value, as) {
+      if (as.oid !== oid || as.format !== format) {
+        const type = typeOf(as.oid);
+        whole = wholeOf(type, as.format);
+        hide = definition.hide({ options: transform.options, type, format: as.format, hashKey, whole });
+        oid = as.oid;
+        format = as.format;
+      }
+      try {
+        return hide(value);
+      } catch {
+        return whole(value);
+      }
+    },
+  };
+}
+
+/** One transform for a value that carries several labels: what either would hide stays hidden. */
+export function combined(transforms: readonly TransformSpec[]): TransformSpec {
+  const [first, ...others] = transforms;
+  const nulled = transforms.find((transform) => transform.kind === "null");
+  if (nulled) return nulled;
+  return first && others.every((other) => sameTransform(first, other)) ? first : { kind: "redact", options: {} };
+}
+
+function sameTransform(a: TransformSpec, b: TransformSpec): boolean {
+  const names = Object.keys(a.options);
+  return (
+    a.kind === b.kind &&
+    names.length === Object.keys(b.options).length &&
+    names.every((name) => a.options[name] === b.options[name])
+  );
+}

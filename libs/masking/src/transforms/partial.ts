@@ -1,0 +1,116 @@
+import { isUtf8 } from "node:buffer";
+import { type Hide, numberProblem, type Options, type TransformDefinition, unknownOption } from "../transform.js";
+
+const DEFAULT_KEEP_LAST = 4;
+/** Longer hidden stretches are shown this long, so a long text does not show its length. */
+const HIDDEN_AT_MOST = 64;
+
+/**
+ * Shows the first and last few characters of a text, at most half of it: what is shorter is hidden whole. In an e-mail
+ * address the numbers count in the part before the `@`; of the domain only its last label shows, all of it with
+ * `keep_domain`. Other types than text get their neutral value.
+ * Options: `keep_first`, `keep_last` (0 to 32; only `keep_last` 4 where neither is given), `mask` (one printable ASCII
+ * character, default `*`), `keep_domain` (`true` or `false`, default `false`).
+ */
+export const partial: TransformDefinition = {
+  whole: false,
+  check(options) {
+    const { mask, keep_domain: keepDomain } = options;
+    const problem =
+      unknownOption(options, ["keep_first", "keep_last", "mask", "keep_domain"]) ??
+      numberProblem(options, "keep_first", 0, 32) ??
+      numberProblem(options, "keep_last", 0, 32);
+    if (problem) return problem;
+    if (mask !== undefined && !/^[!-~]$/.test(mask)) return "needs one printable ASCII character in `mask`";
+    if (keepDomain !== undefined && !/^(true|false)$/.test(keepDomain))
+      return "needs `true` or `false` in `keep_domain`";
+    return null;
+  },
+  hide({ options, type, whole }) {
+    if (type.family !== "text" && type.family !== "padded") return whole;
+    return partly(options, type.family === "padded", whole);
+  },
+};
+
+function partly(options: Options, padded: boolean, whole: Hide): Hide {
+  const given = options["keep_first"] ?? options["keep_last"];
+  const first = Number(options["keep_first"] ?? 0);
+  const last = Number(options["keep_last"] ?? (given === undefined ? DEFAULT_KEEP_LAST : 0));
+  const mask = (options["mask"] ?? "*").charCodeAt(0);
+  const keepDomain = options["keep_domain"] === "true";
+
+  return (value) => {
+    // Bytes of another client encoding could be cut in the middle of a character.
+    if (!isUtf8(value)) return whole(value);
+    let end = value.length;
+    if (padded) while (end > 0 && value[end - 1] === BLANK) end--;
+    const at = atSignOf(value, end);
+    const out = Buffer.allocUnsafe(value.length);
+    let length: number;
+    if (at === -1) {
+      length = hidePart(value, 0, end, first, last, mask, out, 0);
+    } else {
+      length = hidePart(value, 0, at, first, last, mask, out, 0);
+      out[length++] = AT;
+      const shown = keepDomain ? at + 1 : value.lastIndexOf(DOT, end - 1);
+      if (shown > at + 1) length = hidePart(value, at + 1, shown, 0, 0, mask, out, length);
+      length = copy(value, shown, end, out, length);
+    }
+    // What pads char(n) stays, so the value keeps its width.
+    return out.subarray(0, copy(value, end, value.length, out, length));
+  };
+}
+
+const AT = 0x40;
+const DOT = 0x2e;
+const BLANK = 0x20;
+
+/** Where the one `@` of something like `name@domain.tld` stands, else -1. */
+function atSignOf(value: Uint8Array, end: number): number {
+  const at = value.indexOf(AT);
+  if (at < 1 || value.indexOf(AT, at + 1) !== -1) return -1;
+  const dot = value.lastIndexOf(DOT, end - 1);
+  if (dot <= at + 1 || end - dot < 3) return -1;
+  for (let i = 0; i < end; i++) if (value[i]! <= BLANK) return -1;
+  for (let i = dot + 1; i < end; i++) if (!isLetter(value[i]!)) return -1;
+  return at;
+}
+
+const isLetter = (byte: number) => (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x41 && byte <= 0x5a);
+
+/** Writes `value[from, to)` hidden but for its first and last characters; gives the new length of `out`. */
+function hidePart(
+  value: Uint8Array,
+  from: number,
+  to: number,
+  first: number,
+  last: number,
+  mask: number,
+  out: Uint8Array,
+  length: number,
+): number {
+  let characters = 0;
+  for (let i = from; i < to; i++) if (startsCharacter(value[i]!)) characters++;
+  if ((first + last) * 2 > characters) first = last = 0;
+
+  let headEnd = from;
+  for (let left = first; left > 0; left--)
+    do headEnd++;
+    while (headEnd < to && !startsCharacter(value[headEnd]!));
+  let tailStart = to;
+  for (let left = last; left > 0; left--)
+    do tailStart--;
+    while (!startsCharacter(value[tailStart]!));
+
+  length = copy(value, from, headEnd, out, length);
+  const hidden = Math.min(characters - first - last, HIDDEN_AT_MOST);
+  out.fill(mask, length, length + hidden);
+  return copy(value, tailStart, to, out, length + hidden);
+}
+
+const startsCharacter = (byte: number) => (byte & 0xc0) !== 0x80;
+
+function copy(value: Uint8Array, from: number, to: number, out: Uint8Array, length: number): number {
+  for (let i = from; i < to; i++) out[length++] = value[i]!;
+  return length;
+}
