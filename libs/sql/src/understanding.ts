@@ -1,4 +1,4 @@
-import type { Operation, OutputColumn } from "#commands";
+import type { BulkFormat, Operation, OutputColumn } from "#commands";
 
 /** What a text does, as far as it can be known before it runs. Immutable and cached: never change one. */
 export interface Understanding {
@@ -11,8 +11,8 @@ export interface Understanding {
   readonly operations: readonly Operation[];
   /** Why the text could not be understood, in sentences. Not empty: deny it. */
   readonly problems: readonly string[];
-  /** Relations named by the text that the catalog does not know, as `schema.table` or as spelled: refresh on a miss. */
-  readonly unknownRelations: readonly string[];
+  /** Relations and functions (`name()`) the catalog does not know, `schema.name` or as spelled: refresh it on a miss. */
+  readonly unknownNames: readonly string[];
 }
 
 export interface StatementFacts {
@@ -26,6 +26,8 @@ export interface StatementFacts {
   readonly outputs: readonly TracedColumn[] | null;
   /** The columns that COPY … TO STDOUT sends; null for anything else. */
   readonly bulk: readonly TracedColumn[] | null;
+  /** How `bulk` is written; null where there is none. */
+  readonly bulkFormat: BulkFormat | null;
   /** Values it stores where they can be read again, with where they come from. */
   readonly stores: readonly StoredColumn[];
   /** Effects on the session that later statements depend on. */
