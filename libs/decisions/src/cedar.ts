@@ -1,3 +1,5 @@
+import { createRequire, Module } from "node:module";
+
 type Cedar = typeof import("@cedar-policy/cedar-wasm/nodejs");
 
 /** The engine itself gave up, as it does on expressions nested too deeply. */
@@ -47,10 +49,10 @@ class CedarEngine {
 
 export const engine = new CedarEngine();
 
-/** Through the runtime's own loader, so that taking a module out of its cache and loading it again works everywhere. */
+/** A module object of its own, beside the loader's cache, so that loading again makes another instance. */
 function load(): Cedar {
-  const require = process.getBuiltinModule("node:module").createRequire(import.meta.url);
-  const path = require.resolve("@cedar-policy/cedar-wasm/nodejs");
-  delete require.cache[path];
-  return require(path) as Cedar;
+  const path = createRequire(import.meta.url).resolve("@cedar-policy/cedar-wasm/nodejs");
+  const fresh = new Module(path) as Module & { load(path: string): void };
+  fresh.load(path);
+  return fresh.exports as Cedar;
 }

@@ -147,17 +147,22 @@ function evaluate(partition: Partition, question: Question): Matches {
       preparsedPolicySetId: partition.slot,
     });
   });
-  const { timeless } = partition;
   if (answer.type === "failure") {
-    return { permits: [], forbids: [], failed: [{ policy: "", message: answer.errors[0]?.message ?? "" }], timeless };
+    return {
+      permits: [],
+      forbids: [],
+      failed: [{ policy: "", message: answer.errors[0]?.message ?? "" }],
+      timeless: false,
+    };
   }
   const { reason, errors } = answer.response.diagnostics;
-  const decided = reason.map((id) => partition.policies.get(id)!);
+  // In the order written: Cedar's own order changes from run to run.
+  const decided = [...partition.policies.values()].filter(({ id }) => reason.includes(id));
   return {
     permits: decided.filter(({ effect }) => effect === "permit"),
     forbids: decided.filter(({ effect }) => effect === "forbid"),
     failed: errors.map(({ policyId, error }) => ({ policy: policyId, message: error.message })),
-    timeless,
+    timeless: partition.timeless,
   };
 }
 

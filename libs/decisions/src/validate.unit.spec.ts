@@ -1,0 +1,108 @@
+import { CEDAR_SCHEMA } from "./schema.js";
+import { validatePolicies } from "./validate.js";
+
+const refused = (text: string) => validatePolicies(text)[0];
+
+describe("a policy document", () => {
+  test.each([
+    ['permit(principal, action == Action::"connect", resource);'],
+    ['permit(principal in Group::"ci", action in Action::"sql:read", resource == Resource::"shop");'],
+    ['permit(principal, action == Action::"sql:call", resource);'],
+    ['permit(principal, action in Action::"sql:session", resource);'],
+    [
+      'permit(principal, action == Action::"reveal", resource in Label::"pii") when { context.resource == Resource::"shop" };',
+    ],
+    ['forbid(principal, action in [Action::"sql:delete", Action::"sql:update"], resource) unless { context.bounded };'],
+    [
+      '@id("ddl") @approval("dba") @quorum("2") @ttl("90s") @reason("Changes the schema")\npermit(principal, action in Action::"sql:ddl", resource);',
+    ],
+    ['@approval permit(principal, action in Action::"sql:ddl", resource);'],
+    [
+      '// only a comment; with ; in it\npermit(principal, action, resource) unless { principal.name == "a;b\\" // c" };',
+    ],
+    [
+      'permit(principal, action in Action::"sql:any", resource) when { context.now < 1900000000000 && context.run != "" };',
+    ],
+    [
+      'forbid(principal, action in Action::"sql:any", resource) when { context.tables_read.containsAny(["hr.pay", "hr.bonus"]) };',
+    ],
+  ])("is accepted: %s", (text) => expect(validatePolicies(text)).toEqual([]));
+
+  test("tells line and column, counted in characters, of each problem", () => {
+    const text =
+      '// é€😀\npermit(principal, action == Action::"sql:selec", resource);\n\n  permit(principal, acton, resource);';
+    expect(validatePolicies(text)).toEqual([
+      {
+        line: 2,
+        column: 29,
+        message: 'unrecognized action `Action::"sql:selec"` (did you mean `Action::"sql:select"`?)',
+      },
+      { line: 4, column: 21, message: expect.stringContaining("acton") },
+    ]);
+  });
+
+  test.each([
+    ["", "holds no policy"],
+    ["  // nothing\n", "holds no policy"],
+    ["hello", "unexpected"],
+    ['permit(principal, action == Action::"connect", resource)', "unexpected end of input"],
+    ['permit(principal == ?principal, action == Action::"connect", resource);', "template"],
+    ['permit(principal, action == Action::"sql:read", resource);', "is a group of actions"],
+    [
+      'permit(principal, action == Action::"reveal", resource == Resource::"shop");',
+      "unable to find an applicable action",
+    ],
+    ['forbid(principal, action in Action::"sql:write", resource) when { 1 == 2 };', "impossible"],
+    ['forbid(principal, action in Action::"sql:write", resource) when { context.bonded };', "bonded"],
+    [
+      'forbid(principal, action in Action::"sql:write", resource) when { context.tables_written.contains("orders") };',
+      'never "orders"',
+    ],
+    [
+      'forbid(principal, action in Action::"sql:any", resource) when { context.columns_read.containsAny(["a.b.c", "c.email"]) };',
+      'never "c.email"',
+    ],
+    ['permit(principal in Team::"a", action == Action::"connect", resource);', "Team"],
+    ['@aproval("dba") permit(principal, action in Action::"sql:ddl", resource);', "@aproval is not an annotation"],
+    ['@approval("dba") forbid(principal, action in Action::"sql:ddl", resource);', "cannot be approved"],
+    ['@quorum("2") permit(principal, action in Action::"sql:ddl", resource);', "needs @approval"],
+    ['@ttl("5m") forbid(principal, action in Action::"sql:ddl", resource);', "@ttl has no place"],
+    ['@approval @quorum("0") permit(principal, action in Action::"sql:ddl", resource);', "1 to 20"],
+    ['@approval @quorum("two") permit(principal, action in Action::"sql:ddl", resource);', "1 to 20"],
+    ['@approval @ttl("5") permit(principal, action in Action::"sql:ddl", resource);', "10s to 24h"],
+    ['@approval @ttl("25h") permit(principal, action in Action::"sql:ddl", resource);', "10s to 24h"],
+    ['@approval(" dba") permit(principal, action in Action::"sql:ddl", resource);', "names one group"],
+    ['@approval("dba") permit(principal, action, resource);', "must name them"],
+    [
+      '@approval("dba") permit(principal, action in [Action::"sql:ddl", Action::"connect"], resource);',
+      "must name them",
+    ],
+    ['@approval("dba") permit(principal, action == Action::"reveal", resource);', "must name them"],
+    ['@id("a b") permit(principal, action == Action::"connect", resource);', "must begin with a letter"],
+    ['@reason permit(principal, action == Action::"connect", resource);', "@reason must be"],
+    ['@reason("a\\nb") forbid(principal, action == Action::"connect", resource);', "@reason must be"],
+    ['@id("a") @id("b") permit(principal, action == Action::"connect", resource);', "duplicate annotation"],
+    [`${'@id("a") permit(principal, action == Action::"connect", resource);'.repeat(2)}`, "used twice"],
+    [`permit(principal, action == Action::"connect", resource);${" ".repeat(100_000)}`, "longer than"],
+  ])("is refused with the reason: %s", (text, reason) => expect(refused(text)?.message).toContain(reason));
+
+  test.each([
+    ["sums", `${Array(2_000).fill("1").join(" + ")} > 0`],
+    ["sets", `${"[".repeat(500)}${"]".repeat(500)} == []`],
+    ["brackets", `${"(".repeat(5_000)}true${")".repeat(5_000)}`],
+    ["attributes", `context${".a".repeat(20_000)} == 1`],
+    ["alternatives", Array(10_000).fill("true").join(" || ")],
+    ["conditionals", `${"if true then ".repeat(3_000)}true${" else false".repeat(3_000)}`],
+  ])("of endless %s is refused, and the next one is read as ever", (_, expression) => {
+    expect(refused(`permit(principal, action, resource) when { ${expression} };`)).toMatchObject({ line: 1 });
+    expect(validatePolicies('permit(principal, action == Action::"connect", resource);')).toEqual([]);
+  });
+
+  test("the schema names every action once", () => {
+    const names = [...CEDAR_SCHEMA.matchAll(/^action "([^"]+)"/gm)].map(([, name]) => name);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names).toEqual(
+      expect.arrayContaining(["connect", "reveal", "sql:any", "sql:read", "sql:select", "sql:set"]),
+    );
+  });
+});
