@@ -18,8 +18,9 @@ const BLOCK = 16 * 1024;
  * Cuts a stream of chunks into frames. What is taken is contiguous and capped; what is passed is never gathered: its
  * bytes come out as they came in, also while the frame is not complete, neighbours in one piece.
  *
- * Use: `next()`, then either `take()` or `pass()` the frame; `passed()` gives what may leave. Chunks are kept until
- * consumed and views of them are given out: the caller must not reuse them.
+ * Use: `next()`, then `pass()` or `drop()` the frame, after a look at the `whole()` of it where that is needed; `take()`
+ * is the whole, dropped. `passed()` gives what may leave. Chunks are kept until consumed and views of them are given out:
+ * the caller must not reuse them.
  */
 export class FrameAssembler {
   readonly #format: FrameFormat;
@@ -29,8 +30,9 @@ export class FrameAssembler {
   #chunks: Uint8Array[] = [];
   #at = 0;
   #available = 0;
-  /** Of a passed frame, what has not come yet. */
+  /** Of a frame that is passed or dropped, what has not come yet. */
   #toPass = 0;
+  #dropping = false;
   #size = 0;
   /** What is passed and not yet given out: whole pieces, and a run of the first chunk. */
   #pieces: Uint8Array[] = [];
@@ -77,7 +79,7 @@ export class FrameAssembler {
    * @throws MalformedBytes from the format.
    */
   next(): number {
-    if (this.#toPass > 0) this.#advance(this.#toPass);
+    if (this.#toPass > 0) this.#advance();
     if (this.#toPass > 0 || this.#available < this.#format.headerLength) return -1;
     const chunk = this.#chunks[0] as Uint8Array;
     if (chunk.length - this.#at >= this.#format.headerLength) {
@@ -96,27 +98,37 @@ export class FrameAssembler {
 
   /** After `next`: lets the frame through, as far as it is here; the rest follows as it comes. */
   pass(): void {
+    this.#dropping = false;
     this.#toPass = this.#size;
-    this.#advance(this.#size);
+    this.#advance();
+  }
+
+  /** After `next`: lets the frame fall, as far as it is here; the rest falls as it comes. */
+  drop(): void {
+    this.#endRun();
+    this.#dropping = true;
+    this.#toPass = this.#size;
+    this.#advance();
   }
 
   /**
-   * After `next`: the whole frame, or null while it is not complete.
+   * After `next`: the whole frame, still to be passed or dropped, or null while it is not complete.
    * @throws TooLarge before anything is gathered.
    */
-  take(): Uint8Array | null {
+  whole(): Uint8Array | null {
     if (this.#size > this.#limit) throw new TooLarge(this.#size, this.#limit);
     if (this.#available < this.#size) return null;
     const chunk = this.#chunks[0] as Uint8Array;
-    let frame: Uint8Array;
-    this.#endRun();
-    if (chunk.length - this.#at >= this.#size) {
-      frame = chunk.subarray(this.#at, this.#at + this.#size);
-    } else {
-      frame = Buffer.allocUnsafe(this.#size);
-      this.#copy(frame as Buffer, this.#size);
-    }
-    this.#skip(this.#size);
+    if (chunk.length - this.#at >= this.#size) return chunk.subarray(this.#at, this.#at + this.#size);
+    const frame = Buffer.allocUnsafe(this.#size);
+    this.#copy(frame, this.#size);
+    return frame;
+  }
+
+  /** `whole` and `drop`. */
+  take(): Uint8Array | null {
+    const frame = this.whole();
+    if (frame) this.drop();
     return frame;
   }
 
@@ -139,9 +151,9 @@ export class FrameAssembler {
     return rest.length === 1 ? (rest[0] as Uint8Array) : Buffer.concat(rest);
   }
 
-  /** Moves `#toPass` bytes, as far as they are here, into the run of passed bytes. */
-  #advance(count: number): void {
-    let left = Math.min(count, this.#available);
+  /** Goes on with the frame that is passed or dropped, as far as its bytes are here. */
+  #advance(): void {
+    let left = Math.min(this.#toPass, this.#available);
     this.#toPass -= left;
     this.#available -= left;
     while (left > 0) {
@@ -149,14 +161,13 @@ export class FrameAssembler {
       const step = Math.min(left, chunk.length - this.#at);
       this.#at += step;
       left -= step;
-      if (this.#at === chunk.length) this.#dropFirst();
+      if (this.#dropping) this.#runFrom = this.#at;
+      if (this.#at === chunk.length) {
+        this.#endRun();
+        this.#chunks.shift();
+        this.#at = this.#runFrom = 0;
+      }
     }
-  }
-
-  #dropFirst(): void {
-    this.#endRun();
-    this.#chunks.shift();
-    this.#at = this.#runFrom = 0;
   }
 
   #endRun(): void {
@@ -166,22 +177,6 @@ export class FrameAssembler {
       this.#pieces.push(whole ? chunk : chunk.subarray(this.#runFrom, this.#at));
     }
     this.#runFrom = this.#at;
-  }
-
-  #skip(count: number): void {
-    this.#available -= count;
-    let left = count;
-    while (left > 0) {
-      const chunk = this.#chunks[0] as Uint8Array;
-      const step = Math.min(left, chunk.length - this.#at);
-      this.#at += step;
-      this.#runFrom = this.#at;
-      left -= step;
-      if (this.#at === chunk.length) {
-        this.#chunks.shift();
-        this.#at = this.#runFrom = 0;
-      }
-    }
   }
 
   #copy(target: Buffer, count: number): void {

@@ -113,6 +113,33 @@ describe("FrameAssembler", () => {
     );
   });
 
+  test("drops a frame larger than the limit without holding it", () => {
+    const assembler = new FrameAssembler(format, 10);
+    const bytes = Buffer.concat([frame("a", "kept"), frame("b", "x".repeat(5000)), frame("c", "kept too")]);
+    const seen: Buffer[] = [];
+    for (let at = 0; at < bytes.length; at += 7) {
+      assembler.push(bytes.subarray(at, at + 7));
+      for (let kind = assembler.next(); kind >= 0; kind = assembler.next()) {
+        if (kind === 98) assembler.drop();
+        else assembler.pass();
+      }
+      seen.push(Buffer.from(assembler.passed() ?? []));
+      expect(assembler.buffered).toBeLessThan(10);
+    }
+    expect(Buffer.concat(seen)).toEqual(Buffer.concat([frame("a", "kept"), frame("c", "kept too")]));
+  });
+
+  test("a look at the whole frame changes nothing", () => {
+    const assembler = new FrameAssembler(format, 100);
+    const chunk = Buffer.concat([frame("a", "one"), frame("b", "two")]);
+    assembler.push(chunk);
+    while (assembler.next() >= 0) {
+      expect(assembler.whole()).toHaveLength(6);
+      assembler.pass();
+    }
+    expect(assembler.passed()).toBe(chunk);
+  });
+
   test("drain gives back what was not consumed", () => {
     const assembler = new FrameAssembler(format, 100);
     assembler.push(Buffer.concat([frame("A", "x"), Buffer.from("re")]));
