@@ -1,7 +1,10 @@
 export type { Logger } from "./candidate.js";
 export { type DatabaseOptions, openDatabase } from "./database.js";
 export { EventStoreModule } from "./event-store.module.js";
+export { Follower, type FollowerOptions } from "./follower.js";
 export { type Migration, migrate, SERVICE_ROLE } from "./migrate.js";
 export { PostgresEventStore } from "./postgres-store.js";
+export { Relay, type RelayOptions } from "./relay.js";
 export { eventStoreMigrations } from "./schema.js";
 export { Sequencer } from "./sequencer.js";
+export { decodeStoredEvent, encodeStoredEvent } from "./stored-event.js";
