@@ -22,7 +22,7 @@ export function failureOf(error: unknown): busV1.Failure | null {
     case "VersionConflict":
       return failure("version_conflict");
     case "CommandIdReused":
-      return failure("conflict");
+      return create(busV1.FailureSchema, { code: "conflict", message, details: { reason: "command_id_reused" } });
     case "BusUnavailable":
       return failure("unavailable");
     default:
