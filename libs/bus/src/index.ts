@@ -1,4 +1,17 @@
+export {
+  type BusAccounts,
+  type BusKeys,
+  type BusUser,
+  createBusKeys,
+  describeAccounts,
+  publicKeyOf,
+  type Revocations,
+  revocationsOf,
+  userCredentials,
+} from "./accounts.js";
 export { Bus, type CallOptions, type EdgeCallOptions } from "./bus.js";
 export { type BusOptions, connectBus } from "./connect.js";
+export { admitEnforcer, revokeEnforcers } from "./enforcer-account.js";
 export { BusFailure, BusUnavailable } from "./failures.js";
+export { type ServerConfigOptions, serverConfig } from "./server-config.js";
 export { ensureStreams } from "./streams.js";

@@ -1,2 +1,3 @@
+export { type NatsOptions, type PrivateNats, startNats } from "./nats.js";
 export { type PostgresOptions, type PrivatePostgres, removePostgres, startPostgres } from "./postgres.js";
 export { adopt } from "./reaper.js";

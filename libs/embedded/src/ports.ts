@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
 /** A port of 127.0.0.1 that is free now. @throws Error where `wanted` is taken */
@@ -17,4 +18,14 @@ export function freePort(wanted?: number): Promise<number> {
       probe.close(() => resolve(typeof address === "object" && address ? address.port : 0));
     });
   });
+}
+
+/** The port written in `file` if there is one and it is free, else any. */
+export async function rememberedPort(file: string): Promise<number> {
+  const before = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+  if (Number.isInteger(before) && before > 0 && before < 65_536) {
+    const free = await freePort(before).catch(() => null);
+    if (free) return free;
+  }
+  return freePort();
 }

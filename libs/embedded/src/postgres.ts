@@ -15,7 +15,8 @@ import {
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { freePort } from "./ports.js";
+import { type Exit, endChild, exitOf, tail } from "./child.js";
+import { freePort, rememberedPort } from "./ports.js";
 import { findPostgres } from "./postgres-binaries.js";
 import { adopt } from "./reaper.js";
 import { type ServerUser, serverUser } from "./server-user.js";
@@ -39,14 +40,15 @@ export interface PrivatePostgres {
   /** Makes the database unless it is there. */
   createDatabase(name: string): Promise<void>;
   /** Resolves when the server is gone, whoever ended it. */
-  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  readonly exited: Promise<Exit>;
   /** A fast shutdown: sessions are ended, everything committed is kept. */
   stop(): Promise<void>;
 }
 
 const SUPERUSER = "counterfoil";
 const START_DEADLINE_MS = 60_000;
-const STOP_DEADLINE_MS = 15_000;
+/** pg_ctl(1): SIGINT is the fast shutdown, SIGQUIT the immediate one, from which it recovers at its next start. */
+const SHUTDOWN = ["SIGINT", "SIGQUIT", "SIGKILL"] as const;
 
 /**
  * Starts a PostgreSQL of our own on 127.0.0.1, passwords by SCRAM-SHA-256, no other way in. It ends with this process.
@@ -101,7 +103,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PrivatePo
         writeFileSync(files.port, `${port}\n`);
         return running(child, port, url, binaries.version, files.log);
       }
-      await end(child);
+      await endChild(child, SHUTDOWN);
       const said = readFileSync(files.log, "utf8").slice(logStart);
       const passing = /Address already in use|pre-existing shared memory block|lock file .* already exists/.test(said);
       if (!passing || attempt === 5) {
@@ -243,15 +245,6 @@ function worksOn(pid: number, data: string): boolean {
   }
 }
 
-async function rememberedPort(file: string): Promise<number> {
-  const before = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
-  if (Number.isInteger(before) && before > 0 && before < 65_536) {
-    const free = await freePort(before).catch(() => null);
-    if (free) return free;
-  }
-  return freePort();
-}
-
 /** Null when it takes connections, else what went wrong. */
 async function ready(child: ChildProcess, url: string): Promise<string | null> {
   let failure: string | null = null;
@@ -282,16 +275,12 @@ function running(
   version: string,
   log: string,
 ): PrivatePostgres {
-  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((done) => {
-    if (child.exitCode !== null || child.signalCode !== null) done({ code: child.exitCode, signal: child.signalCode });
-    else child.once("exit", (code, signal) => done({ code, signal }));
-  });
   return {
     port,
     version,
     log,
     url,
-    exited,
+    exited: exitOf(child),
     async createDatabase(name) {
       const client = new pg.Client({ connectionString: url("postgres") });
       await client.connect();
@@ -303,23 +292,8 @@ function running(
         await client.end();
       }
     },
-    stop: () => end(child),
+    stop: () => endChild(child, SHUTDOWN),
   };
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  const gone = () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
-  // pg_ctl(1): SIGINT is the fast shutdown, SIGQUIT the immediate one, from which it recovers at its next start.
-  for (const signal of ["SIGINT", "SIGQUIT", "SIGKILL"] as const) {
-    if (gone()) return;
-    child.ref();
-    const exit = new Promise<void>((done) => child.once("exit", () => done()));
-    child.kill(signal);
-    const patience = new AbortController();
-    await Promise.race([exit, sleep(STOP_DEADLINE_MS, undefined, { signal: patience.signal }).catch(() => {})]);
-    patience.abort();
-  }
-}
-
 const sizeOf = (file: string) => readFileSync(file).length;
-const tail = (text: string) => text.trim().split("\n").slice(-15).join("\n");
