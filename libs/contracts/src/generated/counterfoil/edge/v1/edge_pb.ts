@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file counterfoil/edge/v1/edge.proto.
  */
 export const file_counterfoil_edge_v1_edge: GenFile = /*@__PURE__*/
-  fileDesc("Ch5jb3VudGVyZm9pbC9lZGdlL3YxL2VkZ2UucHJvdG8SE2NvdW50ZXJmb2lsLmVkZ2UudjEiRgoNRW5yb2xsUmVxdWVzdBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAEgASgJEhgKEHNvZnR3YXJlX3ZlcnNpb24YAiABKAkiZgoORW5yb2xsUmVzcG9uc2USMwoIZW5mb3JjZXIYASABKAsyIS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5FbmZvcmNlchITCgtjZXJ0aWZpY2F0ZRgCIAEoCRIKCgJjYRgDIAEoCSIzCg1Mb29rdXBSZXF1ZXN0EhAKCHRva2VuX2lkGAEgASgJEhAKCHByb3RvY29sGAIgASgJIkMKDkxvb2t1cFJlc3BvbnNlEg0KBWZvdW5kGAEgASgIEhAKCHJlc291cmNlGAIgASgJEhAKCHZlcmlmaWVyGAMgASgJInsKDVJlZGVlbVJlcXVlc3QSEAoIdG9rZW5faWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoCRIQCghwcm90b2NvbBgDIAEoCRIWCg5jbGllbnRfYWRkcmVzcxgEIAEoCRIaChJjbGllbnRfYXBwbGljYXRpb24YBSABKAkiWwoOUmVkZWVtUmVzcG9uc2USKwoFbGVhc2UYASABKAsyGi5jb3VudGVyZm9pbC5lZGdlLnYxLkxlYXNlSAASEQoHcmVmdXNlZBgCIAEoCUgAQgkKB291dGNvbWUisgEKBUxlYXNlEhIKCnNlc3Npb25faWQYASABKAkSEAoIdG9rZW5faWQYAiABKAkSMgoJcHJpbmNpcGFsGAMgASgLMh8uY291bnRlcmZvaWwubW9kZWwudjEuUHJpbmNpcGFsEhAKCHJlc291cmNlGAQgASgJEg0KBXNjb3BlGAUgAygJEi4KCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiQKDlJlbGVhc2VSZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkiEQoPUmVsZWFzZVJlc3BvbnNlIiYKEEdldEJ1bmRsZVJlcXVlc3QSEgoKaGF2ZV9lcG9jaBgBIAEoBCJ5ChFHZXRCdW5kbGVSZXNwb25zZRIzCgZidW5kbGUYASABKAsyIy5jb3VudGVyZm9pbC5wb2xpY3kudjEuU2lnbmVkQnVuZGxlEi8KBGJlYXQYAiABKAsyIS5jb3VudGVyZm9pbC5wb2xpY3kudjEuU2lnbmVkQmVhdCKjAgoLSG9sZFJlcXVlc3QSEwoLYXBwcm92YWxfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoCRIyCglwcmluY2lwYWwYAyABKAsyHy5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmluY2lwYWwSEAoIcmVzb3VyY2UYBCABKAkSEQoJc3RhdGVtZW50GAUgASgJEhIKCnBhcmFtZXRlcnMYBiADKAkSDgoGZGlnZXN0GAcgASgMEhQKDHBvbGljeV9lcG9jaBgIIAEoBBIQCghwb2xpY2llcxgJIAMoCRIRCglhcHByb3ZlcnMYCiABKAkSDgoGcXVvcnVtGAsgASgNEhMKC3R0bF9zZWNvbmRzGAwgASgNEg4KBnJlYXNvbhgNIAEoCSI+CgxIb2xkUmVzcG9uc2USLgoKZXhwaXJlc19hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiNgoPV2l0aGRyYXdSZXF1ZXN0EhMKC2FwcHJvdmFsX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSISChBXaXRoZHJhd1Jlc3BvbnNlIkkKDkNvbnN1bWVSZXF1ZXN0EhMKC2FwcHJvdmFsX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAkSDgoGZGlnZXN0GAMgASgMIp0BCg9Db25zdW1lUmVzcG9uc2USDwoHZ3JhbnRlZBgBIAEoCBIOCgZyZWFzb24YAiABKAkSMAoLYXBwcm92ZWRfYnkYAyADKAsyGy5jb3VudGVyZm9pbC5tb2RlbC52MS5BY3RvchI3CgZzdGF0dXMYBCABKA4yJy5jb3VudGVyZm9pbC5hcHByb3ZhbC52MS5BcHByb3ZhbFN0YXR1cyK0AgoEUHVzaBI1CgZidW5kbGUYASABKAsyIy5jb3VudGVyZm9pbC5wb2xpY3kudjEuU2lnbmVkQnVuZGxlSAASMQoEYmVhdBgCIAEoCzIhLmNvdW50ZXJmb2lsLnBvbGljeS52MS5TaWduZWRCZWF0SAASLwoHcmV2b2tlZBgDIAEoCzIcLmNvdW50ZXJmb2lsLmVkZ2UudjEuUmV2b2tlZEgAEkAKEGFwcHJvdmFsX2RlY2lkZWQYBCABKAsyJC5jb3VudGVyZm9pbC5lZGdlLnYxLkFwcHJvdmFsRGVjaWRlZEgAEkQKEnNwb29sX2Fja25vd2xlZGdlZBgFIAEoCzImLmNvdW50ZXJmb2lsLmVkZ2UudjEuU3Bvb2xBY2tub3dsZWRnZWRIAEIJCgdtZXNzYWdlIkEKB1Jldm9rZWQSEQoJdG9rZW5faWRzGAEgAygJEhMKC3Nlc3Npb25faWRzGAIgAygJEg4KBnJlYXNvbhgDIAEoCSKYAQoPQXBwcm92YWxEZWNpZGVkEhMKC2FwcHJvdmFsX2lkGAEgASgJEjcKBnN0YXR1cxgCIAEoDjInLmNvdW50ZXJmb2lsLmFwcHJvdmFsLnYxLkFwcHJvdmFsU3RhdHVzEg4KBnJlYXNvbhgDIAEoCRInCgJieRgEIAMoCzIbLmNvdW50ZXJmb2lsLm1vZGVsLnYxLkFjdG9yIjUKEVNwb29sQWNrbm93bGVkZ2VkEg4KBnNvdXJjZRgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBCJLCgtSZWNvcmRCYXRjaBIOCgZzb3VyY2UYASABKAkSLAoHcmVjb3JkcxgCIAMoCzIbLmNvdW50ZXJmb2lsLmVkZ2UudjEuUmVjb3JkIsQECgZSZWNvcmQSEAoIc2VxdWVuY2UYASABKAQSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKc2Vzc2lvbl9pZBgDIAEoCRI+Cg9zZXNzaW9uX3N0YXJ0ZWQYCiABKAsyIy5jb3VudGVyZm9pbC5lZGdlLnYxLlNlc3Npb25TdGFydGVkSAASOgoNc2Vzc2lvbl9lbmRlZBgLIAEoCzIhLmNvdW50ZXJmb2lsLmVkZ2UudjEuU2Vzc2lvbkVuZGVkSAASOgoNbG9naW5fcmVmdXNlZBgMIAEoCzIhLmNvdW50ZXJmb2lsLmVkZ2UudjEuTG9naW5SZWZ1c2VkSAASPgoPY29tbWFuZF9zdGFydGVkGA0gASgLMiMuY291bnRlcmZvaWwuZWRnZS52MS5Db21tYW5kU3RhcnRlZEgAEjgKDGNvbW1hbmRfaGVsZBgOIAEoCzIgLmNvdW50ZXJmb2lsLmVkZ2UudjEuQ29tbWFuZEhlbGRIABI0Cgpob2xkX2VuZGVkGA8gASgLMh4uY291bnRlcmZvaWwuZWRnZS52MS5Ib2xkRW5kZWRIABI+Cg9jb21tYW5kX3JlZnVzZWQYECABKAsyIy5jb3VudGVyZm9pbC5lZGdlLnYxLkNvbW1hbmRSZWZ1c2VkSAASOgoNY29tbWFuZF9lbmRlZBgRIAEoCzIhLmNvdW50ZXJmb2lsLmVkZ2UudjEuQ29tbWFuZEVuZGVkSABCBgoEZmFjdCK7AQoOU2Vzc2lvblN0YXJ0ZWQSMgoJcHJpbmNpcGFsGAEgASgLMh8uY291bnRlcmZvaWwubW9kZWwudjEuUHJpbmNpcGFsEhAKCHJlc291cmNlGAIgASgJEhAKCHByb3RvY29sGAMgASgJEhAKCHRva2VuX2lkGAQgASgJEhYKDmNsaWVudF9hZGRyZXNzGAUgASgJEhoKEmNsaWVudF9hcHBsaWNhdGlvbhgGIAEoCRILCgN0bHMYByABKAgiZQoMU2Vzc2lvbkVuZGVkEg0KBWNhdXNlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSEAoIY29tbWFuZHMYAyABKAQSEAoIYnl0ZXNfaW4YBCABKAQSEQoJYnl0ZXNfb3V0GAUgASgEImkKDExvZ2luUmVmdXNlZBIQCghwcm90b2NvbBgBIAEoCRIWCg5jbGllbnRfYWRkcmVzcxgCIAEoCRIQCgh0b2tlbl9pZBgDIAEoCRIMCgRjb2RlGAQgASgJEg8KB21lc3NhZ2UYBSABKAkiRgoJUGFyYW1ldGVyEg4KBHRleHQYASABKAlIABIQCgZiaW5hcnkYAiABKAxIABIOCgRudWxsGAMgASgISABCBwoFdmFsdWUi3wEKDENvbW1hbmRGYWN0cxIPCgdvcmRpbmFsGAEgASgEEhEKCXN0YXRlbWVudBgCIAEoCRIyCgpwYXJhbWV0ZXJzGAMgAygLMh4uY291bnRlcmZvaWwuZWRnZS52MS5QYXJhbWV0ZXISDwoHYWN0aW9ucxgEIAMoCRITCgt0YWJsZXNfcmVhZBgFIAMoCRIWCg50YWJsZXNfd3JpdHRlbhgGIAMoCRIRCglmdW5jdGlvbnMYByADKAkSEAoIcG9saWNpZXMYCCADKAkSFAoMcG9saWN5X2Vwb2NoGAkgASgEInAKDkNvbW1hbmRTdGFydGVkEjIKB2NvbW1hbmQYASABKAsyIS5jb3VudGVyZm9pbC5lZGdlLnYxLkNvbW1hbmRGYWN0cxITCgthcHByb3ZhbF9pZBgCIAEoCRIVCg1sYWJlbHNfbWFza2VkGAMgAygJImYKC0NvbW1hbmRIZWxkEjIKB2NvbW1hbmQYASABKAsyIS5jb3VudGVyZm9pbC5lZGdlLnYxLkNvbW1hbmRGYWN0cxITCgthcHByb3ZhbF9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkiowEKCUhvbGRFbmRlZBIPCgdvcmRpbmFsGAEgASgEEhMKC2FwcHJvdmFsX2lkGAIgASgJEjcKBnN0YXR1cxgDIAEoDjInLmNvdW50ZXJmb2lsLmFwcHJvdmFsLnYxLkFwcHJvdmFsU3RhdHVzEicKAmJ5GAQgAygLMhsuY291bnRlcmZvaWwubW9kZWwudjEuQWN0b3ISDgoGcmVhc29uGAUgASgJIncKDkNvbW1hbmRSZWZ1c2VkEjIKB2NvbW1hbmQYASABKAsyIS5jb3VudGVyZm9pbC5lZGdlLnYxLkNvbW1hbmRGYWN0cxIMCgRjb2RlGAIgASgJEg4KBnJlYXNvbhgDIAEoCRITCgthcHByb3ZhbF9pZBgEIAEoCSKgAQoMQ29tbWFuZEVuZGVkEg8KB29yZGluYWwYASABKAQSDAoEcm93cxgCIAEoBBINCgVieXRlcxgDIAEoBBIVCg12YWx1ZXNfbWFza2VkGAQgASgEEhMKC2R1cmF0aW9uX3VzGAUgASgEEgsKA3RhZxgGIAEoCRISCgplcnJvcl9jb2RlGAcgASgJEhUKDWVycm9yX21lc3NhZ2UYCCABKAkyYQoMRWRnZUlkZW50aXR5ElEKBkVucm9sbBIiLmNvdW50ZXJmb2lsLmVkZ2UudjEuRW5yb2xsUmVxdWVzdBojLmNvdW50ZXJmb2lsLmVkZ2UudjEuRW5yb2xsUmVzcG9uc2UyiAIKCkVkZ2VUb2tlbnMSUQoGTG9va3VwEiIuY291bnRlcmZvaWwuZWRnZS52MS5Mb29rdXBSZXF1ZXN0GiMuY291bnRlcmZvaWwuZWRnZS52MS5Mb29rdXBSZXNwb25zZRJRCgZSZWRlZW0SIi5jb3VudGVyZm9pbC5lZGdlLnYxLlJlZGVlbVJlcXVlc3QaIy5jb3VudGVyZm9pbC5lZGdlLnYxLlJlZGVlbVJlc3BvbnNlElQKB1JlbGVhc2USIy5jb3VudGVyZm9pbC5lZGdlLnYxLlJlbGVhc2VSZXF1ZXN0GiQuY291bnRlcmZvaWwuZWRnZS52MS5SZWxlYXNlUmVzcG9uc2UyaAoKRWRnZVBvbGljeRJaCglHZXRCdW5kbGUSJS5jb3VudGVyZm9pbC5lZGdlLnYxLkdldEJ1bmRsZVJlcXVlc3QaJi5jb3VudGVyZm9pbC5lZGdlLnYxLkdldEJ1bmRsZVJlc3BvbnNlMosCCg1FZGdlQXBwcm92YWxzEksKBEhvbGQSIC5jb3VudGVyZm9pbC5lZGdlLnYxLkhvbGRSZXF1ZXN0GiEuY291bnRlcmZvaWwuZWRnZS52MS5Ib2xkUmVzcG9uc2USVwoIV2l0aGRyYXcSJC5jb3VudGVyZm9pbC5lZGdlLnYxLldpdGhkcmF3UmVxdWVzdBolLmNvdW50ZXJmb2lsLmVkZ2UudjEuV2l0aGRyYXdSZXNwb25zZRJUCgdDb25zdW1lEiMuY291bnRlcmZvaWwuZWRnZS52MS5Db25zdW1lUmVxdWVzdBokLmNvdW50ZXJmb2lsLmVkZ2UudjEuQ29uc3VtZVJlc3BvbnNlYgZwcm90bzM", [file_counterfoil_approval_v1_approval, file_counterfoil_identity_v1_identity, file_counterfoil_model_v1_model, file_counterfoil_policy_v1_policy, file_google_protobuf_timestamp]);
+  fileDesc("Ch5jb3VudGVyZm9pbC9lZGdlL3YxL2VkZ2UucHJvdG8SE2NvdW50ZXJmb2lsLmVkZ2UudjEiRgoNRW5yb2xsUmVxdWVzdBIbChNjZXJ0aWZpY2F0ZV9yZXF1ZXN0GAEgASgJEhgKEHNvZnR3YXJlX3ZlcnNpb24YAiABKAkiZgoORW5yb2xsUmVzcG9uc2USMwoIZW5mb3JjZXIYASABKAsyIS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5FbmZvcmNlchITCgtjZXJ0aWZpY2F0ZRgCIAEoCRIKCgJjYRgDIAEoCSIzCg1Mb29rdXBSZXF1ZXN0EhAKCHRva2VuX2lkGAEgASgJEhAKCHByb3RvY29sGAIgASgJIkMKDkxvb2t1cFJlc3BvbnNlEg0KBWZvdW5kGAEgASgIEhAKCHJlc291cmNlGAIgASgJEhAKCHZlcmlmaWVyGAMgASgJInsKDVJlZGVlbVJlcXVlc3QSEAoIdG9rZW5faWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoCRIQCghwcm90b2NvbBgDIAEoCRIWCg5jbGllbnRfYWRkcmVzcxgEIAEoCRIaChJjbGllbnRfYXBwbGljYXRpb24YBSABKAkiWwoOUmVkZWVtUmVzcG9uc2USKwoFbGVhc2UYASABKAsyGi5jb3VudGVyZm9pbC5lZGdlLnYxLkxlYXNlSAASEQoHcmVmdXNlZBgCIAEoCUgAQgkKB291dGNvbWUisgEKBUxlYXNlEhIKCnNlc3Npb25faWQYASABKAkSEAoIdG9rZW5faWQYAiABKAkSMgoJcHJpbmNpcGFsGAMgASgLMh8uY291bnRlcmZvaWwubW9kZWwudjEuUHJpbmNpcGFsEhAKCHJlc291cmNlGAQgASgJEg0KBXNjb3BlGAUgAygJEi4KCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIiQKDlJlbGVhc2VSZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkiEQoPUmVsZWFzZVJlc3BvbnNlIiMKDFJlbmV3UmVxdWVzdBITCgtzZXNzaW9uX2lkcxgBIAMoCSJBCg1SZW5ld1Jlc3BvbnNlEjAKBWVuZGVkGAEgAygLMiEuY291bnRlcmZvaWwuZWRnZS52MS5FbmRlZFNlc3Npb24iMgoMRW5kZWRTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSDgoGcmVhc29uGAIgASgJIiYKEEdldEJ1bmRsZVJlcXVlc3QSEgoKaGF2ZV9lcG9jaBgBIAEoBCJ5ChFHZXRCdW5kbGVSZXNwb25zZRIzCgZidW5kbGUYASABKAsyIy5jb3VudGVyZm9pbC5wb2xpY3kudjEuU2lnbmVkQnVuZGxlEi8KBGJlYXQYAiABKAsyIS5jb3VudGVyZm9pbC5wb2xpY3kudjEuU2lnbmVkQmVhdCKjAgoLSG9sZFJlcXVlc3QSEwoLYXBwcm92YWxfaWQYASABKAkSEgoKc2Vzc2lvbl9pZBgCIAEoCRIyCglwcmluY2lwYWwYAyABKAsyHy5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmluY2lwYWwSEAoIcmVzb3VyY2UYBCABKAkSEQoJc3RhdGVtZW50GAUgASgJEhIKCnBhcmFtZXRlcnMYBiADKAkSDgoGZGlnZXN0GAcgASgMEhQKDHBvbGljeV9lcG9jaBgIIAEoBBIQCghwb2xpY2llcxgJIAMoCRIRCglhcHByb3ZlcnMYCiABKAkSDgoGcXVvcnVtGAsgASgNEhMKC3R0bF9zZWNvbmRzGAwgASgNEg4KBnJlYXNvbhgNIAEoCSI+CgxIb2xkUmVzcG9uc2USLgoKZXhwaXJlc19hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiNgoPV2l0aGRyYXdSZXF1ZXN0EhMKC2FwcHJvdmFsX2lkGAEgASgJEg4KBnJlYXNvbhgCIAEoCSISChBXaXRoZHJhd1Jlc3BvbnNlIkkKDkNvbnN1bWVSZXF1ZXN0EhMKC2FwcHJvdmFsX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAkSDgoGZGlnZXN0GAMgASgMIp0BCg9Db25zdW1lUmVzcG9uc2USDwoHZ3JhbnRlZBgBIAEoCBIOCgZyZWFzb24YAiABKAkSMAoLYXBwcm92ZWRfYnkYAyADKAsyGy5jb3VudGVyZm9pbC5tb2RlbC52MS5BY3RvchI3CgZzdGF0dXMYBCABKA4yJy5jb3VudGVyZm9pbC5hcHByb3ZhbC52MS5BcHByb3ZhbFN0YXR1cyK0AgoEUHVzaBI1CgZidW5kbGUYASABKAsyIy5jb3VudGVyZm9pbC5wb2xpY3kudjEuU2lnbmVkQnVuZGxlSAASMQoEYmVhdBgCIAEoCzIhLmNvdW50ZXJmb2lsLnBvbGljeS52MS5TaWduZWRCZWF0SAASLwoHcmV2b2tlZBgDIAEoCzIcLmNvdW50ZXJmb2lsLmVkZ2UudjEuUmV2b2tlZEgAEkAKEGFwcHJvdmFsX2RlY2lkZWQYBCABKAsyJC5jb3VudGVyZm9pbC5lZGdlLnYxLkFwcHJvdmFsRGVjaWRlZEgAEkQKEnNwb29sX2Fja25vd2xlZGdlZBgFIAEoCzImLmNvdW50ZXJmb2lsLmVkZ2UudjEuU3Bvb2xBY2tub3dsZWRnZWRIAEIJCgdtZXNzYWdlIkEKB1Jldm9rZWQSEQoJdG9rZW5faWRzGAEgAygJEhMKC3Nlc3Npb25faWRzGAIgAygJEg4KBnJlYXNvbhgDIAEoCSKYAQoPQXBwcm92YWxEZWNpZGVkEhMKC2FwcHJvdmFsX2lkGAEgASgJEjcKBnN0YXR1cxgCIAEoDjInLmNvdW50ZXJmb2lsLmFwcHJvdmFsLnYxLkFwcHJvdmFsU3RhdHVzEg4KBnJlYXNvbhgDIAEoCRInCgJieRgEIAMoCzIbLmNvdW50ZXJmb2lsLm1vZGVsLnYxLkFjdG9yIjUKEVNwb29sQWNrbm93bGVkZ2VkEg4KBnNvdXJjZRgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBCJLCgtSZWNvcmRCYXRjaBIOCgZzb3VyY2UYASABKAkSLAoHcmVjb3JkcxgCIAMoCzIbLmNvdW50ZXJmb2lsLmVkZ2UudjEuUmVjb3JkIsQECgZSZWNvcmQSEAoIc2VxdWVuY2UYASABKAQSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKc2Vzc2lvbl9pZBgDIAEoCRI+Cg9zZXNzaW9uX3N0YXJ0ZWQYCiABKAsyIy5jb3VudGVyZm9pbC5lZGdlLnYxLlNlc3Npb25TdGFydGVkSAASOgoNc2Vzc2lvbl9lbmRlZBgLIAEoCzIhLmNvdW50ZXJmb2lsLmVkZ2UudjEuU2Vzc2lvbkVuZGVkSAASOgoNbG9naW5fcmVmdXNlZBgMIAEoCzIhLmNvdW50ZXJmb2lsLmVkZ2UudjEuTG9naW5SZWZ1c2VkSAASPgoPY29tbWFuZF9zdGFydGVkGA0gASgLMiMuY291bnRlcmZvaWwuZWRnZS52MS5Db21tYW5kU3RhcnRlZEgAEjgKDGNvbW1hbmRfaGVsZBgOIAEoCzIgLmNvdW50ZXJmb2lsLmVkZ2UudjEuQ29tbWFuZEhlbGRIABI0Cgpob2xkX2VuZGVkGA8gASgLMh4uY291bnRlcmZvaWwuZWRnZS52MS5Ib2xkRW5kZWRIABI+Cg9jb21tYW5kX3JlZnVzZWQYECABKAsyIy5jb3VudGVyZm9pbC5lZGdlLnYxLkNvbW1hbmRSZWZ1c2VkSAASOgoNY29tbWFuZF9lbmRlZBgRIAEoCzIhLmNvdW50ZXJmb2lsLmVkZ2UudjEuQ29tbWFuZEVuZGVkSABCBgoEZmFjdCK7AQoOU2Vzc2lvblN0YXJ0ZWQSMgoJcHJpbmNpcGFsGAEgASgLMh8uY291bnRlcmZvaWwubW9kZWwudjEuUHJpbmNpcGFsEhAKCHJlc291cmNlGAIgASgJEhAKCHByb3RvY29sGAMgASgJEhAKCHRva2VuX2lkGAQgASgJEhYKDmNsaWVudF9hZGRyZXNzGAUgASgJEhoKEmNsaWVudF9hcHBsaWNhdGlvbhgGIAEoCRILCgN0bHMYByABKAgiZQoMU2Vzc2lvbkVuZGVkEg0KBWNhdXNlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSEAoIY29tbWFuZHMYAyABKAQSEAoIYnl0ZXNfaW4YBCABKAQSEQoJYnl0ZXNfb3V0GAUgASgEImkKDExvZ2luUmVmdXNlZBIQCghwcm90b2NvbBgBIAEoCRIWCg5jbGllbnRfYWRkcmVzcxgCIAEoCRIQCgh0b2tlbl9pZBgDIAEoCRIMCgRjb2RlGAQgASgJEg8KB21lc3NhZ2UYBSABKAkiRgoJUGFyYW1ldGVyEg4KBHRleHQYASABKAlIABIQCgZiaW5hcnkYAiABKAxIABIOCgRudWxsGAMgASgISABCBwoFdmFsdWUi3wEKDENvbW1hbmRGYWN0cxIPCgdvcmRpbmFsGAEgASgEEhEKCXN0YXRlbWVudBgCIAEoCRIyCgpwYXJhbWV0ZXJzGAMgAygLMh4uY291bnRlcmZvaWwuZWRnZS52MS5QYXJhbWV0ZXISDwoHYWN0aW9ucxgEIAMoCRITCgt0YWJsZXNfcmVhZBgFIAMoCRIWCg50YWJsZXNfd3JpdHRlbhgGIAMoCRIRCglmdW5jdGlvbnMYByADKAkSEAoIcG9saWNpZXMYCCADKAkSFAoMcG9saWN5X2Vwb2NoGAkgASgEInAKDkNvbW1hbmRTdGFydGVkEjIKB2NvbW1hbmQYASABKAsyIS5jb3VudGVyZm9pbC5lZGdlLnYxLkNvbW1hbmRGYWN0cxITCgthcHByb3ZhbF9pZBgCIAEoCRIVCg1sYWJlbHNfbWFza2VkGAMgAygJImYKC0NvbW1hbmRIZWxkEjIKB2NvbW1hbmQYASABKAsyIS5jb3VudGVyZm9pbC5lZGdlLnYxLkNvbW1hbmRGYWN0cxITCgthcHByb3ZhbF9pZBgCIAEoCRIOCgZyZWFzb24YAyABKAkiowEKCUhvbGRFbmRlZBIPCgdvcmRpbmFsGAEgASgEEhMKC2FwcHJvdmFsX2lkGAIgASgJEjcKBnN0YXR1cxgDIAEoDjInLmNvdW50ZXJmb2lsLmFwcHJvdmFsLnYxLkFwcHJvdmFsU3RhdHVzEicKAmJ5GAQgAygLMhsuY291bnRlcmZvaWwubW9kZWwudjEuQWN0b3ISDgoGcmVhc29uGAUgASgJIncKDkNvbW1hbmRSZWZ1c2VkEjIKB2NvbW1hbmQYASABKAsyIS5jb3VudGVyZm9pbC5lZGdlLnYxLkNvbW1hbmRGYWN0cxIMCgRjb2RlGAIgASgJEg4KBnJlYXNvbhgDIAEoCRITCgthcHByb3ZhbF9pZBgEIAEoCSKgAQoMQ29tbWFuZEVuZGVkEg8KB29yZGluYWwYASABKAQSDAoEcm93cxgCIAEoBBINCgVieXRlcxgDIAEoBBIVCg12YWx1ZXNfbWFza2VkGAQgASgEEhMKC2R1cmF0aW9uX3VzGAUgASgEEgsKA3RhZxgGIAEoCRISCgplcnJvcl9jb2RlGAcgASgJEhUKDWVycm9yX21lc3NhZ2UYCCABKAkyYQoMRWRnZUlkZW50aXR5ElEKBkVucm9sbBIiLmNvdW50ZXJmb2lsLmVkZ2UudjEuRW5yb2xsUmVxdWVzdBojLmNvdW50ZXJmb2lsLmVkZ2UudjEuRW5yb2xsUmVzcG9uc2Uy2AIKCkVkZ2VUb2tlbnMSUQoGTG9va3VwEiIuY291bnRlcmZvaWwuZWRnZS52MS5Mb29rdXBSZXF1ZXN0GiMuY291bnRlcmZvaWwuZWRnZS52MS5Mb29rdXBSZXNwb25zZRJRCgZSZWRlZW0SIi5jb3VudGVyZm9pbC5lZGdlLnYxLlJlZGVlbVJlcXVlc3QaIy5jb3VudGVyZm9pbC5lZGdlLnYxLlJlZGVlbVJlc3BvbnNlElQKB1JlbGVhc2USIy5jb3VudGVyZm9pbC5lZGdlLnYxLlJlbGVhc2VSZXF1ZXN0GiQuY291bnRlcmZvaWwuZWRnZS52MS5SZWxlYXNlUmVzcG9uc2USTgoFUmVuZXcSIS5jb3VudGVyZm9pbC5lZGdlLnYxLlJlbmV3UmVxdWVzdBoiLmNvdW50ZXJmb2lsLmVkZ2UudjEuUmVuZXdSZXNwb25zZTJoCgpFZGdlUG9saWN5EloKCUdldEJ1bmRsZRIlLmNvdW50ZXJmb2lsLmVkZ2UudjEuR2V0QnVuZGxlUmVxdWVzdBomLmNvdW50ZXJmb2lsLmVkZ2UudjEuR2V0QnVuZGxlUmVzcG9uc2UyiwIKDUVkZ2VBcHByb3ZhbHMSSwoESG9sZBIgLmNvdW50ZXJmb2lsLmVkZ2UudjEuSG9sZFJlcXVlc3QaIS5jb3VudGVyZm9pbC5lZGdlLnYxLkhvbGRSZXNwb25zZRJXCghXaXRoZHJhdxIkLmNvdW50ZXJmb2lsLmVkZ2UudjEuV2l0aGRyYXdSZXF1ZXN0GiUuY291bnRlcmZvaWwuZWRnZS52MS5XaXRoZHJhd1Jlc3BvbnNlElQKB0NvbnN1bWUSIy5jb3VudGVyZm9pbC5lZGdlLnYxLkNvbnN1bWVSZXF1ZXN0GiQuY291bnRlcmZvaWwuZWRnZS52MS5Db25zdW1lUmVzcG9uc2ViBnByb3RvMw", [file_counterfoil_approval_v1_approval, file_counterfoil_identity_v1_identity, file_counterfoil_model_v1_model, file_counterfoil_policy_v1_policy, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message counterfoil.edge.v1.EnrollRequest
@@ -180,7 +180,7 @@ export type RedeemResponse = Message<"counterfoil.edge.v1.RedeemResponse"> & {
     case: "lease";
   } | {
     /**
-     * Why not: `spent`, `expired`, `revoked`, `window_closed`.
+     * Why not: `unknown`, `spent`, `expired`, `revoked`, `window_closed`.
      *
      * @generated from field: string refused = 2;
      */
@@ -271,6 +271,68 @@ export const ReleaseResponseSchema: GenMessage<ReleaseResponse> = /*@__PURE__*/
   messageDesc(file_counterfoil_edge_v1_edge, 8);
 
 /**
+ * @generated from message counterfoil.edge.v1.RenewRequest
+ */
+export type RenewRequest = Message<"counterfoil.edge.v1.RenewRequest"> & {
+  /**
+   * At most 5000.
+   *
+   * @generated from field: repeated string session_ids = 1;
+   */
+  sessionIds: string[];
+};
+
+/**
+ * Describes the message counterfoil.edge.v1.RenewRequest.
+ * Use `create(RenewRequestSchema)` to create a new message.
+ */
+export const RenewRequestSchema: GenMessage<RenewRequest> = /*@__PURE__*/
+  messageDesc(file_counterfoil_edge_v1_edge, 9);
+
+/**
+ * @generated from message counterfoil.edge.v1.RenewResponse
+ */
+export type RenewResponse = Message<"counterfoil.edge.v1.RenewResponse"> & {
+  /**
+   * Those that must close now: revoked, ended, over, or never leased to this enforcer.
+   *
+   * @generated from field: repeated counterfoil.edge.v1.EndedSession ended = 1;
+   */
+  ended: EndedSession[];
+};
+
+/**
+ * Describes the message counterfoil.edge.v1.RenewResponse.
+ * Use `create(RenewResponseSchema)` to create a new message.
+ */
+export const RenewResponseSchema: GenMessage<RenewResponse> = /*@__PURE__*/
+  messageDesc(file_counterfoil_edge_v1_edge, 10);
+
+/**
+ * @generated from message counterfoil.edge.v1.EndedSession
+ */
+export type EndedSession = Message<"counterfoil.edge.v1.EndedSession"> & {
+  /**
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+
+  /**
+   * A sentence, for the native error.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message counterfoil.edge.v1.EndedSession.
+ * Use `create(EndedSessionSchema)` to create a new message.
+ */
+export const EndedSessionSchema: GenMessage<EndedSession> = /*@__PURE__*/
+  messageDesc(file_counterfoil_edge_v1_edge, 11);
+
+/**
  * @generated from message counterfoil.edge.v1.GetBundleRequest
  */
 export type GetBundleRequest = Message<"counterfoil.edge.v1.GetBundleRequest"> & {
@@ -287,7 +349,7 @@ export type GetBundleRequest = Message<"counterfoil.edge.v1.GetBundleRequest"> &
  * Use `create(GetBundleRequestSchema)` to create a new message.
  */
 export const GetBundleRequestSchema: GenMessage<GetBundleRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 9);
+  messageDesc(file_counterfoil_edge_v1_edge, 12);
 
 /**
  * @generated from message counterfoil.edge.v1.GetBundleResponse
@@ -311,7 +373,7 @@ export type GetBundleResponse = Message<"counterfoil.edge.v1.GetBundleResponse">
  * Use `create(GetBundleResponseSchema)` to create a new message.
  */
 export const GetBundleResponseSchema: GenMessage<GetBundleResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 10);
+  messageDesc(file_counterfoil_edge_v1_edge, 13);
 
 /**
  * @generated from message counterfoil.edge.v1.HoldRequest
@@ -390,7 +452,7 @@ export type HoldRequest = Message<"counterfoil.edge.v1.HoldRequest"> & {
  * Use `create(HoldRequestSchema)` to create a new message.
  */
 export const HoldRequestSchema: GenMessage<HoldRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 11);
+  messageDesc(file_counterfoil_edge_v1_edge, 14);
 
 /**
  * @generated from message counterfoil.edge.v1.HoldResponse
@@ -407,7 +469,7 @@ export type HoldResponse = Message<"counterfoil.edge.v1.HoldResponse"> & {
  * Use `create(HoldResponseSchema)` to create a new message.
  */
 export const HoldResponseSchema: GenMessage<HoldResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 12);
+  messageDesc(file_counterfoil_edge_v1_edge, 15);
 
 /**
  * @generated from message counterfoil.edge.v1.WithdrawRequest
@@ -429,7 +491,7 @@ export type WithdrawRequest = Message<"counterfoil.edge.v1.WithdrawRequest"> & {
  * Use `create(WithdrawRequestSchema)` to create a new message.
  */
 export const WithdrawRequestSchema: GenMessage<WithdrawRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 13);
+  messageDesc(file_counterfoil_edge_v1_edge, 16);
 
 /**
  * @generated from message counterfoil.edge.v1.WithdrawResponse
@@ -442,7 +504,7 @@ export type WithdrawResponse = Message<"counterfoil.edge.v1.WithdrawResponse"> &
  * Use `create(WithdrawResponseSchema)` to create a new message.
  */
 export const WithdrawResponseSchema: GenMessage<WithdrawResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 14);
+  messageDesc(file_counterfoil_edge_v1_edge, 17);
 
 /**
  * @generated from message counterfoil.edge.v1.ConsumeRequest
@@ -469,7 +531,7 @@ export type ConsumeRequest = Message<"counterfoil.edge.v1.ConsumeRequest"> & {
  * Use `create(ConsumeRequestSchema)` to create a new message.
  */
 export const ConsumeRequestSchema: GenMessage<ConsumeRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 15);
+  messageDesc(file_counterfoil_edge_v1_edge, 18);
 
 /**
  * @generated from message counterfoil.edge.v1.ConsumeResponse
@@ -505,7 +567,7 @@ export type ConsumeResponse = Message<"counterfoil.edge.v1.ConsumeResponse"> & {
  * Use `create(ConsumeResponseSchema)` to create a new message.
  */
 export const ConsumeResponseSchema: GenMessage<ConsumeResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 16);
+  messageDesc(file_counterfoil_edge_v1_edge, 19);
 
 /**
  * What the control plane pushes: to `push.all`, `push.group.<group>` or `push.node.<enforcer id>`.
@@ -554,7 +616,7 @@ export type Push = Message<"counterfoil.edge.v1.Push"> & {
  * Use `create(PushSchema)` to create a new message.
  */
 export const PushSchema: GenMessage<Push> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 17);
+  messageDesc(file_counterfoil_edge_v1_edge, 20);
 
 /**
  * Sessions that must close now: of these tokens, or these themselves.
@@ -583,7 +645,7 @@ export type Revoked = Message<"counterfoil.edge.v1.Revoked"> & {
  * Use `create(RevokedSchema)` to create a new message.
  */
 export const RevokedSchema: GenMessage<Revoked> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 18);
+  messageDesc(file_counterfoil_edge_v1_edge, 21);
 
 /**
  * @generated from message counterfoil.edge.v1.ApprovalDecided
@@ -615,7 +677,7 @@ export type ApprovalDecided = Message<"counterfoil.edge.v1.ApprovalDecided"> & {
  * Use `create(ApprovalDecidedSchema)` to create a new message.
  */
 export const ApprovalDecidedSchema: GenMessage<ApprovalDecided> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 19);
+  messageDesc(file_counterfoil_edge_v1_edge, 22);
 
 /**
  * Everything of `source` up to and with `sequence` is in the audit log.
@@ -639,7 +701,7 @@ export type SpoolAcknowledged = Message<"counterfoil.edge.v1.SpoolAcknowledged">
  * Use `create(SpoolAcknowledgedSchema)` to create a new message.
  */
 export const SpoolAcknowledgedSchema: GenMessage<SpoolAcknowledged> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 20);
+  messageDesc(file_counterfoil_edge_v1_edge, 23);
 
 /**
  * Observed facts. A batch is published to `edge.<enforcer id>.records`.
@@ -665,7 +727,7 @@ export type RecordBatch = Message<"counterfoil.edge.v1.RecordBatch"> & {
  * Use `create(RecordBatchSchema)` to create a new message.
  */
 export const RecordBatchSchema: GenMessage<RecordBatch> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 21);
+  messageDesc(file_counterfoil_edge_v1_edge, 24);
 
 /**
  * @generated from message counterfoil.edge.v1.Record
@@ -749,7 +811,7 @@ export type Record = Message<"counterfoil.edge.v1.Record"> & {
  * Use `create(RecordSchema)` to create a new message.
  */
 export const RecordSchema: GenMessage<Record> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 22);
+  messageDesc(file_counterfoil_edge_v1_edge, 25);
 
 /**
  * @generated from message counterfoil.edge.v1.SessionStarted
@@ -796,7 +858,7 @@ export type SessionStarted = Message<"counterfoil.edge.v1.SessionStarted"> & {
  * Use `create(SessionStartedSchema)` to create a new message.
  */
 export const SessionStartedSchema: GenMessage<SessionStarted> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 23);
+  messageDesc(file_counterfoil_edge_v1_edge, 26);
 
 /**
  * @generated from message counterfoil.edge.v1.SessionEnded
@@ -835,7 +897,7 @@ export type SessionEnded = Message<"counterfoil.edge.v1.SessionEnded"> & {
  * Use `create(SessionEndedSchema)` to create a new message.
  */
 export const SessionEndedSchema: GenMessage<SessionEnded> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 24);
+  messageDesc(file_counterfoil_edge_v1_edge, 27);
 
 /**
  * @generated from message counterfoil.edge.v1.LoginRefused
@@ -874,7 +936,7 @@ export type LoginRefused = Message<"counterfoil.edge.v1.LoginRefused"> & {
  * Use `create(LoginRefusedSchema)` to create a new message.
  */
 export const LoginRefusedSchema: GenMessage<LoginRefused> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 25);
+  messageDesc(file_counterfoil_edge_v1_edge, 28);
 
 /**
  * @generated from message counterfoil.edge.v1.Parameter
@@ -909,7 +971,7 @@ export type Parameter = Message<"counterfoil.edge.v1.Parameter"> & {
  * Use `create(ParameterSchema)` to create a new message.
  */
 export const ParameterSchema: GenMessage<Parameter> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 26);
+  messageDesc(file_counterfoil_edge_v1_edge, 29);
 
 /**
  * @generated from message counterfoil.edge.v1.CommandFacts
@@ -972,7 +1034,7 @@ export type CommandFacts = Message<"counterfoil.edge.v1.CommandFacts"> & {
  * Use `create(CommandFactsSchema)` to create a new message.
  */
 export const CommandFactsSchema: GenMessage<CommandFacts> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 27);
+  messageDesc(file_counterfoil_edge_v1_edge, 30);
 
 /**
  * The command is allowed and about to be forwarded.
@@ -1003,7 +1065,7 @@ export type CommandStarted = Message<"counterfoil.edge.v1.CommandStarted"> & {
  * Use `create(CommandStartedSchema)` to create a new message.
  */
 export const CommandStartedSchema: GenMessage<CommandStarted> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 28);
+  messageDesc(file_counterfoil_edge_v1_edge, 31);
 
 /**
  * @generated from message counterfoil.edge.v1.CommandHeld
@@ -1030,7 +1092,7 @@ export type CommandHeld = Message<"counterfoil.edge.v1.CommandHeld"> & {
  * Use `create(CommandHeldSchema)` to create a new message.
  */
 export const CommandHeldSchema: GenMessage<CommandHeld> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 29);
+  messageDesc(file_counterfoil_edge_v1_edge, 32);
 
 /**
  * @generated from message counterfoil.edge.v1.HoldEnded
@@ -1067,7 +1129,7 @@ export type HoldEnded = Message<"counterfoil.edge.v1.HoldEnded"> & {
  * Use `create(HoldEndedSchema)` to create a new message.
  */
 export const HoldEndedSchema: GenMessage<HoldEnded> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 30);
+  messageDesc(file_counterfoil_edge_v1_edge, 33);
 
 /**
  * The command never left.
@@ -1101,7 +1163,7 @@ export type CommandRefused = Message<"counterfoil.edge.v1.CommandRefused"> & {
  * Use `create(CommandRefusedSchema)` to create a new message.
  */
 export const CommandRefusedSchema: GenMessage<CommandRefused> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 31);
+  messageDesc(file_counterfoil_edge_v1_edge, 34);
 
 /**
  * @generated from message counterfoil.edge.v1.CommandEnded
@@ -1157,7 +1219,7 @@ export type CommandEnded = Message<"counterfoil.edge.v1.CommandEnded"> & {
  * Use `create(CommandEndedSchema)` to create a new message.
  */
 export const CommandEndedSchema: GenMessage<CommandEnded> = /*@__PURE__*/
-  messageDesc(file_counterfoil_edge_v1_edge, 32);
+  messageDesc(file_counterfoil_edge_v1_edge, 35);
 
 /**
  * Served by identity.
@@ -1213,6 +1275,17 @@ export const EdgeTokens: GenService<{
     methodKind: "unary";
     input: typeof ReleaseRequestSchema;
     output: typeof ReleaseResponseSchema;
+  },
+  /**
+   * Which of the enforcer's sessions must close. Asked every few seconds with all that are open, so that a revocation is
+   * learned though its push was missed.
+   *
+   * @generated from rpc counterfoil.edge.v1.EdgeTokens.Renew
+   */
+  renew: {
+    methodKind: "unary";
+    input: typeof RenewRequestSchema;
+    output: typeof RenewResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_counterfoil_edge_v1_edge, 1);

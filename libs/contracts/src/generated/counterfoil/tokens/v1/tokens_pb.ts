@@ -136,16 +136,22 @@ export type MintRequest = Message<"counterfoil.tokens.v1.MintRequest"> & {
   lifetimeSeconds: number;
 
   /**
+   * Unspecified means ONCE. RUN needs a principal that belongs to a run.
+   *
    * @generated from field: counterfoil.tokens.v1.UseMode mode = 6;
    */
   mode: UseMode;
 
   /**
+   * Of BURST only: 2 to 1000, 0 means 10.
+   *
    * @generated from field: uint32 uses = 7;
    */
   uses: number;
 
   /**
+   * Of BURST only: at most the lifetime, 0 means 60 (or the lifetime, where that is shorter).
+   *
    * @generated from field: uint32 window_seconds = 8;
    */
   windowSeconds: number;
