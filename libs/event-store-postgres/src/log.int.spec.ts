@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { jetstreamManager } from "@nats-io/jetstream";
 import pg from "pg";
 import type { DataSource, EntityManager } from "typeorm";
-import { type Bus, connectBus } from "#bus";
+import type { Bus } from "#bus";
 import { STREAM } from "#contracts";
 import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
 import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
@@ -39,7 +39,7 @@ describe("the log", () => {
           },
         ],
       }),
-      connectBus({ url: nats.url, name: "test" }),
+      nats.connect("test"),
     ]);
     store = new PostgresEventStore(dataSource);
   });
@@ -47,9 +47,8 @@ describe("the log", () => {
     await Promise.all(running.splice(0).map((it) => it.stop()));
   });
   afterAll(async () => {
-    await bus?.close();
     await dataSource?.destroy();
-    await Promise.all([database?.drop(), nats?.stop()]);
+    await Promise.all([database?.drop(), nats?.drop()]);
   });
 
   function run<T extends { start(): void; stop(): Promise<void> }>(it: T): T {
@@ -201,10 +200,10 @@ describe("the log", () => {
       relay();
       await append(3);
       await relayed();
-      await nats.kill();
+      const restarting = nats.restart();
       await append(3);
       await sequenced();
-      await nats.start();
+      await restarting;
       await relayed();
       dense((await published()).map((message) => message.position));
     });
