@@ -1,0 +1,13 @@
+export { canonicalJson, type Json } from "./canonical-json.js";
+export { type AuditEntry, type SealedEntry, seal } from "./entry.js";
+export { append, decodeFrontier, emptyFrontier, encodeFrontier, type Frontier, rootOf } from "./frontier.js";
+export { emptyRoot, leafHash, nodeHash } from "./merkle-hash.js";
+export {
+  consistencyProof,
+  inclusionProof,
+  type Subtree,
+  subtreeOf,
+  treeHash,
+  verifyConsistency,
+  verifyInclusion,
+} from "./proofs.js";

@@ -1,0 +1,15 @@
+import { createHash } from "node:crypto";
+
+/** RFC 9162 section 2.1.1: the prefixes keep a leaf from passing for a node. */
+const LEAF = Buffer.of(0x00);
+const NODE = Buffer.of(0x01);
+
+/** 32 bytes: SHA-256(0x00 || data). */
+export const leafHash = (data: Uint8Array): Buffer => createHash("sha256").update(LEAF).update(data).digest();
+
+/** 32 bytes: SHA-256(0x01 || left || right). */
+export const nodeHash = (left: Uint8Array, right: Uint8Array): Buffer =>
+  createHash("sha256").update(NODE).update(left).update(right).digest();
+
+/** The root of the tree without leaves. */
+export const emptyRoot = (): Buffer => createHash("sha256").digest();
