@@ -56,7 +56,7 @@ export function verifyInclusion(
   if (!(index >= 0 && index < size)) return false;
   let fn = index;
   let sn = size - 1;
-  let hash = Buffer.from(leaf);
+  let hash: Buffer = Buffer.from(leaf);
   for (const sibling of proof) {
     if (sn === 0) return false;
     if (fn % 2 === 1 || fn === sn) {
@@ -87,8 +87,8 @@ export function verifyConsistency(
   let fn = first - 1;
   let sn = second - 1;
   for (; fn % 2 === 1; sn = half(sn)) fn = half(fn);
-  let fr = Buffer.from(start);
-  let sr = Buffer.from(start);
+  let fr: Buffer = Buffer.from(start);
+  let sr: Buffer = Buffer.from(start);
   for (const sibling of rest) {
     if (sn === 0) return false;
     if (fn % 2 === 1 || fn === sn) {
