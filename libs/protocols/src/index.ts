@@ -1,1 +1,2 @@
 export type * from "./protocol.js";
+export { protocolNames, protocolOf } from "./registry.js";

@@ -134,7 +134,10 @@ export interface Conversation {
 
   /** Lets a gate's message through: what goes upstream now. */
   allow(gate: Gate, plan: MaskPlan): Uint8Array;
-  /** Refuses it: the native error arrives in its place in the order of answers, and the session goes on. */
+  /**
+   * Refuses it: the native error arrives in its place in the order of answers, and the session goes on. A refused
+   * command has no outcome.
+   */
   deny(gate: Gate, refusal: Refusal): { readonly toServer: Uint8Array; readonly toClient: Uint8Array };
 
   /**
@@ -143,7 +146,10 @@ export interface Conversation {
    */
   invalidate(): void;
 
-  /** A prepared statement defined by a command's own text (SQL PREPARE), in force once the server confirms the gate. */
+  /**
+   * A prepared statement defined by a command's own text (SQL PREPARE), in force once the server confirms the gate. To be
+   * called while the gate is open, before `allow`, in the order of the text; so is `dropStatement`.
+   */
   defineStatement(gate: Gate, name: string, text: string): void;
   /** SQL DEALLOCATE; null for ALL. In force once the server confirms the gate. */
   dropStatement(gate: Gate, name: string | null): void;
@@ -194,6 +200,11 @@ export interface Gate {
   readonly several: boolean;
   /** Not SQL text but a call by number (PostgreSQL FunctionCall), where set: the function's OID. */
   readonly functionOid?: number;
+  /**
+   * Set where the message cannot be carried whoever asks (its text is in no readable encoding): deny it with this.
+   * `allow` refuses it all the same.
+   */
+  readonly refusal?: Refusal;
 }
 
 export type ServerStep =

@@ -1,0 +1,110 @@
+import type { MaskPlan, Parameter, Refusal } from "#commands";
+import type { Gate, Outcome } from "../protocol.js";
+import type { Change } from "./conversation/names.js";
+import type { Statement } from "./conversation/statements.js";
+import { nameOfKey, utf8 } from "./decoder.js";
+import type { WireValue } from "./messages.js";
+
+/** Messages to commands: what a gate says of the message it stands for. */
+
+/** Text is UTF-8; what is not is kept as the bytes it is. */
+export function parameterOf(value: WireValue): Parameter {
+  if (value.bytes === null) return { kind: "null" };
+  const text = value.format === "text" ? utf8(value.bytes) : null;
+  return text === null ? { kind: "binary", value: value.bytes } : { kind: "text", value: text };
+}
+
+const NOT_UTF8: Refusal = {
+  code: "not_understood",
+  message: "the statement is not valid UTF-8",
+  hint: "Set the client's encoding to UTF8.",
+};
+const OTHER_ENCODING: Refusal = {
+  code: "not_understood",
+  message: "the statement is not ASCII, and the session's client_encoding is not UTF8",
+  hint: "SET client_encoding TO 'UTF8'.",
+};
+
+/**
+ * A statement's text and, where its bytes could mean another text to the server, why it cannot pass. In every encoding
+ * a server lets a client use, ASCII bytes alone mean ASCII.
+ */
+export function readable(text: string | null, encoding: "utf8" | "other"): { text: string; refusal?: Refusal } {
+  if (text === null) return { text: "", refusal: NOT_UTF8 };
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
+  if (encoding === "other" && !/^[\x00-\x7f]*$/.test(text)) return { text, refusal: OTHER_ENCODING };
+  return { text };
+}
+
+/** What running a portal comes to that the client did not make with Bind: it is an SQL cursor. */
+export function fetchText(portal: string, maxRows: number): string {
+  const name = nameOfKey(portal).replaceAll('"', '""');
+  return `FETCH ${maxRows > 0 ? `FORWARD ${maxRows}` : "ALL"} FROM "${name}"`;
+}
+
+/** A prepared statement that a command's own text makes or drops. */
+export interface Effect {
+  readonly kind: "define" | "drop";
+  /** The key of the name; null for all. */
+  readonly name: string | null;
+  readonly text: string;
+}
+
+/** One `run` gate that was let through, and what is known of it so far. */
+export class RunningCommand {
+  /** The position of the statement that runs, for a text with several. */
+  statement = 0;
+  rows = 0;
+  bytes = 0;
+  valuesMasked = 0;
+  error: { code: string; message: string } | null = null;
+  finished = false;
+  /** What its text does to prepared statements, once sent: settled one by one as the server confirms each. */
+  pending: { kind: Effect["kind"]; changes: Change<Statement>[] }[] = [];
+  /** Rows sent since the last completion. */
+  #shown = 0;
+  #tags: string[] = [];
+
+  constructor(
+    readonly gate: Gate,
+    readonly plan: MaskPlan,
+    readonly effects: readonly Effect[] = [],
+  ) {}
+
+  row(size: number, masked: number): void {
+    this.#shown++;
+    this.bytes += size;
+    this.valuesMasked += masked;
+  }
+
+  /** A portal stops half-way: what it has shown counts, and its completion will count the rest only. */
+  suspend(): void {
+    this.rows += this.#shown;
+    this.#shown = 0;
+  }
+
+  /** A statement is complete: its tag counts its rows where it counts at all. */
+  complete(tag: string): void {
+    const count = /(?:^| )(\d{1,15})$/.exec(tag)?.[1];
+    this.rows += count === undefined ? this.#shown : Number(count);
+    this.#shown = 0;
+    if (this.#tags.length < MOST_TAGS) this.#tags.push(tag);
+    else this.#tags[MOST_TAGS] = "…";
+    this.statement++;
+  }
+
+  outcome(): Outcome {
+    return {
+      rows: this.rows + this.#shown,
+      bytes: this.bytes,
+      valuesMasked: this.valuesMasked,
+      tag: this.#tags.join("; "),
+      error: this.error,
+    };
+  }
+}
+
+const MOST_TAGS = 20;
+
+/** What becomes of a command that the server skipped because one before it in the pipeline failed. */
+export const NOT_RUN = { code: "57014", message: "not run: an earlier command of the pipeline failed" };

@@ -1,0 +1,145 @@
+import type { RunningCommand } from "../commands.js";
+import type { Format, RowDescription } from "../messages.js";
+import type { CopyMasker } from "../rewrite/copy.js";
+import type { Masks } from "../rewrite/masks.js";
+import type { Change } from "./names.js";
+import type { Portal, Statement } from "./statements.js";
+
+/** What was sent and will be answered, each by what the manual's "Message Flow" says of it. */
+export type Answer =
+  | ParseAnswer
+  | BindAnswer
+  | DescribeAnswer
+  | ExecuteAnswer
+  | QueryAnswer
+  | CallAnswer
+  | CloseAnswer
+  | RefusalAnswer
+  | { readonly kind: "sync"; readonly segment: number }
+  /** Not answered: where the client ended its COPY data. */
+  | { readonly kind: "copy-end" };
+
+interface ParseAnswer {
+  readonly kind: "parse";
+  readonly change: Change<Statement>;
+}
+
+interface BindAnswer {
+  readonly kind: "bind";
+  readonly change: Change<Portal>;
+  readonly portal: Portal;
+}
+
+interface DescribeAnswer {
+  readonly kind: "describe";
+  /** Null where nothing is known by the name; the server will say what it thinks of it. */
+  readonly of: Statement | Portal | null;
+  /** Asked by the conversation itself: the client gets no answer. */
+  readonly own: boolean;
+}
+
+/** Rows or COPY data flow under these two. */
+export interface ExecuteAnswer {
+  readonly kind: "execute";
+  readonly command: RunningCommand;
+  readonly portal: Portal;
+  copy?: Copying;
+}
+
+export interface QueryAnswer {
+  readonly kind: "query";
+  readonly command: RunningCommand;
+  readonly segment: number;
+  /** Of the statement that runs; undefined while it has no description. */
+  described?: RowDescription;
+  masks?: Masks;
+  copy?: Copying;
+}
+
+export interface Copying {
+  readonly direction: "in" | "out";
+  readonly masker: CopyMasker | null;
+}
+
+interface CallAnswer {
+  readonly kind: "call";
+  readonly command: RunningCommand;
+  readonly segment: number;
+  readonly format: Format;
+}
+
+interface CloseAnswer {
+  readonly kind: "close";
+  readonly statement: Change<Statement> | null;
+  readonly portal: Change<Portal> | null;
+}
+
+/** In place of what was refused: the server answers the poison with an error, which is replaced. */
+interface RefusalAnswer {
+  readonly kind: "refusal";
+  readonly error: Uint8Array;
+  /** Of a simple query or a function call, which ReadyForQuery ends; else the server skips to the next Sync. */
+  readonly simple: boolean;
+  readonly segment: number;
+}
+
+/** First in, first out. */
+export class Answers {
+  #items: Answer[] = [];
+  #from = 0;
+
+  get length(): number {
+    return this.#items.length - this.#from;
+  }
+
+  /** Everything that is answered has been. */
+  get empty(): boolean {
+    return this.head === undefined;
+  }
+
+  push(answer: Answer): void {
+    this.#items.push(answer);
+  }
+
+  /** What the server's next message belongs to. */
+  get head(): Answer | undefined {
+    while (this.#items[this.#from]?.kind === "copy-end") this.shift();
+    return this.#items[this.#from];
+  }
+
+  shift(): void {
+    this.#from++;
+    if (this.#from > 64 && this.#from * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#from);
+      this.#from = 0;
+    }
+  }
+
+  /** Takes out what the server skips after an error: everything before the next Sync. */
+  takeToSync(): Answer[] {
+    const waiting = this.#items.slice(this.#from);
+    const sync = waiting.findIndex((answer) => answer.kind === "sync");
+    const skipped = sync < 0 ? waiting : waiting.slice(0, sync);
+    this.#items = sync < 0 ? [] : waiting.slice(sync);
+    this.#from = 0;
+    return skipped;
+  }
+
+  /**
+   * The server has begun to read COPY data: it ignores the Syncs that were sent behind the command, up to the data's
+   * end (CopyGetData).
+   */
+  ignoreSyncs(): number {
+    const waiting = this.#items.slice(this.#from);
+    const end = waiting.findIndex((answer) => answer.kind === "copy-end");
+    const upTo = end < 0 ? waiting.length : end;
+    this.#items = waiting.filter((answer, index) => index >= upTo || answer.kind !== "sync");
+    this.#from = 0;
+    return waiting.length - this.#items.length;
+  }
+
+  /** Whether the client has ended its COPY data already. */
+  get copyEnded(): boolean {
+    return this.#items.some((answer, index) => index >= this.#from && answer.kind === "copy-end");
+  }
+}

@@ -1,0 +1,459 @@
+import { FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
+import type { MaskPlan, Refusal } from "#commands";
+import { NOTHING_MASKED } from "#commands";
+import type { ClientStep, Gate } from "../../protocol.js";
+import { CLIENT, STATUS } from "../codes.js";
+import { type Effect, fetchText, parameterOf, RunningCommand, readable } from "../commands.js";
+import {
+  decodeBind,
+  decodeEmpty,
+  decodeExecute,
+  decodeFunctionCall,
+  decodeParse,
+  decodeQuery,
+  decodeTarget,
+  MESSAGE_FORMAT,
+  nameOfKey,
+} from "../decoder.js";
+import { goodbyeResponse, POISON_PARSE, POISON_QUERY, refusalResponse } from "../denial.js";
+import { describePortal, flush, readyForQuery } from "../encoder.js";
+import type { SessionState } from "./state.js";
+import type { Portal, Statement } from "./statements.js";
+
+const NOTHING = new Uint8Array(0);
+const FLUSH = flush();
+/** A client that sends on and on without reading waits here, not in memory. */
+const MOST_UNANSWERED = 10_000;
+
+type Asked = Pick<Gate, "stage" | "text" | "several"> & Partial<Pick<Gate, "parameters" | "functionOid">>;
+
+/** A gate that waits for its decision, and what to do once it passes. */
+interface OpenGate {
+  readonly gate: Gate;
+  readonly simple: boolean;
+  readonly effects: Effect[];
+  /** Sends the message: gives what goes upstream. */
+  pass(plan: MaskPlan, effects: readonly Effect[]): Uint8Array;
+}
+
+/** The client's messages: what passes, what asks first, what waits. */
+export class FromClient {
+  readonly #state: SessionState;
+  readonly #frames: FrameAssembler;
+  /** Steps that are due before the next message is looked at. */
+  #ready: ClientStep[] = [];
+  /** The gate among the ready steps; open once it is given out. */
+  #asking: OpenGate | null = null;
+  #open: OpenGate | null = null;
+  #flushed = false;
+  #over = false;
+
+  constructor(state: SessionState) {
+    this.#state = state;
+    this.#frames = new FrameAssembler(MESSAGE_FORMAT, state.options.messageLimit);
+  }
+
+  push(chunk: Uint8Array): void {
+    if (!this.#over) this.#frames.push(chunk);
+  }
+
+  next(): ClientStep | null {
+    if (this.#open) return null;
+    try {
+      for (;;) {
+        const ready = this.#ready.shift();
+        if (ready?.kind === "gate") this.#open = this.#asking;
+        if (ready) return ready;
+        if (this.#over) return null;
+        const type = this.#frames.next();
+        if (type >= 0 && this.#message(type)) continue;
+        const bytes = this.#frames.passed();
+        if (bytes) this.#forward(bytes);
+        else if (this.#ready.length === 0) return null;
+      }
+    } catch (error) {
+      if (error instanceof MalformedBytes) return this.#fault({ code: "malformed", message: error.message });
+      if (error instanceof TooLarge) return this.#fault({ code: "too_large", message: error.message });
+      throw error;
+    }
+  }
+
+  allow(gate: Gate, plan: MaskPlan): Uint8Array {
+    const open = this.#close(gate);
+    if (gate.refusal) return this.#refuse(open.simple, gate.refusal, true).toServer;
+    if (this.#state.skipping) {
+      // What came before it has failed meanwhile: the server would skip this too, so it is not sent.
+      if (gate.stage === "run") this.#state.skipped(new RunningCommand(gate, plan));
+      return NOTHING;
+    }
+    this.#flushed = false;
+    return open.pass(plan, open.effects);
+  }
+
+  deny(gate: Gate, refusal: Refusal): { toServer: Uint8Array; toClient: Uint8Array } {
+    return this.#refuse(this.#close(gate).simple, gate.refusal ?? refusal, false);
+  }
+
+  effect(gate: Gate, effect: Effect): void {
+    if (this.#open?.gate !== gate) throw new Error("this gate is not open");
+    if (gate.stage === "run") this.#open.effects.push(effect);
+  }
+
+  #close(gate: Gate): OpenGate {
+    const open = this.#open;
+    if (open?.gate !== gate) throw new Error("this gate is not open");
+    this.#open = null;
+    return open;
+  }
+
+  // ---- one message -------------------------------------------------------------------------------------------------
+
+  /** Deals with the next message. False where it has to wait: for its rest, or for an answer. */
+  #message(type: number): boolean {
+    const state = this.#state;
+    if (state.skipping && type !== CLIENT.Sync && type !== CLIENT.Terminate) {
+      this.#frames.drop();
+      return true;
+    }
+    if (type === CLIENT.CopyData) {
+      this.#frames.pass();
+      return true;
+    }
+    if (state.copyingIn && !state.copyEnded && !DURING_COPY.has(type)) {
+      throw new MalformedBytes("a message that has no place in COPY data");
+    }
+    if (state.answers.length >= MOST_UNANSWERED) return this.#wait();
+    if (!KNOWN.has(type)) throw new MalformedBytes("a message of an unknown type");
+    const frame = this.#frames.whole();
+    if (!frame) return false;
+    switch (type) {
+      case CLIENT.Query:
+        return this.#query(frame);
+      case CLIENT.Parse:
+        return this.#parse(frame);
+      case CLIENT.Bind:
+        return this.#bind(frame);
+      case CLIENT.Describe:
+        return this.#describe(frame);
+      case CLIENT.Execute:
+        return this.#execute(frame);
+      case CLIENT.Close:
+        return this.#closeName(frame);
+      case CLIENT.FunctionCall:
+        return this.#functionCall(frame);
+      case CLIENT.Sync:
+        return this.#sync(frame);
+      case CLIENT.Flush:
+        decodeEmpty(frame);
+        return this.#pass();
+      case CLIENT.Terminate:
+        return this.#terminate(frame);
+      default: // CopyDone, CopyFail
+        state.copyEnded = state.copyingIn;
+        state.answers.push({ kind: "copy-end" });
+        return this.#pass();
+    }
+  }
+
+  #query(frame: Uint8Array): boolean {
+    if (this.#namesUnsettled()) return this.#wait();
+    const { text, refusal } = readable(decodeQuery(frame).text, this.#state.encoding);
+    return this.#ask({ stage: "run", text, several: true }, refusal, true, (gate, plan, effects) => {
+      const { state } = this.#sending();
+      const command = state.begin(new RunningCommand(gate, plan, effects));
+      state.applyEffects(command);
+      state.answers.push({ kind: "query", command, segment: state.segment++ });
+      state.runs++;
+      state.unsynced = false;
+      return frame;
+    });
+  }
+
+  #parse(frame: Uint8Array): boolean {
+    const message = decodeParse(frame);
+    const { text, refusal } = readable(message.text, this.#state.encoding);
+    return this.#ask({ stage: "prepare", text, several: false }, refusal, false, () => {
+      const { state } = this.#sending();
+      const change = state.statements.change(message.name, { text, asked: false }, state.segment);
+      state.answers.push({ kind: "parse", change });
+      return frame;
+    });
+  }
+
+  #bind(frame: Uint8Array): boolean {
+    const bind = decodeBind(frame);
+    const { statements, segment } = this.#state;
+    if (this.#namesUnsettled() || statements.unsettledBefore(segment, (key) => key === bind.statement)) {
+      return this.#wait();
+    }
+    const statement = statements.get(bind.statement);
+    if (!statement) return this.#unknown(`prepared statement "${nameOfKey(bind.statement)}" does not exist`, "26000");
+    const asked = {
+      stage: "run" as const,
+      text: statement.text,
+      several: false,
+      parameters: bind.values.map(parameterOf),
+    };
+    return this.#ask(asked, undefined, false, (gate, plan, effects) => {
+      const { state } = this.#sending();
+      const command = state.begin(new RunningCommand(gate, plan, effects));
+      const portal: Portal = {
+        statement,
+        bind,
+        segment: state.segment,
+        command,
+        epoch: state.epoch,
+        runs: state.runs,
+        ran: false,
+        asked: false,
+      };
+      const change = state.portals.change(bind.portal, portal, state.segment);
+      state.answers.push({ kind: "bind", change, portal });
+      return frame;
+    });
+  }
+
+  #describe(frame: Uint8Array): boolean {
+    const { kind, name } = decodeTarget(frame);
+    const { state } = this.#sending();
+    const of: Statement | Portal | null =
+      (kind === "statement" ? state.statements.get(name) : this.#certainPortal(name)) ?? null;
+    if (of) of.asked = true;
+    state.answers.push({ kind: "describe", of, own: false });
+    return this.#pass();
+  }
+
+  #execute(frame: Uint8Array): boolean {
+    const { portal: key, maxRows } = decodeExecute(frame);
+    const { state } = this;
+    const known = state.portals.get(key);
+    // Behind anything else that runs, the name may have become another's: an SQL CLOSE and DECLARE share it.
+    if (!this.#isCertain(key, known) && !state.answers.empty) return this.#wait();
+    if (known && known.epoch === state.epoch) {
+      const before = this.#run(known, key);
+      if (before) this.#insert(before);
+      return this.#pass();
+    }
+    const text = known ? known.statement.text : fetchText(key, maxRows);
+    const parameters = known ? known.bind.values.map(parameterOf) : [];
+    return this.#ask({ stage: "run", text, several: false, parameters }, undefined, false, (gate, plan, effects) => {
+      const command = state.begin(new RunningCommand(gate, plan, effects));
+      const portal = known ?? cursor(text, command, state);
+      if (known) {
+        state.finish(known.command);
+        known.command = command;
+        known.epoch = state.epoch;
+        known.asked = known.columns !== undefined;
+        delete known.masks;
+      }
+      const before = this.#run(portal, key);
+      return before ? Buffer.concat([before, frame]) : frame;
+    });
+  }
+
+  /**
+   * Notes that a portal runs. Gives what asks for its description, which goes first: where its rows will be masked and
+   * nobody has asked.
+   */
+  #run(portal: Portal, key: string): Uint8Array | null {
+    const { state } = this.#sending();
+    const { command } = portal;
+    const describe = command.plan !== NOTHING_MASKED && !portal.asked && !portal.statement.asked;
+    if (describe) {
+      portal.asked = true;
+      state.answers.push({ kind: "describe", of: portal, own: true });
+    }
+    state.applyEffects(command);
+    state.answers.push({ kind: "execute", command, portal });
+    portal.runs = ++state.runs;
+    portal.ran = true;
+    return describe ? describePortal(key) : null;
+  }
+
+  #closeName(frame: Uint8Array): boolean {
+    const { kind, name } = decodeTarget(frame);
+    const { state } = this.#sending();
+    const statement = kind === "statement" ? state.statements.change(name, undefined, state.segment) : null;
+    const portal = kind === "portal" ? state.portals.change(name, undefined, state.segment) : null;
+    state.answers.push({ kind: "close", statement, portal });
+    return this.#pass();
+  }
+
+  #functionCall(frame: Uint8Array): boolean {
+    const { oid, values, resultFormat } = decodeFunctionCall(frame);
+    const asked = {
+      stage: "run" as const,
+      text: "",
+      several: false,
+      parameters: values.map(parameterOf),
+      functionOid: oid,
+    };
+    return this.#ask(asked, undefined, true, (gate, plan) => {
+      const { state } = this.#sending();
+      const command = state.begin(new RunningCommand(gate, plan));
+      state.answers.push({ kind: "call", command, segment: state.segment++, format: resultFormat });
+      state.runs++;
+      state.unsynced = false;
+      return frame;
+    });
+  }
+
+  #sync(frame: Uint8Array): boolean {
+    decodeEmpty(frame);
+    const { state } = this;
+    if (state.copyingIn && !state.copyEnded) {
+      state.ignoredSyncs++;
+      return this.#pass();
+    }
+    state.answers.push({ kind: "sync", segment: state.segment++ });
+    state.unsynced = false;
+    state.skipping = false;
+    return this.#pass();
+  }
+
+  #terminate(frame: Uint8Array): boolean {
+    decodeEmpty(frame);
+    this.#over = true;
+    const passed = this.#frames.passed();
+    if (passed) this.#forward(passed);
+    this.#ready.push({ kind: "end", bytes: frame });
+    return true;
+  }
+
+  // ---- steps -------------------------------------------------------------------------------------------------------
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** Something that is answered goes out. */
+  #sending(): { state: SessionState } {
+    this.#flushed = false;
+    this.#state.unsynced = true;
+    return { state: this.#state };
+  }
+
+  #pass(): boolean {
+    this.#frames.pass();
+    return true;
+  }
+
+  #ask(
+    asked: Asked,
+    refusal: Refusal | undefined,
+    simple: boolean,
+    pass: (gate: Gate, plan: MaskPlan, effects: readonly Effect[]) => Uint8Array,
+  ): boolean {
+    const gate: Gate = {
+      parameters: [],
+      ...asked,
+      ordinal: asked.stage === "run" ? ++this.#state.ordinal : 0,
+      batch: this.#state.segment,
+      ...(refusal ? { refusal } : {}),
+    };
+    this.#frames.drop();
+    const passed = this.#frames.passed();
+    if (passed) this.#forward(passed);
+    this.#ready.push({ kind: "gate", gate });
+    this.#asking = { gate, simple, effects: [], pass: (plan, effects) => pass(gate, plan, effects) };
+    return true;
+  }
+
+  #forward(bytes: Uint8Array): void {
+    this.#ready.push({ kind: "forward", bytes });
+  }
+
+  /** Puts something between what has passed and what comes next. */
+  #insert(bytes: Uint8Array): void {
+    const passed = this.#frames.passed();
+    if (passed) this.#forward(passed);
+    this.#forward(bytes);
+  }
+
+  /** The message has to wait for answers. Without a Sync the server may keep them back, so it is asked for them once. */
+  #wait(): boolean {
+    if (!this.#flushed && this.#state.unsynced) {
+      this.#flushed = true;
+      this.#insert(FLUSH);
+    }
+    return false;
+  }
+
+  /** Names of statements that SQL can use are being changed by what is not answered and may fail. */
+  #namesUnsettled(): boolean {
+    return this.#state.statements.unsettledBefore(this.#state.segment, (key) => key !== "");
+  }
+
+  #isCertain(key: string, portal: Portal | undefined): boolean {
+    const { portals, runs, segment } = this.#state;
+    return portal !== undefined && portal.runs === runs && !portals.unsettledBefore(segment, (other) => other === key);
+  }
+
+  #certainPortal(key: string): Portal | undefined {
+    const portal = this.#state.portals.get(key);
+    return this.#isCertain(key, portal) ? portal : undefined;
+  }
+
+  // ---- refusals ----------------------------------------------------------------------------------------------------
+
+  /** An error of the server's own kind, in its place: what is meant does not exist, so nothing can be decided. */
+  #unknown(message: string, code: string): boolean {
+    const { toServer } = this.#refuse(false, { code: "not_understood", message }, true, code);
+    this.#frames.drop();
+    this.#insert(toServer);
+    return true;
+  }
+
+  #refuse(
+    simple: boolean,
+    refusal: Refusal,
+    inPlace: boolean,
+    code?: string,
+  ): { toServer: Uint8Array; toClient: Uint8Array } {
+    const { state } = this;
+    if (state.skipping) return { toServer: NOTHING, toClient: NOTHING };
+    const error = refusalResponse(refusal, "ERROR", code);
+    if (simple && !inPlace && state.answers.empty && !state.unsynced && state.status !== STATUS.transaction) {
+      return { toServer: NOTHING, toClient: Buffer.concat([error, readyForQuery(state.status)]) };
+    }
+    this.#sending();
+    state.answers.push({ kind: "refusal", error, simple, segment: state.segment });
+    if (simple) {
+      state.segment++;
+      state.unsynced = false;
+    }
+    return { toServer: simple ? POISON_QUERY : POISON_PARSE, toClient: NOTHING };
+  }
+
+  #fault(refusal: Refusal): ClientStep {
+    this.#over = true;
+    return { kind: "fault", bytes: goodbyeResponse(refusal), refusal };
+  }
+}
+
+const KNOWN: ReadonlySet<number> = new Set(
+  Object.values(CLIENT).filter((type) => type !== CLIENT.Password && type !== CLIENT.CopyData),
+);
+
+/** What may come while the server reads COPY data; it ignores Flush and Sync there. */
+const DURING_COPY: ReadonlySet<number> = new Set([
+  CLIENT.CopyDone,
+  CLIENT.CopyFail,
+  CLIENT.Flush,
+  CLIENT.Sync,
+  CLIENT.Terminate,
+]);
+
+/** A portal that SQL made: nothing of it is known but its name, so it is asked about each time. */
+function cursor(text: string, command: RunningCommand, state: SessionState): Portal {
+  return {
+    statement: { text, asked: false },
+    bind: { portal: "", statement: "", values: [], resultFormats: [] },
+    segment: state.segment,
+    command,
+    epoch: state.epoch,
+    runs: state.runs,
+    ran: false,
+    asked: false,
+  };
+}

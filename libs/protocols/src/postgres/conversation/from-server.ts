@@ -1,0 +1,400 @@
+import { ByteWriter, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
+import { type MaskPlan, NOTHING_MASKED, type Refusal } from "#commands";
+import type { ServerStep } from "../../protocol.js";
+import { SERVER } from "../codes.js";
+import {
+  decodeCommandComplete,
+  decodeCopyResponse,
+  decodeFields,
+  decodeNotification,
+  decodeParameterStatus,
+  decodeReadyForQuery,
+  decodeRowDescription,
+  MESSAGE_FORMAT,
+} from "../decoder.js";
+import { goodbyeResponse, scrubbed } from "../denial.js";
+import { errorResponse, noticeResponse, notificationResponse } from "../encoder.js";
+import type { Fields } from "../messages.js";
+import { copyMasker } from "../rewrite/copy.js";
+import { type Masks, masksFor, planOf } from "../rewrite/masks.js";
+import { maskFunctionResult, maskRow } from "../rewrite/rows.js";
+import type { Answer, ExecuteAnswer, QueryAnswer } from "./answers.js";
+import type { SessionState } from "./state.js";
+import { describedPortal } from "./statements.js";
+
+/** Rewritten bytes leave in pieces of about this size. */
+const PIECE = 64 * 1024;
+
+/** The server's messages: what passes, what is rewritten, what is swallowed, and what each says of the commands sent. */
+export class FromServer {
+  readonly #state: SessionState;
+  readonly #frames: FrameAssembler;
+  /** Rewritten messages that have not left; what passes behind them while they are here joins them. */
+  readonly #rewritten = new ByteWriter(1024);
+  #ready: ServerStep[] = [];
+  #over = false;
+
+  constructor(state: SessionState) {
+    this.#state = state;
+    this.#frames = new FrameAssembler(MESSAGE_FORMAT, state.options.messageLimit);
+  }
+
+  push(chunk: Uint8Array): void {
+    if (!this.#over) this.#frames.push(chunk);
+  }
+
+  next(): ServerStep | null {
+    for (;;) {
+      const step = this.#ready.shift() ?? this.#state.outcomes.shift();
+      if (step) return step;
+      if (this.#over) return null;
+      try {
+        if (!this.#read()) return null;
+      } catch (error) {
+        if (error instanceof MalformedBytes) this.#fault("malformed", `the resource: ${error.message}`);
+        else if (error instanceof TooLarge) this.#fault("too_large", `the resource: ${error.message}`);
+        else throw error;
+      }
+    }
+  }
+
+  /** Reads what is here, up to a piece that is worth sending. False where nothing came of it. */
+  #read(): boolean {
+    for (;;) {
+      const type = this.#frames.next();
+      if (type < 0 || !this.#message(type)) break;
+      if (this.#rewritten.length >= PIECE || this.#ready.length > 0) break;
+    }
+    this.#emit();
+    return this.#ready.length > 0 || this.#state.outcomes.length > 0;
+  }
+
+  /** Deals with the next message. False where the rest of it is missing. */
+  #message(type: number): boolean {
+    const { head } = this.#state.answers;
+    if (type === SERVER.DataRow) return this.#row(head);
+    if (type === SERVER.CopyData) return this.#copyData(head);
+    const frame = this.#frames.whole();
+    if (!frame) return false;
+    switch (type) {
+      case SERVER.ErrorResponse:
+        return this.#error(frame, head);
+      case SERVER.NoticeResponse:
+        return this.#notice(frame, head);
+      case SERVER.NotificationResponse:
+        return this.#notification(frame, head);
+      case SERVER.ParameterStatus: {
+        const { name, value } = decodeParameterStatus(frame);
+        this.#state.parameter(name, value);
+        return this.#pass(frame);
+      }
+      case SERVER.ReadyForQuery:
+        return this.#readyForQuery(frame, head);
+      case SERVER.CommandComplete:
+      case SERVER.EmptyQueryResponse:
+        return this.#complete(frame, type === SERVER.CommandComplete ? decodeCommandComplete(frame) : "", head);
+      case SERVER.RowDescription:
+      case SERVER.NoData:
+      case SERVER.ParameterDescription:
+        return this.#description(frame, type, head);
+      case SERVER.CopyInResponse:
+      case SERVER.CopyOutResponse:
+        return this.#copy(frame, type, head);
+      case SERVER.CopyDone: {
+        if (!flowing(head) || head.copy?.direction !== "out") throw unexpected("CopyDone");
+        head.copy.masker?.end();
+        return this.#pass(frame);
+      }
+      case SERVER.ParseComplete:
+        if (head?.kind !== "parse") throw unexpected("ParseComplete");
+        this.#state.statements.settle(head.change);
+        return this.#answered(frame);
+      case SERVER.BindComplete:
+        if (head?.kind !== "bind") throw unexpected("BindComplete");
+        this.#state.portals.settle(head.change);
+        // The unnamed portal has gone to make room.
+        if (head.change.before) this.#state.finish(head.change.before.command);
+        return this.#answered(frame);
+      case SERVER.CloseComplete:
+        if (head?.kind !== "close") throw unexpected("CloseComplete");
+        if (head.statement) this.#state.statements.settle(head.statement);
+        if (head.portal) this.#state.portals.settle(head.portal);
+        if (head.portal?.before) this.#state.finish(head.portal.before.command);
+        return this.#answered(frame);
+      case SERVER.PortalSuspended:
+        if (head?.kind !== "execute") throw unexpected("PortalSuspended");
+        head.command.suspend();
+        return this.#answered(frame);
+      case SERVER.FunctionCallResponse:
+        return this.#functionResult(frame, head);
+      default:
+        throw unexpected("a message of this type");
+    }
+  }
+
+  // ---- data --------------------------------------------------------------------------------------------------------
+
+  #row(head: Answer | undefined): boolean {
+    if (!flowing(head)) throw unexpected("DataRow");
+    const { command } = head;
+    const masks = command.plan === NOTHING_MASKED ? null : rowMasks(head);
+    if (masks === null) {
+      command.row(this.#frames.size, 0);
+      this.#passFrame();
+      return true;
+    }
+    const frame = this.#frames.whole();
+    if (!frame) return false;
+    this.#rewrite();
+    const described = (head.kind === "query" ? head.described : describedPortal(head.portal)) ?? [];
+    command.row(frame.length, maskRow(frame, masks, described, this.#rewritten));
+    this.#frames.drop();
+    return true;
+  }
+
+  #copyData(head: Answer | undefined): boolean {
+    if (!flowing(head) || head.copy?.direction !== "out") throw unexpected("CopyData");
+    const { command } = head;
+    const { masker } = head.copy;
+    if (!masker) {
+      command.row(this.#frames.size, 0);
+      this.#passFrame();
+      return true;
+    }
+    const frame = this.#frames.whole();
+    if (!frame) return false;
+    this.#rewrite();
+    const before = masker.masked;
+    masker.push(frame.subarray(5), this.#rewritten);
+    command.row(frame.length, masker.masked - before);
+    this.#frames.drop();
+    return true;
+  }
+
+  #copy(frame: Uint8Array, type: number, head: Answer | undefined): boolean {
+    if (!flowing(head)) throw unexpected("CopyResponse");
+    const state = this.#state;
+    if (type === SERVER.CopyInResponse) {
+      head.copy = { direction: "in", masker: null };
+      state.copyingIn = true;
+      state.copyEnded = state.answers.copyEnded;
+      state.ignoredSyncs = head.kind === "execute" ? state.answers.ignoreSyncs() : 0;
+    } else {
+      const plan = planOf(head.command.plan, head.command.statement);
+      const columns = plan.bulk?.some((column) => column.mask) ? plan.bulk : null;
+      const format = plan.bulkFormat ?? { kind: "text" };
+      const { messageLimit } = state.options;
+      const masker = columns && copyMasker(decodeCopyResponse(frame), format, columns, messageLimit);
+      head.copy = { direction: "out", masker };
+    }
+    return this.#pass(frame);
+  }
+
+  #functionResult(frame: Uint8Array, head: Answer | undefined): boolean {
+    if (head?.kind !== "call") throw unexpected("FunctionCallResponse");
+    const { command, format } = head;
+    const described = [{ name: "", tableOid: 0, attribute: 0, type: { oid: 0, format } }];
+    const mask = command.plan === NOTHING_MASKED ? null : masksFor(command.plan, described)?.[0];
+    if (!mask) {
+      command.row(frame.length, 0);
+      return this.#pass(frame);
+    }
+    this.#rewrite();
+    command.row(frame.length, maskFunctionResult(frame, mask, format, this.#rewritten));
+    this.#frames.drop();
+    return true;
+  }
+
+  #description(frame: Uint8Array, type: number, head: Answer | undefined): boolean {
+    if (type === SERVER.ParameterDescription) {
+      if (head?.kind !== "describe") throw unexpected("ParameterDescription");
+      return this.#pass(frame);
+    }
+    const columns = type === SERVER.RowDescription ? decodeRowDescription(frame) : null;
+    if (head?.kind === "query" && columns) {
+      const { plan, statement } = head.command;
+      head.described = columns;
+      head.masks = plan === NOTHING_MASKED ? null : masksFor(planOf(plan, statement), columns);
+      return this.#pass(frame);
+    }
+    if (head?.kind !== "describe") throw unexpected("a description");
+    if (head.of) head.of.columns = columns;
+    if (!head.own) return this.#answered(frame);
+    this.#state.answers.shift();
+    return this.#swallow();
+  }
+
+  // ---- ends --------------------------------------------------------------------------------------------------------
+
+  #complete(frame: Uint8Array, tag: string, head: Answer | undefined): boolean {
+    if (!flowing(head)) throw unexpected("CommandComplete");
+    const state = this.#state;
+    const { command } = head;
+    if (head.copy?.direction === "in") this.#endCopy();
+    delete head.copy;
+    command.complete(tag);
+    state.confirmEffect(command, tag);
+    // SQL has made or closed a cursor: a portal's name may have changed hands.
+    if (/^(DECLARE|CLOSE) CURSOR/.test(tag))
+      state.forgetPortals((portal, key) => key !== "" && portal.command !== command);
+    if (head.kind === "query") {
+      delete head.described;
+      delete head.masks;
+      return this.#pass(frame);
+    }
+    state.undoEffects(command);
+    state.finish(command);
+    return this.#answered(frame);
+  }
+
+  #readyForQuery(frame: Uint8Array, head: Answer | undefined): boolean {
+    const state = this.#state;
+    state.status = decodeReadyForQuery(frame);
+    let segment = state.segment;
+    if (head?.kind === "query" || head?.kind === "call") {
+      state.undoEffects(head.command);
+      state.finish(head.command);
+      segment = head.segment;
+      state.answers.shift();
+    } else if (head?.kind === "sync" || (head?.kind === "refusal" && head.simple)) {
+      segment = head.segment;
+      state.answers.shift();
+    } else if (state.ignoredSyncs > 0) {
+      // COPY failed before the server had read a Sync that it would have ignored.
+      state.ignoredSyncs = 0;
+      state.skipping = false;
+    } else throw unexpected("ReadyForQuery");
+    state.endSegment(segment);
+    return this.#pass(frame);
+  }
+
+  #endCopy(): void {
+    this.#state.copyingIn = false;
+    this.#state.copyEnded = false;
+  }
+
+  // ---- texts -------------------------------------------------------------------------------------------------------
+
+  #error(frame: Uint8Array, head: Answer | undefined): boolean {
+    const state = this.#state;
+    const fields = decodeFields(frame);
+    const command = head && "command" in head ? head.command : head?.kind === "bind" ? head.portal.command : null;
+    if (command) {
+      const told = command.plan.scrubTexts ? scrubbed(fields) : fields;
+      command.error = { code: told.get("C") ?? "", message: told.get("M") ?? "" };
+    }
+    // The server is about to close; nothing is answered any more.
+    if (["FATAL", "PANIC"].includes(fields.get("V") ?? "")) return this.#text(frame, fields, head, errorResponse);
+    if (head?.kind === "refusal") {
+      this.#rewrite();
+      this.#rewritten.bytes(head.error);
+      this.#frames.drop();
+      if (!head.simple) state.skipToSync();
+      return true;
+    }
+    if (flowing(head) && head.copy?.direction === "in") this.#endCopy();
+    this.#text(frame, fields, head, errorResponse);
+    if (head?.kind === "query" || head?.kind === "call") state.undoEffects(head.command);
+    else if (head && head.kind !== "sync") state.skipToSync();
+    return true;
+  }
+
+  #notice(frame: Uint8Array, head: Answer | undefined): boolean {
+    return this.#text(frame, decodeFields(frame), head, noticeResponse);
+  }
+
+  /** An error's or a notice's text, scrubbed where it could quote what the running command may not show. */
+  #text(frame: Uint8Array, fields: Fields, head: Answer | undefined, encode: (fields: Fields) => Buffer): boolean {
+    if (!planAt(head)?.scrubTexts) return this.#pass(frame);
+    this.#rewrite();
+    this.#rewritten.bytes(encode(scrubbed(fields)));
+    this.#frames.drop();
+    return true;
+  }
+
+  #notification(frame: Uint8Array, head: Answer | undefined): boolean {
+    const { pid, channel } = decodeNotification(frame);
+    if (!this.#state.options.scrubNotifications && !planAt(head)?.scrubTexts) return this.#pass(frame);
+    this.#rewrite();
+    this.#rewritten.bytes(notificationResponse(pid, channel, ""));
+    this.#frames.drop();
+    return true;
+  }
+
+  // ---- the way out -------------------------------------------------------------------------------------------------
+
+  /** The answer is complete, and passes. */
+  #answered(frame: Uint8Array): boolean {
+    this.#state.answers.shift();
+    return this.#pass(frame);
+  }
+
+  /** A small message: it joins what is rewritten before it, so that both leave in one piece. */
+  #pass(frame: Uint8Array): boolean {
+    if (this.#rewritten.length > 0) {
+      this.#rewritten.bytes(frame);
+      this.#frames.drop();
+    } else this.#frames.pass();
+    return true;
+  }
+
+  /** A message of any size, as far as it is here. */
+  #passFrame(): void {
+    if (this.#rewritten.length > 0) this.#emit();
+    this.#frames.pass();
+  }
+
+  #swallow(): boolean {
+    this.#frames.drop();
+    return true;
+  }
+
+  /** What has passed goes before what is rewritten from here on. */
+  #rewrite(): void {
+    if (this.#rewritten.length > 0) return;
+    const passed = this.#frames.passed();
+    if (!passed) return;
+    if (passed.length <= 4096) this.#rewritten.bytes(passed);
+    else this.#ready.push({ kind: "forward", bytes: passed });
+  }
+
+  #emit(): void {
+    if (this.#rewritten.length > 0) this.#ready.push({ kind: "forward", bytes: this.#rewritten.take() });
+    const passed = this.#frames.passed();
+    if (passed) this.#ready.push({ kind: "forward", bytes: passed });
+  }
+
+  #fault(code: "malformed" | "too_large", message: string): void {
+    this.#over = true;
+    this.#emit();
+    const refusal: Refusal = { code, message };
+    this.#ready.push({ kind: "fault", bytes: goodbyeResponse(refusal), refusal });
+  }
+}
+
+const unexpected = (what: string) => new MalformedBytes(`${what} came out of turn`);
+
+/** Whether rows and COPY data may flow under this answer. */
+const flowing = (head: Answer | undefined): head is QueryAnswer | ExecuteAnswer =>
+  head?.kind === "query" || head?.kind === "execute";
+
+function planAt(head: Answer | undefined): MaskPlan | null {
+  if (!head) return null;
+  if ("command" in head) return head.command.plan;
+  return head.kind === "bind" ? head.portal.command.plan : null;
+}
+
+/** The masks of the rows that flow now. @throws MalformedBytes for rows nobody has described. */
+function rowMasks(head: QueryAnswer | ExecuteAnswer): Masks {
+  if (head.kind === "query") {
+    if (head.masks === undefined) throw unexpected("a row without a description");
+    return head.masks;
+  }
+  const { portal, command } = head;
+  if (portal.masks === undefined) {
+    const described = describedPortal(portal);
+    if (!described) throw unexpected("a row without a description");
+    portal.masks = masksFor(planOf(command.plan, 0), described);
+  }
+  return portal.masks;
+}

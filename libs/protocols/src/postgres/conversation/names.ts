@@ -1,0 +1,73 @@
+/** A name that gets another meaning, or none, once the server confirms the message that says so. */
+export interface Change<T> {
+  readonly key: string;
+  readonly segment: number;
+  /** What the name meant; corrected when an earlier change turns out not to have happened. */
+  before: T | undefined;
+}
+
+/**
+ * Names (of statements, of portals) as they will be if everything that was sent succeeds. The server may refuse a
+ * change, so each can be undone; and what is sent behind the end of the segment that a change belongs to (a Sync, a
+ * Query) would run whether or not the change happened, so it must not rely on it before the answer is here.
+ */
+export class Names<T> {
+  readonly #meanings = new Map<string, T>();
+  /** Changes the server has not answered, in the order of sending. */
+  #unsettled: Change<T>[] = [];
+
+  get(key: string): T | undefined {
+    return this.#meanings.get(key);
+  }
+
+  /** Every meaning there is. */
+  values(): Iterable<T> {
+    return this.#meanings.values();
+  }
+
+  change(key: string, meaning: T | undefined, segment: number): Change<T> {
+    const change = { key, segment, before: this.#meanings.get(key) };
+    this.#unsettled.push(change);
+    this.#set(key, meaning);
+    return change;
+  }
+
+  /** Takes every name's meaning away. */
+  clear(segment: number): Change<T>[] {
+    return [...this.#meanings.keys()].map((key) => this.change(key, undefined, segment));
+  }
+
+  settle(change: Change<T>): void {
+    this.#unsettled = this.#unsettled.filter((other) => other !== change);
+  }
+
+  undo(change: Change<T>): void {
+    const at = this.#unsettled.indexOf(change);
+    if (at < 0) return;
+    this.#unsettled.splice(at, 1);
+    const later = this.#unsettled.find((other, index) => index >= at && other.key === change.key);
+    if (later) later.before = change.before;
+    else this.#set(change.key, change.before);
+  }
+
+  /** Whether a change of an earlier segment is still unanswered: of `key`, or of any that `matters`. */
+  unsettledBefore(segment: number, matters: (key: string) => boolean): boolean {
+    return this.#unsettled.some((change) => change.segment < segment && matters(change.key));
+  }
+
+  /** Takes the meaning from the names whose meaning is over for the server; those with a change under way stay. */
+  forget(over: (meaning: T, key: string) => boolean): T[] {
+    const gone: T[] = [];
+    for (const [key, meaning] of this.#meanings) {
+      if (!over(meaning, key) || this.#unsettled.some((change) => change.key === key)) continue;
+      this.#meanings.delete(key);
+      gone.push(meaning);
+    }
+    return gone;
+  }
+
+  #set(key: string, meaning: T | undefined): void {
+    if (meaning === undefined) this.#meanings.delete(key);
+    else this.#meanings.set(key, meaning);
+  }
+}

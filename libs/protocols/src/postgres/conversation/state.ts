@@ -1,0 +1,155 @@
+import type { ConversationOptions, ServerStep } from "../../protocol.js";
+import { STATUS } from "../codes.js";
+import { NOT_RUN, type RunningCommand } from "../commands.js";
+import { type Answer, Answers } from "./answers.js";
+import { Names } from "./names.js";
+import type { Portal, Statement } from "./statements.js";
+
+/** What both directions of a session share. */
+export class SessionState {
+  readonly answers = new Answers();
+  readonly statements = new Names<Statement>();
+  readonly portals = new Names<Portal>();
+  /** Of the transaction, as the server last said. */
+  status: number = STATUS.idle;
+  /** Counts what ends a segment of the pipeline: Sync, Query, FunctionCall. */
+  segment = 1;
+  /** Extended messages were sent since the last Sync or Query: an implicit transaction may be open. */
+  unsynced = false;
+  /** The server failed and skips everything up to a Sync that has not been sent yet. */
+  skipping = false;
+  /** Counts what was sent to run. */
+  runs = 0;
+  /** Counts policies. */
+  epoch = 0;
+  ordinal = 0;
+  /** The server reads COPY data. */
+  copyingIn = false;
+  /** The client has ended its COPY data. */
+  copyEnded = false;
+  /** Syncs the server was thought to ignore; it may have failed before it read them. */
+  ignoredSyncs = 0;
+  encoding: "utf8" | "other" = "utf8";
+
+  readonly #parameters: Map<string, string>;
+  readonly #running = new Set<RunningCommand>();
+  /** Outcomes that wait to be told. */
+  readonly outcomes: Extract<ServerStep, { kind: "outcome" }>[] = [];
+
+  constructor(readonly options: ConversationOptions) {
+    this.#parameters = new Map(options.parameters);
+    this.#readEncoding();
+  }
+
+  parameter(name: string, value: string): void {
+    this.#parameters.set(name, value);
+    this.#readEncoding();
+  }
+
+  #readEncoding(): void {
+    const client = this.#parameters.get("client_encoding") ?? "UTF8";
+    const server = this.#parameters.get("server_encoding") ?? "UTF8";
+    this.encoding = client === "UTF8" || (client === "SQL_ASCII" && server === "UTF8") ? "utf8" : "other";
+  }
+
+  begin(command: RunningCommand): RunningCommand {
+    this.#running.add(command);
+    return command;
+  }
+
+  finish(command: RunningCommand): void {
+    if (command.finished) return;
+    command.finished = true;
+    this.#running.delete(command);
+    this.outcomes.push({ kind: "outcome", ordinal: command.gate.ordinal, outcome: command.outcome() });
+  }
+
+  /** A command that was let through and that the server will not see. */
+  skipped(command: RunningCommand): void {
+    command.error = NOT_RUN;
+    this.finish(command);
+  }
+
+  unfinished() {
+    return [...this.#running]
+      .map((command) => ({ ordinal: command.gate.ordinal, outcome: command.outcome() }))
+      .sort((left, right) => left.ordinal - right.ordinal);
+  }
+
+  /** Puts what a command's text does to prepared statements in force, as far as sending goes. */
+  applyEffects(command: RunningCommand): void {
+    if (command.pending.length > 0) return;
+    for (const { kind, name, text } of command.effects) {
+      const changes =
+        kind === "define"
+          ? [this.statements.change(name as string, { text, asked: false }, this.segment)]
+          : name === null
+            ? this.statements.clear(this.segment)
+            : [this.statements.change(name, undefined, this.segment)];
+      command.pending.push({ kind, changes });
+    }
+  }
+
+  /** The server has done the next statement of a command: what that did to prepared statements is in force. */
+  confirmEffect(command: RunningCommand, tag: string): void {
+    const kind = tag === "PREPARE" ? "define" : /^(DEALLOCATE|DISCARD ALL)/.test(tag) ? "drop" : null;
+    if (kind === null || command.pending[0]?.kind !== kind) return;
+    for (const change of command.pending.shift()?.changes ?? []) this.statements.settle(change);
+  }
+
+  /** What a command's text would have done and did not. */
+  undoEffects(command: RunningCommand): void {
+    for (const effect of command.pending.reverse()) {
+      for (const change of effect.changes.reverse()) this.statements.undo(change);
+    }
+    command.pending = [];
+  }
+
+  /** The server has failed in the extended protocol: nothing more is done up to the next Sync. */
+  skipToSync(): void {
+    const skipped = this.answers.takeToSync();
+    this.skipping = this.answers.empty;
+    for (const answer of skipped.reverse()) this.#undo(answer);
+    // Oldest first, so that outcomes come in order.
+    for (const answer of skipped.reverse()) {
+      const command = commandOf(answer);
+      if (!command) continue;
+      command.error ??= NOT_RUN;
+      this.finish(command);
+    }
+  }
+
+  #undo(answer: Answer): void {
+    if (answer.kind === "parse") this.statements.undo(answer.change);
+    else if (answer.kind === "bind") this.portals.undo(answer.change);
+    else if (answer.kind === "describe") {
+      if (answer.of && answer.of.columns === undefined) answer.of.asked = false;
+    } else if (answer.kind === "close") {
+      if (answer.statement) this.statements.undo(answer.statement);
+      if (answer.portal) this.portals.undo(answer.portal);
+    } else {
+      const command = commandOf(answer);
+      if (command) this.undoEffects(command);
+    }
+  }
+
+  /** A segment is over: what was bound in it and not run is no command; should it run later, it asks again. */
+  endSegment(segment: number): void {
+    for (const portal of this.portals.values()) {
+      if (portal.ran || portal.segment > segment || portal.command.finished) continue;
+      portal.epoch = -1;
+      this.finish(portal.command);
+    }
+    if (this.status === STATUS.idle) this.forgetPortals((portal) => portal.segment <= segment);
+  }
+
+  /** Portals that are no more; what they ran is over. */
+  forgetPortals(over: (portal: Portal, key: string) => boolean): void {
+    for (const portal of this.portals.forget(over)) this.finish(portal.command);
+  }
+}
+
+function commandOf(answer: Answer): RunningCommand | null {
+  if (answer.kind === "bind") return answer.portal.command;
+  return answer.kind === "execute" || answer.kind === "query" || answer.kind === "call" ? answer.command : null;
+}

@@ -1,0 +1,175 @@
+import { ByteReader, type FrameFormat, MalformedBytes } from "#bytes";
+import type {
+  Bind,
+  CopyResponse,
+  Execute,
+  Fields,
+  Format,
+  FunctionCall,
+  ParameterStatus,
+  Parse,
+  Query,
+  RowDescription,
+  Target,
+  WireValue,
+} from "./messages.js";
+
+/** A type byte, and a length that counts itself but not the type. */
+export const MESSAGE_FORMAT: FrameFormat = {
+  headerLength: 5,
+  size(bytes, at) {
+    const length =
+      (((bytes[at + 1] as number) << 24) |
+        ((bytes[at + 2] as number) << 16) |
+        ((bytes[at + 3] as number) << 8) |
+        (bytes[at + 4] as number)) >>>
+      0;
+    // The server's own bound is 1 GiB; a larger length, or a negative one, is no message of this protocol.
+    if (length < 4 || length > 0x4000_0000) throw new MalformedBytes(`a message cannot have the length ${length | 0}`);
+    return length + 1;
+  },
+};
+
+/** NAMEDATALEN - 1: what the server compares of a statement's or portal's name, in bytes. */
+const NAME_LENGTH = 63;
+
+/**
+ * The key of a statement's or portal's name: two names have one key exactly if they are one name to the server, which
+ * cuts them at 63 bytes without regard to characters.
+ */
+export function nameKey(name: string | Uint8Array): string {
+  const bytes = typeof name === "string" ? Buffer.from(name, "utf8") : name;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, NAME_LENGTH)).toString("latin1");
+}
+
+/** The name a key stands for, as well as it can be shown. */
+export const nameOfKey = (key: string): string => Buffer.from(key, "latin1").toString("utf8");
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Null where the bytes are not UTF-8. */
+export function utf8(bytes: Uint8Array): string | null {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** Reads a frame's body with `read` and sees that nothing is left over. */
+function body<T>(frame: Uint8Array, read: (reader: ByteReader) => T): T {
+  const reader = new ByteReader(frame);
+  reader.view(5);
+  const message = read(reader);
+  reader.end();
+  return message;
+}
+
+const name = (reader: ByteReader) => nameKey(reader.untilNul());
+
+function format(reader: ByteReader): Format {
+  const code = reader.int16();
+  if (code === 0) return "text";
+  if (code === 1) return "binary";
+  throw new MalformedBytes(`there is no format ${code}`);
+}
+
+function list<T>(reader: ByteReader, read: (reader: ByteReader) => T): T[] {
+  const items: T[] = [];
+  for (let left = reader.uint16(); left > 0; left--) items.push(read(reader));
+  return items;
+}
+
+/** No formats: all are text; one: it is everybody's; else one each. */
+export function formatOf(formats: readonly Format[], index: number): Format {
+  if (formats.length === 1) return formats[0] as Format;
+  return formats[index] ?? "text";
+}
+
+function values(reader: ByteReader): WireValue[] {
+  const formats = list(reader, format);
+  const bytes = list(reader, (inner) => {
+    const length = inner.int32();
+    if (length < -1) throw new MalformedBytes(`a value cannot have the length ${length}`);
+    return length === -1 ? null : inner.view(length);
+  });
+  if (formats.length > 1 && formats.length !== bytes.length) {
+    throw new MalformedBytes(`${formats.length} formats for ${bytes.length} values`);
+  }
+  return bytes.map((value, index) => ({ format: formatOf(formats, index), bytes: value }));
+}
+
+// ---- from the client -----------------------------------------------------------------------------------------------
+
+export const decodeQuery = (frame: Uint8Array): Query => body(frame, (r) => ({ text: utf8(r.untilNul()) }));
+
+export const decodeParse = (frame: Uint8Array): Parse =>
+  body(frame, (r) => {
+    const message = { name: name(r), text: utf8(r.untilNul()) };
+    list(r, (inner) => inner.uint32()); // parameter types
+    return message;
+  });
+
+export const decodeBind = (frame: Uint8Array): Bind =>
+  body(frame, (r) => ({ portal: name(r), statement: name(r), values: values(r), resultFormats: list(r, format) }));
+
+/** Describe and Close. */
+export const decodeTarget = (frame: Uint8Array): Target =>
+  body(frame, (r) => {
+    const letter = r.uint8();
+    if (letter === 0x53 /* S */) return { kind: "statement", name: name(r) };
+    if (letter === 0x50 /* P */) return { kind: "portal", name: name(r) };
+    throw new MalformedBytes("neither a statement nor a portal");
+  });
+
+export const decodeExecute = (frame: Uint8Array): Execute =>
+  body(frame, (r) => ({ portal: name(r), maxRows: r.int32() }));
+
+export const decodeFunctionCall = (frame: Uint8Array): FunctionCall =>
+  body(frame, (r) => {
+    return { oid: r.uint32(), values: values(r), resultFormat: format(r) };
+  });
+
+/** Sync, Flush, Terminate, CopyDone: nothing inside. */
+export const decodeEmpty = (frame: Uint8Array): void => body(frame, () => undefined);
+
+// ---- from the server -----------------------------------------------------------------------------------------------
+
+export const decodeRowDescription = (frame: Uint8Array): RowDescription =>
+  body(frame, (r) =>
+    list(r, (inner) => {
+      const column = { name: inner.cstring(), tableOid: inner.uint32(), attribute: inner.int16() };
+      const oid = inner.uint32();
+      inner.int16(); // the type's length
+      inner.int32(); // its modifier
+      return { ...column, type: { oid, format: format(inner) } };
+    }),
+  );
+
+export const decodeCommandComplete = (frame: Uint8Array): string => body(frame, (r) => r.cstring());
+
+export const decodeReadyForQuery = (frame: Uint8Array): number => body(frame, (r) => r.uint8());
+
+export const decodeParameterStatus = (frame: Uint8Array): ParameterStatus =>
+  body(frame, (r) => ({ name: r.cstring(), value: r.cstring() }));
+
+/** CopyInResponse, CopyOutResponse. */
+export const decodeCopyResponse = (frame: Uint8Array): CopyResponse =>
+  body(frame, (r) => ({ format: r.uint8() === 0 ? "text" : "binary", columns: list(r, format).length }));
+
+/** ErrorResponse, NoticeResponse. */
+export const decodeFields = (frame: Uint8Array): Fields =>
+  body(frame, (r) => {
+    const fields = new Map<string, string>();
+    for (let letter = r.uint8(); letter !== 0; letter = r.uint8()) fields.set(String.fromCharCode(letter), r.cstring());
+    return fields;
+  });
+
+export const decodeNotification = (frame: Uint8Array): { pid: number; channel: string; payload: string } =>
+  body(frame, (r) => ({ pid: r.int32(), channel: r.cstring(), payload: r.cstring() }));
+
+/** The method and what belongs to it. */
+export const decodeAuthentication = (frame: Uint8Array): { method: number; data: Uint8Array } =>
+  body(frame, (r) => ({ method: r.int32(), data: r.rest() }));
+
+export const decodeBody = (frame: Uint8Array): Uint8Array => body(frame, (r) => r.rest());

@@ -1,0 +1,101 @@
+import type { Refusal, RefusalCode } from "#commands";
+import { errorResponse, noticeResponse, parse, query } from "./encoder.js";
+import type { Fields } from "./messages.js";
+
+/**
+ * How a refusal is said to a PostgreSQL client (manual, "PostgreSQL Error Codes"). Where a session goes on it is 42501
+ * insufficient_privilege whatever the cause, so that tools treat it as final; a withdrawn hold is what Ctrl-C always is,
+ * 57014 query_canceled.
+ */
+const SQLSTATE: Readonly<Record<RefusalCode, string>> = {
+  unauthenticated: "28P01",
+  denied: "42501",
+  not_understood: "42501",
+  approval_rejected: "42501",
+  approval_expired: "42501",
+  approval_withdrawn: "57014",
+  unavailable: "57P03",
+  revoked: "57P01",
+  lease_ended: "57P01",
+  malformed: "08P01",
+  too_large: "54000",
+  unsupported: "0A000",
+};
+
+export type Severity = "ERROR" | "FATAL";
+
+export const sqlState = (refusal: Refusal): string => SQLSTATE[refusal.code];
+
+function fieldsOf(severity: string, code: string, refusal: Pick<Refusal, "message" | "detail" | "hint">): Fields {
+  const fields = new Map([
+    ["S", severity],
+    ["V", severity],
+    ["C", code],
+    ["M", refusal.message],
+  ]);
+  if (refusal.detail) fields.set("D", refusal.detail);
+  if (refusal.hint) fields.set("H", refusal.hint);
+  return fields;
+}
+
+export const refusalResponse = (refusal: Refusal, severity: Severity, code = sqlState(refusal)): Buffer =>
+  errorResponse(fieldsOf(severity, code, refusal));
+
+/** 08006 connection_failure: drivers give the connection up and pools retry with a new one. */
+export const goodbyeResponse = (refusal: Refusal): Buffer =>
+  refusalResponse(refusal, "FATAL", refusal.code === "unavailable" ? "08006" : sqlState(refusal));
+
+export const notice = (message: string, detail: string, hint: string): Buffer =>
+  noticeResponse(fieldsOf("NOTICE", "00000", { message, detail, hint }));
+
+/**
+ * What goes upstream in a refused message's place. It is no SQL, so the server's raw parser refuses it before anything
+ * else happens, also in a failed transaction; the server then aborts the transaction or skips to Sync as it would for
+ * any failed statement, and its answer is replaced by the refusal. The statement's name is not the unnamed one: a
+ * failed Parse would drop that.
+ */
+const POISON = "counterfoil: refused";
+export const POISON_QUERY: Uint8Array = query(POISON);
+export const POISON_PARSE: Uint8Array = parse("counterfoil_refused", POISON);
+
+// ---- texts that could quote a labelled value -----------------------------------------------------------------------
+
+/** SQLSTATE classes whose messages the server words without a value: it speaks of itself, not of data. */
+const ABOUT_THE_SERVER = new Set(["00", "01", "08", "0A", "25", "28", "34", "40", "53", "55", "57", "58"]);
+
+const NEUTRAL: Readonly<Record<string, string>> = {
+  "21": "a subquery or a set has the wrong number of rows",
+  "22": "a value does not fit its type or its range",
+  "23": "a constraint is violated",
+  "42": "a name or a type does not resolve",
+  P0: "a function raised an error",
+};
+
+const WITHHELD = "(text withheld: it could quote a masked value)";
+
+/**
+ * The same error or notice without what could quote a value: severity, SQLSTATE, position and the names of schema,
+ * table, column, type and constraint stay. The message stays where the server words it from the client's own statement
+ * (it then has a position and comes from no function) or speaks of itself only; a function may word it as it likes, and
+ * what a function raises has a context.
+ */
+export function scrubbed(fields: Fields): Fields {
+  const code = fields.get("C") ?? "";
+  const kept = new Map<string, string>();
+  for (const letter of ["S", "V", "C", "P", "s", "t", "c", "d", "n"]) {
+    const value = fields.get(letter);
+    if (value !== undefined) kept.set(letter, value);
+  }
+  const fromFunction = fields.has("W") || fields.has("q");
+  const plain = !fromFunction && (fields.has("P") || ABOUT_THE_SERVER.has(code.slice(0, 2)) || code === "42501");
+  kept.set("M", plain ? (fields.get("M") ?? "") : neutral(code, fields));
+  return kept;
+}
+
+function neutral(code: string, fields: Fields): string {
+  const sentence = NEUTRAL[code.slice(0, 2)] ?? "the server refused the statement";
+  const constraint = fields.get("n");
+  const column = fields.get("c");
+  const about = constraint ? `: "${constraint}"` : column ? `: column "${column}"` : "";
+  return `${sentence}${about} ${WITHHELD}`;
+}

@@ -1,0 +1,172 @@
+import { createHash } from "node:crypto";
+import { FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
+import type { Refusal } from "#commands";
+import type { UpstreamLogin, UpstreamLoginOptions, UpstreamLoginStep } from "../../protocol.js";
+import { AUTHENTICATION, OPENING_LIMIT, PROTOCOL_MAJOR, SCRAM, SERVER } from "../codes.js";
+import { decodeAuthentication, decodeBody, decodeFields, decodeParameterStatus, MESSAGE_FORMAT } from "../decoder.js";
+import { passwordMessage, saslInitialResponse, saslResponse, sslRequest, startupMessage } from "../encoder.js";
+import { ScramClient, ScramFailure } from "./scram.js";
+
+/**
+ * The login upstream with the real credential (manual, "Message Flow", "Start-up"). What fails is told without the
+ * server's own words: they may name the upstream user, the address it came from or the rule that refused it.
+ */
+export class PostgresUpstreamLogin implements UpstreamLogin {
+  readonly #options: UpstreamLoginOptions;
+  readonly #frames = new FrameAssembler(MESSAGE_FORMAT, 10 * OPENING_LIMIT);
+  readonly #parameters = new Map<string, string>();
+  #state: "new" | "ssl" | "tls" | "login" | "done" = "new";
+  #cancelKey: Uint8Array = new Uint8Array(0);
+  #scram: ScramClient | null = null;
+  #authenticated = false;
+  /** Whether the server has proved, in its turn, that it knows the password; true where the method has no such proof. */
+  #proved = true;
+
+  constructor(options: UpstreamLoginOptions) {
+    this.#options = options;
+  }
+
+  start(): readonly UpstreamLoginStep[] {
+    if (this.#options.tls === "disable") return this.#startUp();
+    this.#state = "ssl";
+    return [{ kind: "send", bytes: sslRequest() }];
+  }
+
+  tlsStarted(): readonly UpstreamLoginStep[] {
+    return this.#startUp();
+  }
+
+  receive(chunk: Uint8Array): readonly UpstreamLoginStep[] {
+    if (this.#state === "done") {
+      return [];
+    }
+    if (this.#state === "ssl") return this.#answeredTls(chunk);
+    if (this.#state !== "login") return this.#failed("the resource sent bytes out of turn");
+    this.#frames.push(chunk);
+    const steps: UpstreamLoginStep[] = [];
+    try {
+      while (this.#is("login")) {
+        const type = this.#frames.next();
+        const frame = type < 0 ? null : this.#frames.take();
+        if (!frame) return steps;
+        steps.push(...this.#message(type, frame));
+      }
+    } catch (error) {
+      if (error instanceof ScramFailure) steps.push(...this.#failed(error.message));
+      else if (error instanceof MalformedBytes || error instanceof TooLarge) {
+        steps.push(...this.#failed("the resource does not speak PostgreSQL's protocol"));
+      } else throw error;
+    }
+    return steps;
+  }
+
+  #is(state: string): boolean {
+    return this.#state === state;
+  }
+
+  #startUp(): readonly UpstreamLoginStep[] {
+    const { username, database, settings } = this.#options;
+    this.#state = "login";
+    const parameters = new Map([
+      ["user", username],
+      ["database", database],
+      ["client_encoding", "UTF8"],
+      ...settings,
+      // The reading of a statement must not depend on what the database or the role sets.
+      ["standard_conforming_strings", "on"],
+    ]);
+    return [{ kind: "send", bytes: startupMessage(PROTOCOL_MAJOR << 16, parameters) }];
+  }
+
+  #answeredTls(chunk: Uint8Array): readonly UpstreamLoginStep[] {
+    // Bytes behind the answer came unencrypted and would be taken for the server's (CVE-2021-23222).
+    if (chunk.length > 1 && chunk[0] === 0x53) return this.#failed("the resource sent unencrypted bytes before TLS");
+    if (chunk[0] === 0x53 /* S */) {
+      this.#state = "tls";
+      return [{ kind: "start-tls" }];
+    }
+    if (chunk[0] === 0x4e /* N */) return this.#failed("the resource offers no TLS");
+    return this.#failed("the resource did not answer the request for TLS");
+  }
+
+  #message(type: number, frame: Uint8Array): readonly UpstreamLoginStep[] {
+    switch (type) {
+      case SERVER.Authentication:
+        return this.#authenticate(frame);
+      case SERVER.ParameterStatus: {
+        const { name, value } = decodeParameterStatus(frame);
+        this.#parameters.set(name, value);
+        return [];
+      }
+      case SERVER.BackendKeyData:
+        this.#cancelKey = Uint8Array.from(decodeBody(frame));
+        return [];
+      case SERVER.NoticeResponse:
+        return [];
+      case SERVER.ErrorResponse:
+        return this.#refused(decodeFields(frame).get("C") ?? "");
+      case SERVER.ReadyForQuery: {
+        if (!this.#authenticated) throw new MalformedBytes("ready before the login");
+        this.#state = "done";
+        const rest = Uint8Array.from(this.#frames.drain());
+        return [{ kind: "ready", upstream: { parameters: this.#parameters, cancelKey: this.#cancelKey, rest } }];
+      }
+      default:
+        throw new MalformedBytes("not a message of a login");
+    }
+  }
+
+  #authenticate(frame: Uint8Array): readonly UpstreamLoginStep[] {
+    const { method, data } = decodeAuthentication(frame);
+    const { username, password } = this.#options;
+    switch (method) {
+      case AUTHENTICATION.ok:
+        if (!this.#proved) throw new ScramFailure("failed", "the resource did not prove that it knows the password");
+        this.#authenticated = true;
+        return [];
+      case AUTHENTICATION.cleartext:
+        return [{ kind: "send", bytes: passwordMessage(password) }];
+      case AUTHENTICATION.md5: {
+        if (data.length !== 4) throw new MalformedBytes("the salt has the wrong length");
+        const inner = md5(Buffer.from(password + username));
+        return [{ kind: "send", bytes: passwordMessage(`md5${md5(Buffer.concat([Buffer.from(inner), data]))}`) }];
+      }
+      case AUTHENTICATION.sasl: {
+        const mechanisms = Buffer.from(data).toString("utf8").split("\0");
+        if (!mechanisms.includes(SCRAM)) return this.#failed("the resource offers no login method the enforcer has");
+        this.#scram = new ScramClient(password, this.#options.nonce);
+        this.#proved = false;
+        return [{ kind: "send", bytes: saslInitialResponse(SCRAM, this.#scram.first) }];
+      }
+      case AUTHENTICATION.saslContinue: {
+        if (!this.#scram) throw new MalformedBytes("a challenge that was not asked for");
+        return [{ kind: "send", bytes: saslResponse(this.#scram.answer(Buffer.from(data).toString("utf8"))) }];
+      }
+      case AUTHENTICATION.saslFinal:
+        this.#proved = this.#scram?.proves(Buffer.from(data).toString("utf8")) ?? false;
+        return this.#proved ? [] : this.#failed("the resource did not prove that it knows the password");
+      default:
+        return this.#failed("the resource asks for a login method the enforcer does not have");
+    }
+  }
+
+  /** The server's ErrorResponse, by its SQLSTATE only. */
+  #refused(code: string): readonly UpstreamLoginStep[] {
+    if (code.startsWith("28")) return this.#failed("the resource refused the enforcer's credential");
+    if (code === "3D000") return this.#failed(`the resource has no database "${this.#options.database}"`, false);
+    if (code === "53300") return this.#failed("the resource has no connection left");
+    if (code.startsWith("57P")) return this.#failed("the resource is starting up or shutting down");
+    return this.#failed(
+      `the resource refused the connection (SQLSTATE ${/^[0-9A-Z]{5}$/.test(code) ? code : "unknown"})`,
+    );
+  }
+
+  #failed(message: string, retry = true): readonly UpstreamLoginStep[] {
+    this.#state = "done";
+    const hint = retry ? "Try again; if it stays so, tell the resource's operator." : "Name another database.";
+    const refusal: Refusal = { code: "unavailable", message, hint };
+    return [{ kind: "failed", refusal }];
+  }
+}
+
+const md5 = (data: Uint8Array) => createHash("md5").update(data).digest("hex");

@@ -1,0 +1,20 @@
+import type { Protocol } from "../protocol.js";
+import { connectionSettings } from "./connection-settings.js";
+import { PostgresConversation } from "./conversation.js";
+import { cancelRequest } from "./encoder.js";
+import { PostgresClientLogin } from "./handshake/client.js";
+import { scramVerifier } from "./handshake/scram.js";
+import { PostgresUpstreamLogin } from "./handshake/upstream.js";
+
+/** PostgreSQL, frontend/backend protocol 3.0 and 3.2, servers 14 and later. */
+export const postgres: Protocol = {
+  name: "postgres",
+  defaultPort: 5432,
+  alpn: ["postgresql"],
+  clientLogin: (options) => new PostgresClientLogin(options),
+  upstreamLogin: (options) => new PostgresUpstreamLogin(options),
+  conversation: (options) => new PostgresConversation(options),
+  cancelRequest,
+  verifier: (secret, salt) => scramVerifier(secret, salt),
+  connectionSettings,
+};
