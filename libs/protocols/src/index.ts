@@ -1,2 +1,2 @@
 export type * from "./protocol.js";
-export { protocolNames, protocolOf } from "./registry.js";
+export { protocols } from "./registry.js";
