@@ -3,10 +3,10 @@ import type { Catalog, Relation, RelationKind, RoutineFacts } from "./catalog.js
 /** The searched schemas of a fresh session, one text array. */
 export const SEARCH_PATH_QUERY = "select pg_catalog.current_schemas(false)::pg_catalog.text[] as path";
 
-/**
- * What to ask the server, each one row a thing. Names are qualified, so nothing on a search_path can stand in. All five
- * belong in one REPEATABLE READ READ ONLY transaction.
- */
+/** Goes before the queries: their answers belong to one moment, and views spell their names out only without a path. */
+export const CATALOG_BEGIN = "begin isolation level repeatable read read only; set local search_path to pg_catalog";
+
+/** What to ask the server between CATALOG_BEGIN and `commit`; each row is one thing. */
 export const CATALOG_QUERIES = {
   relations: `
     select c.oid::int8::text as oid, n.nspname::text as schema, c.relname::text as name, c.relkind::text as kind,
@@ -19,7 +19,8 @@ export const CATALOG_QUERIES = {
        and n.nspname not like 'pg\\_temp\\_%' and n.nspname not like 'pg\\_toast%'`,
   columns: `
     select a.attrelid::int8::text as relation, a.attnum::int4 as attnum, a.attname::text as name,
-           a.atttypid::int8::text as type, a.attnotnull as "notNull"
+           a.atttypid::int8::text as type, a.attnotnull as "notNull",
+           a.attgenerated::text <> '' as generated
       from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
      where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
@@ -54,7 +55,14 @@ export interface CatalogRows {
     definition: string | null;
     rules: boolean;
   }[];
-  readonly columns: readonly { relation: string; attnum: number; name: string; type: string; notNull: boolean }[];
+  readonly columns: readonly {
+    relation: string;
+    attnum: number;
+    name: string;
+    type: string;
+    notNull: boolean;
+    generated: boolean;
+  }[];
   readonly inheritance: readonly { child: string; parent: string }[];
   readonly functions: readonly {
     oid: string;
@@ -116,6 +124,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
         name: c.name,
         typeOid: Number(c.type),
         notNull: c.notNull,
+        generated: c.generated,
         ref: { schema: row.schema, table: row.name, column: c.name },
       })),
       get family() {
@@ -131,8 +140,9 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
   const functionsByOid = new Map<number, RoutineFacts>();
   for (const row of rows.functions) {
     const rowOf = row.rowOf === null ? undefined : relations.get(Number(row.rowOf));
-    // One OUT argument is the value itself, not a row of one.
-    const outs = row.outs !== null && row.outs.length > 1 ? row.outs.map((n, i) => n || `column${i + 1}`) : null;
+    // One OUT argument is the value itself, not a row of one; but a procedure's are always a row.
+    const least = row.kind === "p" ? 1 : 2;
+    const outs = row.outs !== null && row.outs.length >= least ? row.outs.map((n, i) => n || `column${i + 1}`) : null;
     const facts: RoutineFacts = {
       oid: Number(row.oid),
       schema: row.schema,

@@ -48,6 +48,8 @@ export interface RelationColumn {
   readonly name: string;
   readonly typeOid: number;
   readonly notNull: boolean;
+  /** Computed when stored: COPY leaves it out unless it is named. */
+  readonly generated: boolean;
   /** The one reference to this column: compared by identity within a catalog. */
   readonly ref: ColumnRef;
 }

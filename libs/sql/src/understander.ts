@@ -1,10 +1,21 @@
-import type { SqlContext } from "./catalog.js";
-import type { Understanding } from "./understanding.js";
+import type { Node } from "libpg-query";
+import { Analysis, NeedsDefinition } from "./analysis.js";
+import type { Catalog, Relation, SqlContext } from "./catalog.js";
+import { Effects } from "./effects.js";
+import { expression } from "./expressions.js";
+import { functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
+import { as, kindOf, NotUnderstood } from "./parser/ast.js";
+import { type ParseAnswer, Parser } from "./parser/parser.js";
+import { preparedText } from "./prepared-text.js";
+import { query } from "./query.js";
+import { actionOf, changesCatalog, outputColumn, outputs, statement } from "./statements.js";
+import type { StatementFacts, Understanding } from "./understanding.js";
+import { UnderstandingCache } from "./understanding-cache.js";
 
 export interface UnderstanderOptions {
   /** Largest text, UTF-16 units. Default 1 MiB. */
   readonly maxLength?: number;
-  /** What one statement may take to parse, milliseconds, before its worker is replaced. Default 5000. */
+  /** What one text may take to parse, milliseconds, before its worker is replaced. Default 5000. */
   readonly timeLimitMs?: number;
   /** Texts remembered. Default 10000. */
   readonly cacheSize?: number;
@@ -17,7 +28,146 @@ export interface Understander {
   understand(text: string, context: SqlContext): Promise<Understanding>;
   /** A call by number (FunctionCall message). */
   functionCall(oid: number, context: SqlContext): Understanding;
+  /** Ends the parser's thread. What is asked afterwards is not understood. */
   close(): Promise<void>;
 }
 
-export declare function createUnderstander(options?: UnderstanderOptions): Understander;
+/** More nodes or levels than any statement that is not made to cost. Levels fit a default main-thread stack. */
+const MAX_NODES = 500_000;
+const MAX_DEPTH = 1_000;
+
+export function createUnderstander(options: UnderstanderOptions = {}): Understander {
+  const { maxLength = 1024 * 1024, timeLimitMs = 5_000, cacheSize = 10_000 } = options;
+  const parser = new Parser({ timeLimitMs, maxNodes: MAX_NODES, maxDepth: MAX_DEPTH });
+  const cache = new UnderstandingCache(cacheSize);
+  const definitions = new WeakMap<Catalog, Map<Relation, Node | null>>();
+
+  const viewsOf = (catalog: Catalog): Map<Relation, Node | null> => {
+    let views = definitions.get(catalog);
+    if (!views) definitions.set(catalog, (views = new Map()));
+    return views;
+  };
+
+  async function understand(text: string, context: SqlContext): Promise<Understanding> {
+    const known = cache.get(text, context);
+    if (known) return known;
+    if (text.length > maxLength) return notUnderstood(text, `it is longer than ${maxLength} characters`);
+    const answer = await parser.parse(text);
+    const understanding =
+      answer.kind === "refused" ? notUnderstood(text, answer.reason) : await analyseAll(text, answer, context);
+    cache.set(text, context, understanding);
+    return understanding;
+  }
+
+  async function analyseAll(
+    text: string,
+    { tree, fingerprint }: Extract<ParseAnswer, { kind: "parsed" }>,
+    context: SqlContext,
+  ): Promise<Understanding> {
+    const statements: StatementFacts[] = [];
+    const problems: string[] = [];
+    const unknown = new Set<string>();
+    // Offsets are of UTF-8.
+    const bytes = Buffer.from(text);
+    for (const raw of tree.stmts ?? []) {
+      const start = raw.stmt_location ?? 0;
+      const own = bytes.subarray(start, raw.stmt_len ? start + raw.stmt_len : bytes.length).toString();
+      try {
+        if (raw.stmt === undefined) throw new NotUnderstood("the parser gave an empty statement");
+        const { facts, analysis } = await analyse(raw.stmt, context);
+        const prepare = as("PrepareStmt", raw.stmt);
+        const prepares = prepare ? [await prepared(prepare.name ?? "", prepare.query, own)] : [];
+        statements.push({ ...facts, session: [...facts.session, ...prepares] });
+        for (const name of analysis.unknown) unknown.add(name);
+      } catch (error) {
+        problems.push(problemOf(error));
+      }
+    }
+    const operations = statements.flatMap((s) => s.operations);
+    return { text, fingerprint, statements, operations, problems, unknownNames: [...unknown] };
+  }
+
+  /** View definitions are parsed as the analysis comes upon them; each only once a catalog. */
+  async function analyse(node: Node, context: SqlContext): Promise<{ facts: StatementFacts; analysis: Analysis }> {
+    const views = viewsOf(context.catalog);
+    for (;;) {
+      try {
+        const analysis = new Analysis(context, views, { query, expression }, actionOf(node));
+        return { facts: factsOf(analysis, node), analysis };
+      } catch (error) {
+        if (!(error instanceof NeedsDefinition)) throw error;
+        const { relation } = error;
+        const answer = await parser.parse(relation.definition ?? "");
+        views.set(relation, (answer.kind === "parsed" ? answer.tree.stmts?.[0]?.stmt : undefined) ?? null);
+      }
+    }
+  }
+
+  /** The text between AS and the end, proved to be what the parser took for the prepared statement. */
+  async function prepared(name: string, node: Node | undefined, own: string) {
+    const text = preparedText(own);
+    const answer = text === null ? undefined : await parser.parse(text);
+    const again = answer?.kind === "parsed" ? answer.tree.stmts : undefined;
+    if (text === null || again?.length !== 1 || withoutPlaces(again[0]?.stmt) !== withoutPlaces(node)) {
+      throw new NotUnderstood("the statement that PREPARE names cannot be told from its text");
+    }
+    return { kind: "prepares" as const, name, text };
+  }
+
+  return {
+    lookup: (text, context) => cache.get(text, context),
+    understand,
+    functionCall,
+    close: () => parser.close(),
+  };
+}
+
+function factsOf(analysis: Analysis, node: Node): StatementFacts {
+  const { rows, bulk, bulkFormat } = statement(analysis, node);
+  const operations = analysis.parts.flatMap((part) => part.operations());
+  const changes = operations.some((operation) => changesCatalog(operation.action as never));
+  return {
+    kind: kindOf(node),
+    operations,
+    outputs:
+      rows && outputs(rows.open ? { ...rows, columns: [...rows.columns, { name: "*", trace: rows.open }] } : rows),
+    bulk: bulk && outputs(bulk),
+    bulkFormat,
+    stores: analysis.stores.map((stored) => ({ ...outputColumn(stored), target: stored.target })),
+    session: changes ? [...analysis.session, { kind: "changesCatalog" }] : analysis.session,
+  };
+}
+
+function functionCall(oid: number, context: SqlContext): Understanding {
+  const routine = context.catalog.functionByOid(oid);
+  const name = routine ? `${routine.schema}.${routine.name}` : `function ${oid}`;
+  const effect = routine ? functionEffect(routine) : UNKNOWN_FUNCTION;
+  const effects = new Effects("sql:select");
+  effects.functions.add(name);
+  if (effect.action) effects.extra(effect.action, name);
+  const operations = effects.operations();
+  const output = { name: routine?.name ?? "", sources: [], direct: false, leaks: effect.leaks, typeOid: 0 };
+  return {
+    text: "",
+    fingerprint: `function:${oid}`,
+    statements: [
+      { kind: "FunctionCall", operations, outputs: [output], bulk: null, bulkFormat: null, stores: [], session: [] },
+    ],
+    operations,
+    problems: [],
+    unknownNames: routine ? [] : [`${name}()`],
+  };
+}
+
+function notUnderstood(text: string, reason: string): Understanding {
+  return { text, fingerprint: "", statements: [], operations: [], problems: [reason], unknownNames: [] };
+}
+
+function problemOf(error: unknown): string {
+  if (error instanceof NotUnderstood) return error.message;
+  if (error instanceof RangeError) return "it is nested too deeply";
+  throw error;
+}
+
+const withoutPlaces = (value: unknown): string =>
+  JSON.stringify(value, (key, item) => (key === "location" || key === "stmt_location" ? undefined : item)) ?? "";

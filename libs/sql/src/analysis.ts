@@ -1,0 +1,301 @@
+import type { Node } from "libpg-query";
+import type { ColumnRef, SqlAction } from "#commands";
+import type { Relation, RoutineFacts, SqlContext } from "./catalog.js";
+import { Effects } from "./effects.js";
+import { type FunctionEffect, functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
+import { NotUnderstood } from "./parser/ast.js";
+import type { Scope } from "./scope.js";
+import { LEAKING_COLUMNS } from "./system-names.js";
+import { type Column, LEAK, NOTHING, type Row, type Trace, union } from "./trace.js";
+import type { SessionEffect } from "./understanding.js";
+
+/** A view's definition has to be parsed before the analysis can go on: parse it and start again. */
+export class NeedsDefinition extends Error {
+  constructor(readonly relation: Relation) {
+    super(`the definition of ${relation.schema}.${relation.name} has not been parsed yet`);
+  }
+}
+
+/** The rules that call each other, so that each can stand in a file of its own. */
+export interface Rules {
+  query(analysis: Analysis, node: Node, scope: Scope): Row;
+  expression(analysis: Analysis, node: Node, scope: Scope): Trace;
+}
+
+/** A value that is stored, by where to. */
+export interface Stored extends Column {
+  readonly target: string;
+}
+
+interface Expanded {
+  readonly row: Row;
+  readonly effects: Effects;
+}
+
+/** More than any statement a person or a program writes; what is past it is made to cost. */
+const STEPS = 400_000;
+
+/** One statement being understood: what names mean, and what has been seen of its effects so far. */
+export class Analysis {
+  effects: Effects;
+  readonly parts: Effects[] = [];
+  readonly session: SessionEffect[] = [];
+  readonly stores: Stored[] = [];
+  readonly unknown = new Set<string>();
+  private steps = 0;
+  private searchPath: readonly string[];
+  private temporary: ReadonlySet<string>;
+  private readonly views = new Map<Relation, Expanded | null>();
+  private readonly openRefs = new Map<string, ColumnRef>();
+  private readonly recorders: Set<Trace>[] = [];
+
+  constructor(
+    readonly context: SqlContext,
+    /** Parsed view definitions. */
+    private readonly definitions: ReadonlyMap<Relation, Node | null>,
+    readonly rules: Rules,
+    action: SqlAction,
+  ) {
+    this.searchPath = context.searchPath;
+    this.temporary = new Set(context.temporary);
+    this.effects = this.part(action);
+  }
+
+  query = (node: Node, scope: Scope): Row => this.rules.query(this, node, scope);
+  expression = (node: Node | undefined, scope: Scope): Trace =>
+    node === undefined ? NOTHING : this.rules.expression(this, node, scope);
+  expressions = (nodes: readonly Node[] | undefined, scope: Scope): Trace[] =>
+    (nodes ?? []).map((node) => this.rules.expression(this, node, scope));
+
+  step(): void {
+    if (++this.steps > STEPS) throw new NotUnderstood("it is too complex");
+  }
+
+  /** Opens a record of effects of its own, for a statement within the statement. */
+  within<T>(action: SqlAction, run: () => T): T {
+    const outer = this.effects;
+    this.effects = this.part(action);
+    try {
+      return run();
+    } finally {
+      this.effects = outer;
+    }
+  }
+
+  /** Whether a write is being understood: what its WHERE bounds is asked then. */
+  get writing(): boolean {
+    return this.parts.some((part) => WRITING.has(part.action));
+  }
+
+  /** Looks without leaving a trace: what `run` reads or calls has been noted, or will be. */
+  trial<T>(run: () => T): T {
+    const outer = this.effects;
+    this.effects = new Effects("sql:select");
+    try {
+      return run();
+    } finally {
+      this.effects = outer;
+    }
+  }
+
+  private part(action: SqlAction): Effects {
+    const effects = new Effects(action);
+    this.parts.push(effects);
+    return effects;
+  }
+
+  /** Notes that a column's values are looked at. */
+  reads(trace: Trace): Trace {
+    for (const source of trace.sources) this.effects.columnsRead.add(columnText(source));
+    for (const recorder of this.recorders) recorder.add(trace);
+    return trace;
+  }
+
+  /** Everything looked at while `run` runs: what an EXISTS tells of. */
+  allReads(run: () => void): Trace {
+    const recorder = new Set<Trace>();
+    this.recorders.push(recorder);
+    try {
+      run();
+    } finally {
+      this.recorders.pop();
+    }
+    return union(recorder);
+  }
+
+  // ---- relations -------------------------------------------------------------------------------------------------
+
+  /** The relation a name means, or the name alone where nothing is known of it. */
+  resolve(schema: string | undefined, name: string): { name: string; relation: Relation | null } {
+    const { catalog } = this.context;
+    if (schema !== undefined && schema !== "") {
+      const relation = catalog.relation(schema, name) ?? null;
+      if (!relation && schema !== "pg_temp") this.unknown.add(`${schema}.${name}`);
+      return { name: `${schema}.${name}`, relation };
+    }
+    if (this.temporary.has(name)) return { name: `pg_temp.${name}`, relation: null };
+    const path = this.searchPath.includes("pg_catalog") ? this.searchPath : ["pg_catalog", ...this.searchPath];
+    for (const searched of path) {
+      const relation = catalog.relation(searched, name);
+      if (relation) return { name: `${searched}.${name}`, relation };
+    }
+    this.unknown.add(name);
+    return { name, relation: null };
+  }
+
+  /** Notes that rows of a relation are read, and of those its rows come from. */
+  readsRelation(name: string, relation: Relation | null): void {
+    this.effects.tablesRead.add(name);
+    for (const kin of relation?.family ?? []) this.effects.tablesRead.add(relationText(kin));
+    if (!relation) return;
+    const expanded = this.expanded(relation);
+    if (!expanded) return;
+    for (const table of expanded.effects.tablesRead) this.effects.tablesRead.add(table);
+    for (const called of expanded.effects.functions) this.effects.functions.add(called);
+    for (const [action, objects] of expanded.effects.extras) {
+      for (const object of objects) this.effects.extra(action, object);
+    }
+  }
+
+  writesRelation(name: string, relation: Relation | null): void {
+    this.effects.tablesWritten.add(name);
+    for (const kin of relation?.family ?? []) this.effects.tablesWritten.add(relationText(kin));
+    if (!relation) return;
+    // Writing to pg_settings is SET, to pg_authid ALTER ROLE, and so on.
+    if (SYSTEM_SCHEMAS.has(relation.schema)) this.effects.extra("sql:system", name);
+    if (relation.rules) this.effects.extra("sql:function_write", `rules of ${name}`);
+    for (const table of this.expanded(relation)?.effects.tablesRead ?? []) this.effects.tablesWritten.add(table);
+  }
+
+  /** The columns of a relation, each with where its values come from. */
+  relationRow(name: string, relation: Relation | null): Row {
+    if (relation === null) return { columns: [], open: this.unknownRow(name) };
+    const expanded = relation.definition === null ? undefined : this.expanded(relation);
+    return {
+      open: null,
+      columns: relation.columns.map((column, i): Column => {
+        this.step();
+        const sources = new Set([column.ref]);
+        for (const kin of relation.family) {
+          const twin = kin.columns.find((c) => c.name === column.name);
+          if (twin) sources.add(twin.ref);
+        }
+        const own: Trace = {
+          sources,
+          direct: true,
+          leaks: leakingColumn(relation, column.name),
+          typeOid: column.typeOid,
+          fields: this.compositeFields(column.typeOid, sources),
+          base: { table: name, column: column.name },
+        };
+        if (expanded === undefined) return { name: column.name, trace: own };
+        const defined = expanded?.row.columns[i]?.trace;
+        if (!defined) return { name: column.name, trace: { ...own, direct: false, leaks: true } };
+        const both = union([own, defined]);
+        return {
+          name: column.name,
+          trace: { ...own, ...both, base: own.base, direct: defined.direct, typeOid: own.typeOid },
+        };
+      }),
+    };
+  }
+
+  /** What a view selects, understood where nothing of the session's names has a say; null where that fails. */
+  private expanded(relation: Relation): Expanded | null {
+    if (relation.definition === null) return null;
+    const known = this.views.get(relation);
+    if (known !== undefined) return known;
+    const tree = this.definitions.get(relation);
+    if (tree === undefined) throw new NeedsDefinition(relation);
+    // A view that leads back to itself finds this and is not known.
+    this.views.set(relation, null);
+    if (tree === null) return null;
+    const { searchPath, temporary, effects } = this;
+    this.searchPath = [];
+    this.temporary = new Set();
+    const own = new Effects("sql:select");
+    this.effects = own;
+    try {
+      const row = this.query(tree, {
+        names: { items: [], row: { columns: [], open: null } },
+        outer: null,
+        ctes: new Map(),
+      });
+      const fits = row.open === null && row.columns.length === relation.columns.length;
+      const expanded = fits ? { row, effects: own } : null;
+      this.views.set(relation, expanded);
+      return expanded;
+    } catch (error) {
+      if (error instanceof NotUnderstood) return null;
+      this.views.delete(relation);
+      throw error;
+    } finally {
+      this.searchPath = searchPath;
+      this.temporary = temporary;
+      this.effects = effects;
+    }
+  }
+
+  /** Fields of a value of a row type, which show no more than the value does. */
+  compositeFields(typeOid: number, sources: ReadonlySet<ColumnRef>): readonly Column[] | null {
+    const relation = typeOid === 0 ? undefined : this.context.catalog.relationByType(typeOid);
+    if (relation === undefined) return null;
+    return relation.columns.map((c) => ({ name: c.name, trace: { ...NOTHING, sources, typeOid: c.typeOid } }));
+  }
+
+  private unknownRow(name: string): Trace {
+    const dot = name.indexOf(".");
+    const known = this.openRefs.get(name);
+    const ref = known ?? { schema: name.slice(0, Math.max(dot, 0)), table: name.slice(dot + 1), column: "*" };
+    this.openRefs.set(name, ref);
+    return {
+      ...NOTHING,
+      sources: new Set([ref]),
+      // What the session keeps in a temporary table has been decided on when it was stored.
+      leaks: !name.startsWith("pg_temp.") || !this.temporary.has(name.slice(dot + 1)),
+      direct: true,
+      base: { table: name, column: "*" },
+    };
+  }
+
+  // ---- functions -------------------------------------------------------------------------------------------------
+
+  /** Every function a name could mean; which of them it is depends on types. */
+  routines(names: readonly string[]): readonly RoutineFacts[] {
+    const { catalog } = this.context;
+    const name = names.at(-1) ?? "";
+    if (names.length > 1) return catalog.functions(names.at(-2) ?? "", name);
+    return ["pg_catalog", ...this.searchPath].flatMap((schema) => catalog.functions(schema, name));
+  }
+
+  /** Notes a call, and says what its value can show besides its arguments. */
+  calls(routines: readonly RoutineFacts[], spelled: string): Trace {
+    if (routines.length === 0) {
+      this.unknown.add(`${spelled}()`);
+      return this.called(spelled, UNKNOWN_FUNCTION);
+    }
+    let leaks = false;
+    for (const routine of new Set(routines)) {
+      leaks = this.called(`${routine.schema}.${routine.name}`, functionEffect(routine)).leaks || leaks;
+    }
+    return leaks ? LEAK : NOTHING;
+  }
+
+  private called(name: string, effect: FunctionEffect): Trace {
+    this.effects.functions.add(name);
+    if (effect.action) this.effects.extra(effect.action, name);
+    return effect.leaks ? LEAK : NOTHING;
+  }
+}
+
+const WRITING: ReadonlySet<SqlAction> = new Set(["sql:update", "sql:delete", "sql:merge"]);
+const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set(["pg_catalog", "information_schema", "pg_toast"]);
+
+export const columnText = (ref: ColumnRef): string => `${ref.schema}.${ref.table}.${ref.column}`;
+export const relationText = (relation: Relation): string => `${relation.schema}.${relation.name}`;
+
+function leakingColumn(relation: Relation, column: string): boolean {
+  // pg_stat_statements lives wherever its extension was put.
+  const columns = LEAKING_COLUMNS[relation.name];
+  return columns !== undefined && (columns.includes("*") || columns.includes(column));
+}

@@ -1,0 +1,72 @@
+import type { BulkFormat, SqlAction } from "#commands";
+import type { Analysis } from "./analysis.js";
+import { as, type NodeFields, NotUnderstood, strings } from "./parser/ast.js";
+import { inner, NOTHING_BACK, type Returned } from "./returned.js";
+import { inside, ROOT } from "./scope.js";
+import { LEAK, type Row, type Trace, wholeRow } from "./trace.js";
+
+export function copyAction(n: NodeFields<"CopyStmt">): SqlAction {
+  if (n.is_program) return "sql:copy_program";
+  if (n.filename !== undefined) return "sql:copy_file";
+  return n.is_from ? "sql:copy_in" : "sql:copy_out";
+}
+
+export function copy(analysis: Analysis, n: NodeFields<"CopyStmt">): Returned {
+  const away = n.is_program ? "program" : n.filename !== undefined ? "file" : null;
+  if (n.query) {
+    const row = inner(analysis, n.query);
+    return copied(analysis, n, row, away);
+  }
+  const { name, relation } = analysis.resolve(n.relation?.schemaname, n.relation?.relname ?? "");
+  const row = analysis.relationRow(name, relation);
+  const listed = strings(n.attlist);
+  if (n.is_from) {
+    const into = () => {
+      analysis.writesRelation(name, relation);
+      const written = listed.length > 0 ? listed : row.columns.map((c) => c.name);
+      for (const column of written) analysis.effects.columnsWritten.add(`${name}.${column}`);
+      const item = { alias: n.relation?.relname ?? "", schema: null, row };
+      analysis.expression(n.whereClause, inside(ROOT, { items: [item], row }));
+    };
+    if (away) analysis.within("sql:copy_in", into);
+    else into();
+    return NOTHING_BACK;
+  }
+  analysis.readsRelation(name, relation);
+  const stored = relation?.columns.filter((c) => !c.generated).map((c) => c.name);
+  const wanted = listed.length > 0 ? listed : (stored ?? []);
+  const find = (column: string): Trace => row.columns.find((c) => c.name === column)?.trace ?? row.open ?? LEAK;
+  const sent: Row = { columns: wanted.map((column) => ({ name: column, trace: find(column) })), open: row.open };
+  for (const column of sent.columns) analysis.reads(column.trace);
+  return copied(analysis, n, sent, away);
+}
+
+function copied(analysis: Analysis, n: NodeFields<"CopyStmt">, row: Row, away: string | null): Returned {
+  if (away === null) return { rows: null, bulk: row, bulkFormat: bulkFormat(n) };
+  for (const column of row.columns) analysis.stores.push({ ...column, target: away });
+  if (row.open) analysis.stores.push({ name: "*", target: away, trace: wholeRow(row) });
+  return NOTHING_BACK;
+}
+
+/** How the rows are written: the options of COPY, in the old syntax or the new. */
+function bulkFormat(n: NodeFields<"CopyStmt">): BulkFormat {
+  const options = new Map<string, string>();
+  for (const node of n.options ?? []) {
+    const option = as("DefElem", node);
+    const { arg } = option ?? {};
+    const bool = as("Boolean", arg);
+    const text = as("String", arg)?.sval ?? (bool ? String(bool.boolval ?? false) : undefined);
+    const integer = as("Integer", arg);
+    options.set(option?.defname ?? "", text ?? (integer ? String(integer.ival ?? 0) : "true"));
+  }
+  const encoding = options.get("encoding")?.toLowerCase().replace("-", "");
+  if (encoding !== undefined && encoding !== "utf8") throw new NotUnderstood("COPY TO in an encoding other than UTF8");
+  const kind = (options.get("format") ?? "text").toLowerCase();
+  if (kind !== "text" && kind !== "csv" && kind !== "binary") throw new NotUnderstood(`COPY in the format ${kind}`);
+  const header = !["false", "off", "0", "no", undefined].includes(options.get("header")?.toLowerCase());
+  const given = (name: "delimiter" | "null" | "quote" | "escape") => {
+    const value = options.get(name);
+    return value === undefined ? {} : { [name]: value };
+  };
+  return { kind, header, ...given("delimiter"), ...given("null"), ...given("quote"), ...given("escape") };
+}

@@ -1,0 +1,263 @@
+import type { FuncCall, Node } from "libpg-query";
+import type { Analysis } from "./analysis.js";
+import {
+  as,
+  constantText,
+  isKind,
+  kindOf,
+  must,
+  type NodeFields,
+  type NodeKind,
+  NotUnderstood,
+  ruleFor,
+  strings,
+} from "./parser/ast.js";
+import { columnOf, everything, findColumn, findItem, type Scope } from "./scope.js";
+import { settingEffect } from "./settings.js";
+import { type Column, NOTHING, sameFields, type Trace, union, wholeRow } from "./trace.js";
+
+type Rule<K extends NodeKind> = (analysis: Analysis, fields: NodeFields<K>, scope: Scope) => Trace;
+
+const nothing = () => NOTHING;
+/** An expression over whatever is beneath it. */
+const composed = (analysis: Analysis, fields: object, scope: Scope): Trace => union(beneath(analysis, fields, scope));
+
+/** Every kind of node that can stand in an expression. Another one is not understood. */
+const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
+  ColumnRef: (analysis, n, scope) => analysis.reads(columnRef(analysis, n.fields ?? [], scope)),
+  FuncCall: functionCall,
+  SubLink: subLink,
+  A_Indirection: indirection,
+  RowExpr: (analysis, n, scope) => {
+    const columns = targetColumns(analysis, n.args ?? [], scope).map((c, i): Column => ({ ...c, name: `f${i + 1}` }));
+    return wholeRow({ columns, open: null });
+  },
+  TypeCast: (analysis, n, scope) => {
+    const value = analysis.expression(n.arg, scope);
+    const names = strings(n.typeName?.names);
+    const type = names.length > 0 ? castRelation(analysis, names) : undefined;
+    const fields = type?.map(
+      (name): Column => ({ name, trace: { ...value, direct: false, base: null, fields: null } }),
+    );
+    // A cast shows the value in another form: no longer the column as it stands.
+    return { ...union([value]), fields: fields ?? null };
+  },
+  CollateClause: (analysis, n, scope) => ({ ...analysis.expression(n.arg, scope) }),
+  A_Expr: (analysis, n, scope) => {
+    const name = strings(n.name).at(-1) ?? "";
+    const custom = analysis.context.catalog.operatorFunctions(name);
+    const operands = composed(analysis, { lexpr: n.lexpr, rexpr: n.rexpr }, scope);
+    return custom.length === 0 ? operands : union([operands, analysis.calls(custom, name)]);
+  },
+  A_ArrayExpr: (analysis, n, scope) => {
+    const elements = analysis.expressions(n.elements, scope);
+    return { ...union(elements), fields: sameFields(elements) };
+  },
+  SortBy: (analysis, n, scope) => {
+    const custom = analysis.context.catalog.operatorFunctions(strings(n.useOp).at(-1) ?? "");
+    if (custom.length > 0) analysis.calls(custom, strings(n.useOp).at(-1) ?? "");
+    return analysis.expression(n.node, scope);
+  },
+  A_Const: nothing,
+  ParamRef: nothing,
+  SetToDefault: nothing,
+  SQLValueFunction: nothing,
+  CurrentOfExpr: nothing,
+  MergeSupportFunc: nothing,
+  A_Star: nothing,
+  String: nothing,
+  Integer: nothing,
+  TypeName: nothing,
+  JsonFormat: nothing,
+  JsonOutput: composed,
+  JsonReturning: nothing,
+  GroupingFunc: composed,
+  BoolExpr: composed,
+  NullTest: composed,
+  BooleanTest: composed,
+  CaseExpr: composed,
+  CaseWhen: composed,
+  CoalesceExpr: composed,
+  MinMaxExpr: composed,
+  NamedArgExpr: composed,
+  A_Indices: composed,
+  List: composed,
+  WindowDef: composed,
+  GroupingSet: composed,
+  ResTarget: composed,
+  MultiAssignRef: composed,
+  XmlExpr: composed,
+  XmlSerialize: composed,
+  JsonValueExpr: composed,
+  JsonIsPredicate: composed,
+  JsonBehavior: composed,
+  JsonArgument: composed,
+  JsonFuncExpr: composed,
+  JsonKeyValue: composed,
+  JsonParseExpr: composed,
+  JsonScalarExpr: composed,
+  JsonSerializeExpr: composed,
+  JsonObjectConstructor: composed,
+  JsonArrayConstructor: composed,
+  JsonArrayQueryConstructor: (analysis, n, scope) => (n.query ? wholeRow(analysis.query(n.query, scope)) : NOTHING),
+  JsonAggConstructor: composed,
+  JsonObjectAgg: composed,
+  JsonArrayAgg: composed,
+  JsonTablePathSpec: composed,
+};
+
+export function expression(analysis: Analysis, node: Node, scope: Scope): Trace {
+  analysis.step();
+  const found = ruleFor<Rule<NodeKind>>(RULES, node);
+  if (found === undefined) throw new NotUnderstood(`an expression of the kind ${kindOf(node)} is not known`);
+  return found.rule(analysis, found.fields, scope);
+}
+
+/** Traces of all nodes in all fields, fields that are plain structures included. */
+function beneath(analysis: Analysis, fields: object, scope: Scope): Trace[] {
+  const traces: Trace[] = [];
+  for (const value of Object.values(fields)) {
+    if (typeof value !== "object" || value === null) continue;
+    for (const item of Array.isArray(value) ? value : [value]) {
+      if (typeof item !== "object" || item === null) continue;
+      const [first] = Object.keys(item);
+      if (first === undefined) continue;
+      if (isKind(first)) traces.push(expression(analysis, item as Node, scope));
+      else traces.push(...beneath(analysis, item, scope));
+    }
+  }
+  return traces;
+}
+
+/** Columns of a list that may hold `*`, `t.*` and `(x).*`: a target list, a ROW, an argument list. */
+export function targetColumns(analysis: Analysis, nodes: readonly Node[], scope: Scope): Column[] {
+  return nodes.map((node) => ({ name: "", trace: analysis.expression(node, scope) }));
+}
+
+function columnRef(analysis: Analysis, fields: readonly Node[], scope: Scope): Trace {
+  if (as("A_Star", fields.at(-1)) !== undefined) {
+    const names = strings(fields.slice(0, -1));
+    if (names.length === 0) return wholeRow(scope.names.row);
+    const item = findItem(scope, names.length > 1 ? names.at(-2)! : null, names.at(-1)!);
+    return item ? wholeRow(item.row) : everything(scope);
+  }
+  const names = strings(fields);
+  const name = names.at(-1) ?? "";
+  if (names.length === 1) {
+    const column = findColumn(scope, name);
+    // With an unknown table in scope a name could be its column or a whole row of another's.
+    const item = findItem(scope, null, name);
+    if (column && !(item && column.base === null && column.leaks)) return column;
+    if (item) return wholeRow(item.row);
+    return SYSTEM_COLUMNS.has(name) ? NOTHING : everything(scope);
+  }
+  const item = findItem(scope, names.length > 2 ? names.at(-3)! : null, names.at(-2)!);
+  if (item === undefined) return everything(scope);
+  return columnOf(item.row, name) ?? attribute(analysis, wholeRow(item.row), name);
+}
+
+/** `x.f` where x has no field f: a function of one argument, called as if it were a column. */
+function attribute(analysis: Analysis, of: Trace, name: string): Trace {
+  if (SYSTEM_COLUMNS.has(name)) return NOTHING;
+  return union([of, analysis.calls(analysis.routines([name]), name)]);
+}
+
+const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"]);
+
+function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): Trace {
+  const names = strings(call.funcname);
+  const spelled = names.join(".");
+  const args = analysis.expressions(call.args, scope);
+  const rest = beneath(analysis, { agg_order: call.agg_order, agg_filter: call.agg_filter, over: call.over }, scope);
+  const given = union([...args, ...rest]);
+  const routines = analysis.routines(names);
+  const [only] = args;
+  if (routines.length === 0 && names.length === 1 && args.length === 1 && only?.fields) {
+    // `email(customers)` is `customers.email`.
+    const field = only.fields.find((f) => f.name === spelled);
+    if (field) return analysis.reads({ ...field.trace, direct: false });
+  }
+  if (spelled.replace(/^pg_catalog\./, "") === "set_config" && knownSetting(analysis, call, routines.length))
+    return given;
+  const own = analysis.calls(routines, spelled);
+  return { ...union([given, own]), fields: rowFields(routines, args, given) };
+}
+
+/** set_config with plain constants is the SET it stands for. */
+function knownSetting(analysis: Analysis, call: FuncCall, candidates: number): boolean {
+  const [name, value, local] = (call.args ?? []).map(constantText);
+  if (candidates > 1 || name === undefined || value === undefined || local === undefined) return false;
+  const effect = settingEffect(name, name.toLowerCase() === "search_path" ? pathNames(value) : [value]);
+  if (effect.action !== "sql:session") return false;
+  analysis.effects.functions.add("pg_catalog.set_config");
+  if (effect.searchPath !== undefined) {
+    analysis.session.push({ kind: "searchPath", path: effect.searchPath, local: /^(t|true|1|on|yes|y)$/i.test(local) });
+  }
+  return true;
+}
+
+/** A search_path as text: names separated by commas, quoted or folded. */
+function pathNames(value: string): string[] {
+  return [...value.matchAll(/"((?:[^"]|"")*)"|([^,\s"]+)/g)].map(([, quoted, plain]) =>
+    quoted !== undefined ? quoted.replaceAll('""', '"') : (plain ?? "").toLowerCase(),
+  );
+}
+
+function rowFields(
+  routines: ReturnType<Analysis["routines"]>,
+  args: readonly Trace[],
+  given: Trace,
+): readonly Column[] | null {
+  const columns = routines.map((r) => r.columns);
+  const [first] = columns;
+  if (first && columns.every((c) => c?.join() === first.join())) {
+    return first.map((name) => ({ name, trace: { ...union([given]), leaks: given.leaks } }));
+  }
+  // What passes its argument's row through: unnest, json_populate_record, array_agg, coalesce-like ones.
+  return routines.some((r) => r.shapeless) ? (args.find((a) => a.fields)?.fields ?? null) : null;
+}
+
+function subLink(analysis: Analysis, n: NodeFields<"SubLink">, scope: Scope): Trace {
+  const test = analysis.expression(n.testexpr, scope);
+  if (n.subselect === undefined) return test;
+  if (n.subLinkType === "EXISTS_SUBLINK") {
+    const { subselect } = n;
+    return analysis.allReads(() => analysis.query(subselect, scope));
+  }
+  const row = analysis.query(n.subselect, scope);
+  const operators = strings(n.operName);
+  const custom = analysis.context.catalog.operatorFunctions(operators.at(-1) ?? "");
+  const called = custom.length > 0 ? analysis.calls(custom, operators.join(".")) : NOTHING;
+  const [only] = row.columns;
+  const fields = row.columns.length === 1 && row.open === null ? (only?.trace.fields ?? null) : null;
+  return { ...union([test, wholeRow(row), called]), fields };
+}
+
+function indirection(analysis: Analysis, n: NodeFields<"A_Indirection">, scope: Scope): Trace {
+  let value = analysis.expression(n.arg, scope);
+  for (const step of n.indirection ?? []) {
+    const name = as("String", step)?.sval;
+    if (name !== undefined) {
+      const field = value.fields?.find((f) => f.name === name);
+      value = field ? { ...field.trace, direct: false } : attribute(analysis, union([value]), name);
+      analysis.reads(value);
+    } else if (as("A_Indices", step)) {
+      value = { ...union([value, expression(analysis, step, scope)]), fields: value.fields };
+    } else {
+      must("A_Star", step);
+    }
+  }
+  return { ...value, direct: false, base: null };
+}
+
+/** Column names of a relation whose row type a cast names. */
+function castRelation(analysis: Analysis, names: readonly string[]): readonly string[] | undefined {
+  const { catalog, searchPath } = analysis.context;
+  const name = names.at(-1) ?? "";
+  const schemas = names.length > 1 ? [names.at(-2) ?? ""] : searchPath;
+  for (const schema of schemas) {
+    const relation = catalog.relation(schema, name);
+    if (relation) return relation.columns.map((c) => c.name);
+  }
+  return undefined;
+}

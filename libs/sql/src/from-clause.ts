@@ -1,0 +1,188 @@
+import type { Alias, Node } from "libpg-query";
+import type { Analysis } from "./analysis.js";
+import { columnName } from "./column-names.js";
+import { as, kindOf, must, type NodeFields, type NodeKind, NotUnderstood, ruleFor, strings } from "./parser/ast.js";
+import { beside, findCte, inside, type Names, NO_NAMES, type Scope } from "./scope.js";
+import { type Column, NOTHING, narrowed, type Row, renamed, type Trace, union, wholeRow } from "./trace.js";
+
+type Rule<K extends NodeKind> = (analysis: Analysis, fields: NodeFields<K>, scope: Scope, before: Names) => Names;
+
+/** Every kind of node that can stand in FROM. Another one is not understood. */
+const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
+  RangeVar: rangeVar,
+  RangeSubselect: (analysis, n, scope, before) => {
+    if (n.subquery === undefined) throw new NotUnderstood("a subquery without a query");
+    const row = analysis.query(n.subquery, n.lateral ? inside(scope, before) : scope);
+    return named(row, n.alias, "");
+  },
+  RangeFunction: rangeFunction,
+  RangeTableFunc: xmlTable,
+  JsonTable: jsonTable,
+  RangeTableSample: (analysis, n, scope, before) => {
+    const sampler = strings(n.method);
+    // The sampling methods are functions, of which PostgreSQL has two.
+    if (!["bernoulli", "system"].includes(sampler.join("."))) analysis.calls([], sampler.join("."));
+    analysis.expressions(n.args, inside(scope, before));
+    analysis.expression(n.repeatable, inside(scope, before));
+    const names = fromItem(analysis, n.relation, scope, before);
+    return { items: names.items.map((item) => ({ ...item, row: narrowed(item.row) })), row: narrowed(names.row) };
+  },
+  JoinExpr: join,
+};
+
+/** The names a FROM list gives, left to right; `before` is what stands left of it already. */
+export function fromClause(
+  analysis: Analysis,
+  nodes: readonly Node[] | undefined,
+  scope: Scope,
+  before: Names = NO_NAMES,
+): Names {
+  let names = NO_NAMES;
+  for (const node of nodes ?? []) names = beside(names, fromItem(analysis, node, scope, beside(before, names)));
+  return names;
+}
+
+export function fromItem(analysis: Analysis, node: Node | undefined, scope: Scope, before: Names): Names {
+  analysis.step();
+  if (node === undefined) throw new NotUnderstood("an empty FROM item");
+  const found = ruleFor<Rule<NodeKind>>(RULES, node);
+  if (found === undefined) throw new NotUnderstood(`${kindOf(node)} in FROM is not known`);
+  return found.rule(analysis, found.fields, scope, before);
+}
+
+/** One item under its alias and column aliases. */
+function named(row: Row, alias: Alias | undefined, fallback: string, schema: string | null = null): Names {
+  const visible = renamed(row, strings(alias?.colnames));
+  const item = { alias: alias?.aliasname ?? fallback, schema: alias ? null : schema, row: visible };
+  return { items: [item], row: visible };
+}
+
+function rangeVar(analysis: Analysis, n: NodeFields<"RangeVar">, scope: Scope): Names {
+  const name = n.relname ?? "";
+  const cte = n.schemaname ? undefined : findCte(scope, name);
+  if (cte) return named(cte, n.alias, name);
+  const found = analysis.resolve(n.schemaname, name);
+  analysis.readsRelation(found.name, found.relation);
+  const schema = found.name.includes(".") ? found.name.slice(0, found.name.indexOf(".")) : null;
+  return named(analysis.relationRow(found.name, found.relation), n.alias, name, schema);
+}
+
+/** What a statement writes to, by its name or alias. A WITH query can't be written to. */
+export function target(analysis: Analysis, n: NodeFields<"RangeVar"> | undefined) {
+  if (n?.relname === undefined) throw new NotUnderstood("a statement without its table");
+  const found = analysis.resolve(n.schemaname, n.relname);
+  analysis.writesRelation(found.name, found.relation);
+  const row = analysis.relationRow(found.name, found.relation);
+  const schema = found.name.includes(".") ? found.name.slice(0, found.name.indexOf(".")) : null;
+  return { ...found, row, names: named(row, n.alias, n.relname, schema) };
+}
+
+function rangeFunction(analysis: Analysis, n: NodeFields<"RangeFunction">, scope: Scope, before: Names): Names {
+  const lateral = inside(scope, before);
+  const parts = (n.functions ?? []).map((node) => must("List", node).items ?? []);
+  const single = parts.length === 1;
+  let columns: Column[] = [];
+  let open: Trace | null = null;
+  for (const [call, definitions] of parts) {
+    if (call === undefined) throw new NotUnderstood("a function call in FROM without its function");
+    const value = analysis.reads(analysis.expression(call, lateral));
+    const listed = definedColumns(as("List", definitions)?.items ?? (single ? n.coldeflist : undefined));
+    const flat: Trace = { ...union([value]), fields: null };
+    if (listed.length > 0) columns.push(...listed.map((name) => ({ name, trace: flat })));
+    else if (value.fields) columns.push(...value.fields);
+    else if (plainValue(analysis, call)) {
+      // A plain value's column is called as the function's alias is.
+      columns.push({ name: (single && n.alias?.aliasname) || columnName(call), trace: flat });
+    } else open = union(open ? [open, flat] : [flat]);
+  }
+  if (n.ordinality) columns = [...columns, { name: "ordinality", trace: NOTHING }];
+  return named({ columns, open }, n.alias, single ? columnName(parts[0]?.[0]) : "");
+}
+
+function definedColumns(nodes: readonly Node[] | undefined): string[] {
+  return (nodes ?? []).flatMap((node) => as("ColumnDef", node)?.colname ?? []);
+}
+
+/** Whether a function surely gives one column. */
+function plainValue(analysis: Analysis, call: Node): boolean {
+  const names = strings(as("FuncCall", call)?.funcname);
+  if (names.length === 0) return true;
+  const routines = analysis.routines(names);
+  // unnest is two functions: of arrays, and of tsvector, which has three columns and is hardly ever meant.
+  if (names.at(-1) === "unnest") return true;
+  return routines.length > 0 && routines.every((r) => r.columns === null && !r.shapeless);
+}
+
+function xmlTable(analysis: Analysis, n: NodeFields<"RangeTableFunc">, scope: Scope, before: Names): Names {
+  const lateral = inside(scope, before);
+  const defined = (n.columns ?? []).map((node) => must("RangeTableFuncCol", node));
+  const value = union([
+    analysis.expression(n.docexpr, lateral),
+    analysis.expression(n.rowexpr, lateral),
+    ...analysis.expressions(n.namespaces, lateral),
+    ...defined.flatMap((c) => [analysis.expression(c.colexpr, lateral), analysis.expression(c.coldefexpr, lateral)]),
+  ]);
+  const columns = defined.map((c) => ({ name: c.colname ?? "", trace: c.for_ordinality ? NOTHING : value }));
+  return named({ columns, open: null }, n.alias, "xmltable");
+}
+
+function jsonTable(analysis: Analysis, n: NodeFields<"JsonTable">, scope: Scope, before: Names): Names {
+  const lateral = inside(scope, before);
+  const parts: Trace[] = analysis.expressions(n.passing, lateral);
+  const also = (kind: NodeKind, fields: object | undefined) => {
+    if (fields) parts.push(analysis.expression({ [kind]: fields } as unknown as Node, lateral));
+  };
+  also("JsonValueExpr", n.context_item);
+  also("JsonTablePathSpec", n.pathspec);
+  also("JsonBehavior", n.on_error);
+  const defined: { name: string; counts: boolean }[] = [];
+  const collect = (nodes: readonly Node[] | undefined) => {
+    for (const node of nodes ?? []) {
+      const column = must("JsonTableColumn", node);
+      also("JsonBehavior", column.on_empty);
+      also("JsonBehavior", column.on_error);
+      if (column.coltype === "JTC_NESTED") collect(column.columns);
+      else defined.push({ name: column.name ?? "", counts: column.coltype === "JTC_FOR_ORDINALITY" });
+    }
+  };
+  collect(n.columns);
+  const value = union(parts);
+  const columns = defined.map((c) => ({ name: c.name, trace: c.counts ? NOTHING : value }));
+  return named({ columns, open: null }, n.alias, "json_table");
+}
+
+function join(analysis: Analysis, n: NodeFields<"JoinExpr">, scope: Scope, before: Names): Names {
+  const left = fromItem(analysis, n.larg, scope, before);
+  const right = fromItem(analysis, n.rarg, scope, beside(before, left));
+  const both = beside(left, right);
+  analysis.expression(n.quals, inside(scope, beside(before, both)));
+
+  const shared = n.isNatural
+    ? left.row.columns.map((c) => c.name).filter((name) => right.row.columns.some((c) => c.name === name))
+    : strings(n.usingClause);
+  let row = both.row;
+  let items = both.items;
+  if (shared.length > 0) {
+    const mergedColumns = shared.map((name): Column => {
+      const sides = [left.row, right.row].map((side) => side.columns.find((c) => c.name === name)?.trace ?? side.open);
+      const known = sides.filter((side) => side !== null && side !== undefined);
+      const plain = n.jointype !== "JOIN_FULL" && known.every((side) => side.direct);
+      const one = n.jointype === "JOIN_RIGHT" ? known.at(-1) : known[0];
+      const trace = union(known);
+      return { name, trace: plain && one ? { ...trace, direct: true, typeOid: one.typeOid } : trace };
+    });
+    for (const column of mergedColumns) analysis.reads(column.trace);
+    const others = both.row.columns.filter((c) => !shared.includes(c.name));
+    row = { columns: [...mergedColumns, ...others], open: both.row.open };
+    if (n.join_using_alias?.aliasname) {
+      const using = { alias: n.join_using_alias.aliasname, schema: null, row: { columns: mergedColumns, open: null } };
+      items = [...items, using];
+    }
+  }
+  if (n.isNatural && both.row.open) {
+    // Which columns merge is not known, so neither is their order.
+    row = { columns: [], open: wholeRow(both.row) };
+  }
+  // An alias hides the tables within.
+  return n.alias ? named(row, n.alias, "") : { items, row };
+}

@@ -1,0 +1,37 @@
+import type { SqlAction } from "#commands";
+import type { RoutineFacts } from "./catalog.js";
+import { FUNCTION_ACTIONS, HARMLESS_EXTENSION, HARMLESS_VOLATILE, REACHING, RUNS_SQL } from "./system-names.js";
+
+export interface FunctionEffect {
+  /** What calling it does besides computing; null for nothing. */
+  readonly action: SqlAction | null;
+  /** Its value can show more than its arguments. */
+  readonly leaks: boolean;
+}
+
+const HARMLESS: FunctionEffect = { action: null, leaks: false };
+
+/** What calling a function does, by what the catalog says of it. What is not known to be harmless is not. */
+export function functionEffect(routine: RoutineFacts): FunctionEffect {
+  return routine.userDefined ? userFunction(routine) : systemFunction(routine);
+}
+
+function systemFunction({ name, schema, volatility }: RoutineFacts): FunctionEffect {
+  if (schema !== "pg_catalog") return HARMLESS;
+  const action = FUNCTION_ACTIONS[name];
+  if (action) return { action, leaks: false };
+  if (REACHING.has(name)) return { action: "sql:system", leaks: true };
+  if (volatility !== "volatile" || HARMLESS_VOLATILE.has(name)) return HARMLESS;
+  return { action: "sql:system", leaks: true };
+}
+
+function userFunction({ name, language, volatility }: RoutineFacts): FunctionEffect {
+  if (RUNS_SQL.test(name)) return { action: "sql:system", leaks: true };
+  const compiled = language === "c" || language === "internal";
+  if (compiled && (volatility === "immutable" || HARMLESS_EXTENSION.has(name))) return HARMLESS;
+  // IMMUTABLE and STABLE are the author's word: they are taken for what is changed, not for what is shown.
+  return { action: volatility === "volatile" ? "sql:function_write" : null, leaks: true };
+}
+
+/** A function nobody knows could do anything. */
+export const UNKNOWN_FUNCTION: FunctionEffect = { action: "sql:function_write", leaks: true };

@@ -1,0 +1,123 @@
+import { Worker } from "node:worker_threads";
+import type { Tree } from "./ast.js";
+
+export interface ParserLimits {
+  /** Milliseconds one text may take. */
+  readonly timeLimitMs: number;
+  readonly maxNodes: number;
+  /** Levels of the tree. The analysis is recursive: this many must fit on the main thread's stack. */
+  readonly maxDepth: number;
+}
+
+export type ParseAnswer =
+  | { readonly kind: "parsed"; readonly tree: Tree; readonly fingerprint: string }
+  /** The parser refuses the text, or it is past a limit. */
+  | { readonly kind: "refused"; readonly reason: string };
+
+type FromWorker = { readonly kind: "ready" } | ParseAnswer;
+
+interface Job {
+  readonly text: string;
+  readonly done: (answer: ParseAnswer) => void;
+}
+
+const STACK_MB = 64;
+
+/**
+ * PostgreSQL's own parser in a thread of its own, one text at a time in the order they came. A text that breaks the
+ * parser or takes too long costs that text and its worker, never the next text. An idle parser keeps no process alive.
+ */
+export class Parser {
+  private worker: Worker | null = null;
+  private ready = false;
+  private running: Job | null = null;
+  private readonly waiting: Job[] = [];
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  constructor(private readonly limits: ParserLimits) {}
+
+  /** Never rejects. */
+  parse(text: string): Promise<ParseAnswer> {
+    // The binding refuses an empty text with a plain Error, and text that is not well formed would be changed on its way.
+    if (text === "") return Promise.resolve({ kind: "parsed", tree: { version: 0, stmts: [] }, fingerprint: "empty" });
+    if (text.includes("\0")) return Promise.resolve({ kind: "refused", reason: "it contains a zero byte" });
+    if (/\p{Surrogate}/u.test(text)) return Promise.resolve({ kind: "refused", reason: "it is not valid Unicode" });
+    if (this.closed) return Promise.resolve({ kind: "refused", reason: "the parser is closed" });
+    return new Promise((done) => {
+      this.waiting.push({ text, done });
+      this.next();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    const worker = this.worker;
+    this.replace("the parser is closed");
+    for (const job of this.waiting.splice(0)) job.done({ kind: "refused", reason: "the parser is closed" });
+    await worker?.terminate();
+  }
+
+  private next(): void {
+    if (this.running !== null) return;
+    const job = this.waiting.shift();
+    if (job === undefined) return;
+    this.running = job;
+    this.worker ??= this.start();
+    this.worker.ref();
+    if (this.ready) this.send(job);
+  }
+
+  private send(job: Job): void {
+    this.timer = setTimeout(() => {
+      this.replace(`the parser did not finish it in ${this.limits.timeLimitMs} ms`);
+    }, this.limits.timeLimitMs);
+    this.worker?.postMessage(job.text);
+  }
+
+  private start(): Worker {
+    this.ready = false;
+    const worker = new Worker(new URL("./parse-worker.cjs", import.meta.url), {
+      resourceLimits: { stackSizeMb: STACK_MB },
+      workerData: { maxNodes: this.limits.maxNodes, maxDepth: this.limits.maxDepth },
+      // Nothing of this process is the parser's business.
+      env: {},
+      execArgv: [],
+    });
+    const current = () => worker === this.worker;
+    worker.on("message", (message: FromWorker) => {
+      if (!current()) return;
+      if (message.kind === "ready") {
+        this.ready = true;
+        if (this.running) this.send(this.running);
+        return;
+      }
+      worker.unref();
+      this.finish(message);
+    });
+    worker.on("error", () => {
+      if (current()) this.replace("it breaks the parser (too deeply nested or too complex)");
+    });
+    worker.on("exit", () => {
+      if (current()) this.replace("it breaks the parser (too deeply nested or too complex)");
+    });
+    return worker;
+  }
+
+  /** Drops the worker with what it was doing. The next text starts another. */
+  private replace(reason: string): void {
+    const worker = this.worker;
+    this.worker = null;
+    this.ready = false;
+    void worker?.terminate();
+    this.finish({ kind: "refused", reason });
+  }
+
+  private finish(answer: ParseAnswer): void {
+    clearTimeout(this.timer);
+    const job = this.running;
+    this.running = null;
+    job?.done(answer);
+    if (!this.closed) this.next();
+  }
+}

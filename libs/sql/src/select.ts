@@ -1,0 +1,216 @@
+import type { Node, SelectStmt, WithClause } from "libpg-query";
+import type { Analysis } from "./analysis.js";
+import { columnName } from "./column-names.js";
+import { fromClause } from "./from-clause.js";
+import { as, everyNode, must, type NodeFields, NotUnderstood, strings } from "./parser/ast.js";
+import { columnOf, everything, findItem, inside, type Names, type Scope, withCtes } from "./scope.js";
+import { type Column, merged, NOTHING, narrowed, type Row, renamed, type Trace, union, wholeRow } from "./trace.js";
+import { restricts } from "./where.js";
+
+export function select(analysis: Analysis, n: SelectStmt, outer: Scope): Row {
+  analysis.step();
+  const scope = n.withClause ? withClause(analysis, n.withClause, outer) : outer;
+  if (n.larg && n.rarg) return setOperation(analysis, n, scope);
+  if (n.valuesLists) return values(analysis, n, scope);
+
+  const names = fromClause(analysis, n.fromClause, scope);
+  const own = inside(scope, names);
+  analysis.expression(n.whereClause, own);
+  const row = targetList(analysis, n.targetList ?? [], own, names);
+  const grouped = ordered(analysis, n.groupClause, own, row);
+  ordered(analysis, n.distinctClause, own, row);
+  ordered(analysis, n.sortClause, own, row);
+  analysis.expression(n.havingClause, own);
+  analysis.expressions(n.windowClause, own);
+  limits(analysis, n, own);
+  locks(analysis, n, names);
+  const narrow = grouped || restricts(analysis, n, own);
+  return narrow ? narrowed(row) : row;
+}
+
+/** The output columns of a target list, stars expanded. */
+export function targetList(analysis: Analysis, nodes: readonly Node[], scope: Scope, names: Names): Row {
+  const columns: Column[] = [];
+  const opens: Trace[] = [];
+  const expand = (row: Row) => {
+    for (const column of row.columns) columns.push({ name: column.name, trace: analysis.reads(column.trace) });
+    if (row.open) opens.push(analysis.reads(row.open));
+  };
+  for (const node of nodes) {
+    const target = must("ResTarget", node);
+    const star = starOf(analysis, target.val, scope, names);
+    if (star) {
+      expand(star);
+      continue;
+    }
+    const name = target.name ?? columnName(target.val, (sublink) => firstOutput(analysis, sublink, scope));
+    columns.push({ name, trace: analysis.expression(target.val, scope) });
+  }
+  // Columns that are not known shift the ones behind them: any could be anywhere.
+  const open = opens.length === 0 ? null : union([...opens, ...columns.map((c) => c.trace)]);
+  return { columns: open ? columns.map((c) => ({ name: c.name, trace: union([c.trace, open]) })) : columns, open };
+}
+
+const firstOutput = (analysis: Analysis, node: Node, scope: Scope): string | undefined =>
+  analysis.query(node, scope).columns[0]?.name;
+
+/** The row a `*` stands for; undefined where the target is no star. */
+function starOf(analysis: Analysis, node: Node | undefined, scope: Scope, names: Names): Row | undefined {
+  const fields = as("ColumnRef", node)?.fields;
+  if (fields && as("A_Star", fields.at(-1))) {
+    const qualifier = strings(fields.slice(0, -1));
+    if (qualifier.length === 0) return names.row;
+    const item = findItem(scope, qualifier.length > 1 ? qualifier.at(-2)! : null, qualifier.at(-1)!);
+    if (item) return item.row;
+    return { columns: [], open: everything(scope) };
+  }
+  const indirection = as("A_Indirection", node);
+  if (indirection && as("A_Star", indirection.indirection?.at(-1))) {
+    const value = analysis.expression(node, scope);
+    return value.fields ? { columns: value.fields, open: null } : { columns: [], open: union([value]) };
+  }
+  return undefined;
+}
+
+function setOperation(analysis: Analysis, n: SelectStmt, scope: Scope): Row {
+  // Left-deep chains of hundreds are common in generated SQL: no recursion down the left side.
+  const rights: SelectStmt[] = [];
+  let leftmost: SelectStmt = n;
+  while (leftmost.larg && leftmost.rarg && (leftmost === n || plain(leftmost))) {
+    rights.push(leftmost.rarg);
+    leftmost = leftmost.larg;
+  }
+  let row = select(analysis, leftmost, scope);
+  for (const right of rights.reverse()) row = merged(row, select(analysis, right, scope));
+  // ORDER BY of a set operation knows output names and positions only.
+  limits(analysis, n, scope);
+  for (const node of n.sortClause ?? []) {
+    if (!as("ColumnRef", as("SortBy", node)?.node)) analysis.expression(node, scope);
+  }
+  return narrowed(row);
+}
+
+const plain = (n: SelectStmt): boolean => !n.withClause && !n.sortClause && !n.limitCount && !n.limitOffset;
+
+function values(analysis: Analysis, n: SelectStmt, scope: Scope): Row {
+  let row: Row | null = null;
+  for (const list of n.valuesLists ?? []) {
+    const items = must("List", list).items ?? [];
+    const columns = items.map((item, i) => ({ name: `column${i + 1}`, trace: analysis.expression(item, scope) }));
+    row = row ? merged(row, { columns, open: null }) : { columns, open: null };
+  }
+  limits(analysis, n, scope);
+  const result = row ?? { columns: [], open: null };
+  ordered(analysis, n.sortClause, inside(scope, { items: [], row: result }), result);
+  return narrowed(result);
+}
+
+/** ORDER BY, GROUP BY, DISTINCT ON: a bare name or number may mean an output column, which has been looked at already. */
+function ordered(analysis: Analysis, nodes: readonly Node[] | undefined, scope: Scope, outputs: Row): boolean {
+  for (const node of nodes ?? []) {
+    if (Object.keys(node).length === 0) continue;
+    const plain = as("SortBy", node)?.node ?? node;
+    const names = strings(as("ColumnRef", plain)?.fields);
+    const output = names.length === 1 ? columnOf(outputs, names[0]!) : undefined;
+    if (output) analysis.reads(output);
+    else analysis.expression(node, scope);
+  }
+  return (nodes ?? []).length > 0;
+}
+
+function limits(analysis: Analysis, n: SelectStmt, scope: Scope): void {
+  analysis.expression(n.limitCount, scope);
+  analysis.expression(n.limitOffset, scope);
+}
+
+function locks(analysis: Analysis, n: SelectStmt, names: Names): void {
+  for (const node of n.lockingClause ?? []) {
+    const lock = must("LockingClause", node);
+    const wanted = (lock.lockedRels ?? []).map((rel) => must("RangeVar", rel).relname ?? "");
+    for (const item of names.items) {
+      if (wanted.length > 0 && !wanted.includes(item.alias)) continue;
+      const table = [...item.row.columns.map((c) => c.trace), item.row.open].find((t) => t?.base)?.base?.table;
+      analysis.effects.extra("sql:lock", table ?? item.alias);
+    }
+  }
+}
+
+/** A scope in which the WITH queries can be selected from. */
+export function withClause(analysis: Analysis, n: WithClause, outer: Scope): Scope {
+  const ctes = new Map<string, Row>();
+  const scope = withCtes(outer, ctes);
+  const waiting = new Map((n.ctes ?? []).map((node) => must("CommonTableExpr", node)).map((c) => [c.ctename ?? "", c]));
+  const define = (name: string) => {
+    const cte = waiting.get(name);
+    if (cte === undefined) return;
+    waiting.delete(name);
+    if (cte.ctequery === undefined) throw new NotUnderstood("a WITH query without a query");
+    const used = n.recursive ? relationNames(cte.ctequery) : new Set<string>();
+    // In WITH RECURSIVE a query may come before those it selects from.
+    for (const other of used) if (other !== name) define(other);
+    const names = strings(cte.aliascolnames);
+    const arms = used.has(name) ? recursiveArms(cte.ctequery) : undefined;
+    const row = arms
+      ? fixpoint(analysis, arms, name, names, scope, ctes)
+      : renamed(analysis.query(cte.ctequery, scope), names);
+    ctes.set(name, withSearchAndCycle(row, cte));
+  };
+  for (const name of [...waiting.keys()]) define(name);
+  return scope;
+}
+
+function relationNames(node: Node): Set<string> {
+  const names = new Set<string>();
+  everyNode(node, (kind, fields) => {
+    const range = fields as NodeFields<"RangeVar">;
+    if (kind === "RangeVar" && !range.schemaname && range.relname) names.add(range.relname);
+  });
+  return names;
+}
+
+function recursiveArms(node: Node): SelectStmt | undefined {
+  const n = as("SelectStmt", node);
+  return n?.larg && n.rarg && n.op === "SETOP_UNION" ? n : undefined;
+}
+
+/** Sources go round until no column gains one: then no further round would. */
+function fixpoint(
+  analysis: Analysis,
+  n: SelectStmt,
+  name: string,
+  names: readonly string[],
+  outer: Scope,
+  ctes: Map<string, Row>,
+): Row {
+  const scope = n.withClause ? withClause(analysis, n.withClause, outer) : outer;
+  let row = narrowed(renamed(select(analysis, n.larg!, scope), names));
+  for (;;) {
+    ctes.set(name, row);
+    const next = narrowed(renamed(merged(row, select(analysis, n.rarg!, scope)), names));
+    if (weight(next) === weight(row)) break;
+    row = next;
+  }
+  limits(analysis, n, scope);
+  return narrowed({
+    ...row,
+    columns: row.columns.map((c) => ({ name: c.name, trace: { ...c.trace, direct: false } })),
+  });
+}
+
+const weight = (row: Row): number =>
+  [...row.columns.map((c) => c.trace), row.open ?? NOTHING].reduce(
+    (sum, trace) => sum + trace.sources.size + (trace.leaks ? 1 : 0),
+    0,
+  );
+
+function withSearchAndCycle(row: Row, cte: NodeFields<"CommonTableExpr">): Row {
+  const added: Column[] = [];
+  if (cte.search_clause?.search_seq_column) {
+    added.push({ name: cte.search_clause.search_seq_column, trace: union([wholeRow(row)]) });
+  }
+  if (cte.cycle_clause) {
+    added.push({ name: cte.cycle_clause.cycle_mark_column ?? "", trace: NOTHING });
+    added.push({ name: cte.cycle_clause.cycle_path_column ?? "", trace: union([wholeRow(row)]) });
+  }
+  return added.length === 0 ? row : { columns: [...row.columns, ...added], open: row.open };
+}

@@ -1,0 +1,362 @@
+import type { ExplainStmt, IntoClause, Node, RangeVar, SelectStmt } from "libpg-query";
+import type { SqlAction } from "#commands";
+import type { Analysis } from "./analysis.js";
+import { copy, copyAction } from "./copy-statement.js";
+import {
+  as,
+  constantText,
+  everyNode,
+  kindOf,
+  type NodeFields,
+  type NodeKind,
+  NotUnderstood,
+  ruleFor,
+  strings,
+} from "./parser/ast.js";
+import { query } from "./query.js";
+import { inner, NOTHING_BACK, type Returned, rows } from "./returned.js";
+import { ROOT } from "./scope.js";
+import { settingEffect } from "./settings.js";
+import { ALTERS_TABLE, DROPS, STATEMENT_ACTIONS } from "./statement-actions.js";
+import { type Column, LEAK, NOTHING, narrowed, type Row, union, wholeRow } from "./trace.js";
+import { WRITES } from "./writes.js";
+
+/** Columns whose values are made by the server, of no table's. */
+const plain = (...names: string[]): Returned =>
+  rows({ columns: names.map((name) => ({ name, trace: NOTHING })), open: null });
+
+interface Rule<K extends NodeKind> {
+  readonly action: SqlAction | ((fields: NodeFields<K>) => SqlAction);
+  analyse(analysis: Analysis, fields: NodeFields<K>, node: Node): Returned;
+}
+
+/** Statements that are more than their kind. */
+const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
+  SelectStmt: {
+    action: "sql:select",
+    analyse: (analysis, n, node) => {
+      const row = query(analysis, node, ROOT);
+      const into = intoOf(n);
+      if (!into) return rows(row);
+      // SELECT INTO is CREATE TABLE AS by its older name.
+      createdFrom(analysis, into, row, "sql:create_table");
+      return NOTHING_BACK;
+    },
+  },
+  CreateTableAsStmt: {
+    action: (n) => (n.objtype === "OBJECT_MATVIEW" ? "sql:create_view" : "sql:create_table"),
+    analyse: (analysis, n) => {
+      const row = source(analysis, n.query);
+      createdFrom(analysis, n.into, row, null);
+      return NOTHING_BACK;
+    },
+  },
+  ViewStmt: {
+    action: "sql:create_view",
+    analyse: (analysis, n) => {
+      const row = source(analysis, n.query);
+      const into: IntoClause = { ...(n.view && { rel: n.view }), ...(n.aliases && { colNames: n.aliases }) };
+      createdFrom(analysis, into, row, null);
+      return NOTHING_BACK;
+    },
+  },
+  CreateStmt: {
+    action: "sql:create_table",
+    analyse: (analysis, n, node) => {
+      created(analysis, n.relation);
+      utility(analysis, node);
+      return NOTHING_BACK;
+    },
+  },
+  RefreshMatViewStmt: {
+    action: "sql:refresh_view",
+    analyse: (analysis, n) => {
+      const { name, relation } = analysis.resolve(n.relation?.schemaname, n.relation?.relname ?? "");
+      analysis.readsRelation(name, relation);
+      analysis.effects.tablesWritten.add(name);
+      return NOTHING_BACK;
+    },
+  },
+  ExplainStmt: { action: "sql:explain", analyse: explain },
+  CopyStmt: { action: copyAction, analyse: copy },
+  PrepareStmt: {
+    action: "sql:session",
+    analyse: (analysis, n) => {
+      // Understood again when it is executed; here it only has to be understandable.
+      if (n.query) analysis.trial(() => query(analysis, n.query!, ROOT));
+      return NOTHING_BACK;
+    },
+  },
+  ExecuteStmt: {
+    action: "sql:session",
+    analyse: (analysis, n) => {
+      analysis.expressions(n.params, ROOT);
+      analysis.session.push({ kind: "executes", name: n.name ?? "" });
+      return NOTHING_BACK;
+    },
+  },
+  DeallocateStmt: {
+    action: "sql:session",
+    analyse: (analysis, n) => {
+      analysis.session.push({ kind: "deallocates", name: n.name ?? null });
+      return NOTHING_BACK;
+    },
+  },
+  DeclareCursorStmt: {
+    action: "sql:session",
+    analyse: (analysis, n) => {
+      const row = source(analysis, n.query);
+      analysis.session.push({ kind: "declares", cursor: n.portalname ?? "", outputs: outputs(row) });
+      return NOTHING_BACK;
+    },
+  },
+  FetchStmt: {
+    action: "sql:session",
+    analyse: (analysis, n) => {
+      if (!n.ismove) analysis.session.push({ kind: "fetches", cursor: n.portalname ?? "" });
+      return NOTHING_BACK;
+    },
+  },
+  ClosePortalStmt: {
+    action: "sql:session",
+    analyse: (analysis, n) => {
+      analysis.session.push({ kind: "closes", cursor: n.portalname ?? null });
+      return NOTHING_BACK;
+    },
+  },
+  DiscardStmt: {
+    action: "sql:session",
+    analyse: (analysis, n) => {
+      if (n.target === "DISCARD_ALL") analysis.session.push({ kind: "discards" });
+      return NOTHING_BACK;
+    },
+  },
+  VariableSetStmt: { action: "sql:session", analyse: set },
+  VariableShowStmt: {
+    action: "sql:show",
+    analyse: (_, n) => (n.name === "all" ? plain("name", "setting", "description") : plain(n.name ?? "")),
+  },
+  CallStmt: {
+    action: "sql:call",
+    analyse: (analysis, n) => {
+      const value = analysis.expression({ FuncCall: n.funccall ?? {} }, ROOT);
+      const names = strings(n.funccall?.funcname);
+      const columns = analysis.routines(names)[0]?.columns;
+      if (!columns || columns.length === 0) return NOTHING_BACK;
+      const shown = { ...union([value]), leaks: true };
+      return rows({ columns: columns.map((name) => ({ name, trace: shown })), open: null });
+    },
+  },
+  TruncateStmt: {
+    action: "sql:truncate",
+    analyse: (analysis, n) => {
+      for (const node of n.relations ?? []) writes(analysis, as("RangeVar", node));
+      analysis.effects.bounded = false;
+      return NOTHING_BACK;
+    },
+  },
+  LockStmt: {
+    action: "sql:lock",
+    analyse: (analysis, n) => {
+      for (const node of n.relations ?? []) reads(analysis, as("RangeVar", node));
+      return NOTHING_BACK;
+    },
+  },
+  DropStmt: {
+    action: (n) => DROPS[n.removeType ?? ""] ?? "sql:drop_other",
+    analyse: (analysis, n) => {
+      const relations = ["OBJECT_TABLE", "OBJECT_FOREIGN_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_SEQUENCE"];
+      for (const node of n.objects ?? []) {
+        const names = strings(as("List", node)?.items);
+        if (relations.includes(n.removeType ?? "")) {
+          writes(analysis, { relname: names.at(-1) ?? "", ...(names.length > 1 && { schemaname: names.at(-2)! }) });
+        }
+      }
+      return NOTHING_BACK;
+    },
+  },
+  AlterTableStmt: { action: (n) => alterAction(n.objtype), analyse: altered },
+  RenameStmt: {
+    action: (n) => alterAction(n.renameType === "OBJECT_COLUMN" ? n.relationType : n.renameType),
+    analyse: altered,
+  },
+  GrantStmt: { action: (n) => (n.is_grant ? "sql:grant" : "sql:revoke"), analyse: altered },
+};
+
+/** One statement, understood: effects are noted in the analysis. @throws NotUnderstood */
+export function statement(analysis: Analysis, node: Node): Returned {
+  const kind = kindOf(node);
+  const write = WRITES[kind];
+  if (write) {
+    const row = write.analyse(analysis, node, ROOT);
+    return row.columns.length > 0 || row.open ? rows(row) : NOTHING_BACK;
+  }
+  const found = ruleFor<Rule<NodeKind>>(RULES, node);
+  if (found) return found.rule.analyse(analysis, found.fields, node);
+  utility(analysis, node);
+  return NOTHING_BACK;
+}
+
+/** The action of a statement. @throws NotUnderstood for a kind that nothing here knows. */
+export function actionOf(node: Node): SqlAction {
+  const kind = kindOf(node);
+  const found = ruleFor<Rule<NodeKind>>(RULES, node);
+  const action = WRITES[kind]?.action ?? found?.rule.action ?? STATEMENT_ACTIONS[kind];
+  if (action === undefined) throw new NotUnderstood(`${kind} is a kind of statement that is not known`);
+  return typeof action === "function" ? action(found?.fields as never) : action;
+}
+
+/** Whether the statement changes what the catalog says. */
+export const changesCatalog = (action: SqlAction): boolean =>
+  /^sql:(create|alter|drop)_|^sql:(do|call|function_write|system|refresh_view)$/.test(action);
+
+/** Output columns as the understanding gives them. */
+export const outputs = (row: Row) => row.columns.map((column) => outputColumn(column));
+
+export function outputColumn({ name, trace }: Column) {
+  return {
+    name,
+    sources: [...trace.sources],
+    direct: trace.direct && trace.sources.size > 0,
+    leaks: trace.leaks,
+    typeOid: trace.direct ? trace.typeOid : 0,
+  };
+}
+
+/** CREATE TABLE AS can also take its rows from a prepared statement. */
+function source(analysis: Analysis, node: Node | undefined): Row {
+  if (node === undefined) throw new NotUnderstood("a statement without its query");
+  if (!as("ExecuteStmt", node)) return inner(analysis, node);
+  statement(analysis, node);
+  return { columns: [], open: LEAK };
+}
+
+function intoOf(n: SelectStmt): IntoClause | undefined {
+  let leftmost = n;
+  while (leftmost.larg) leftmost = leftmost.larg;
+  return leftmost.intoClause;
+}
+
+function createdFrom(analysis: Analysis, into: IntoClause | undefined, row: Row, extra: SqlAction | null): void {
+  const name = created(analysis, into?.rel);
+  const names = strings(into?.colNames);
+  if (extra) analysis.within(extra, () => analysis.effects.tablesWritten.add(name));
+  for (const [i, column] of row.columns.entries()) {
+    const stored = names[i] ?? column.name;
+    analysis.stores.push({ name: stored, target: `${name}.${stored}`, trace: narrowed(row).columns[i]!.trace });
+  }
+  if (row.open) analysis.stores.push({ name: "*", target: `${name}.*`, trace: wholeRow(row) });
+}
+
+/** Notes a relation about to exist: in the first schema of the path where it names none. */
+function created(analysis: Analysis, range: RangeVar | undefined): string {
+  const plainName = range?.relname ?? "";
+  const temporary = range?.relpersistence === "t" || range?.schemaname === "pg_temp";
+  const schema = temporary ? "pg_temp" : (range?.schemaname ?? analysis.context.searchPath[0]);
+  const name = schema ? `${schema}.${plainName}` : plainName;
+  analysis.effects.tablesWritten.add(name);
+  if (temporary) analysis.session.push({ kind: "createsTemporary", name: plainName });
+  return name;
+}
+
+function writes(analysis: Analysis, range: RangeVar | undefined): void {
+  const { name, relation } = analysis.resolve(range?.schemaname, range?.relname ?? "");
+  analysis.writesRelation(name, relation);
+}
+
+function reads(analysis: Analysis, range: RangeVar | undefined): void {
+  const { name, relation } = analysis.resolve(range?.schemaname, range?.relname ?? "");
+  analysis.readsRelation(name, relation);
+}
+
+const alterAction = (type: string | undefined): SqlAction =>
+  ALTERS_TABLE.has(type ?? "") ? "sql:alter_table" : "sql:alter_other";
+
+function altered(analysis: Analysis, fields: object, node: Node): Returned {
+  const { relation } = fields as { relation?: RangeVar };
+  if (relation) writes(analysis, relation);
+  utility(analysis, node);
+  return NOTHING_BACK;
+}
+
+/** The relations a utility names and the functions its expressions call, wherever they stand in it. */
+function utility(analysis: Analysis, node: Node): void {
+  everyNode(node, (kind, fields) => {
+    if (kind === "FuncCall") {
+      const names = strings((fields as NodeFields<"FuncCall">).funcname);
+      analysis.calls(analysis.routines(names), names.join("."));
+    }
+    if (kind === "RangeVar") reads(analysis, fields as RangeVar);
+  });
+  // Most name theirs in a field of the structure itself, without a node around it.
+  const [fields] = Object.values(node) as { relation?: RangeVar }[];
+  if (fields?.relation?.relname && kindOf(node) !== "CreateStmt") writes(analysis, fields.relation);
+}
+
+function explain(analysis: Analysis, n: ExplainStmt): Returned {
+  if (n.query === undefined) throw new NotUnderstood("EXPLAIN without a statement");
+  const runs = (n.options ?? []).some((node) => {
+    const option = as("DefElem", node);
+    return option?.defname === "analyze" && !isOff(option.arg);
+  });
+  const explained = n.query;
+  // Only EXPLAIN ANALYZE does what it explains; the plan of any other statement still names what it would read.
+  const run = () => statement(analysis, explained);
+  if (runs) analysis.within(actionOf(explained), run);
+  else explainOnly(analysis, run);
+  const leaks = analysis.parts.some((part) => part.functions.size > 0) && callsOpaque(analysis);
+  return rows({ columns: [{ name: "QUERY PLAN", trace: leaks ? LEAK : NOTHING }], open: null });
+}
+
+/** Keeps what an explained statement reads, drops what it would do. */
+function explainOnly(analysis: Analysis, run: () => unknown): void {
+  const { parts, session, stores, effects } = analysis;
+  const kept = [parts.length, session.length, stores.length] as const;
+  analysis.within("sql:explain", run);
+  for (const part of parts.splice(kept[0])) {
+    for (const table of [...part.tablesRead, ...part.tablesWritten]) effects.tablesRead.add(table);
+    for (const column of part.columnsRead) effects.columnsRead.add(column);
+    for (const called of part.functions) effects.functions.add(called);
+  }
+  // A cursor or prepared statement that is only explained is not made, but EXPLAIN EXECUTE shows its plan.
+  const executes = session.splice(kept[1]).filter((effect) => effect.kind === "executes");
+  session.push(...executes);
+  stores.splice(kept[2]);
+}
+
+/** A plan shows what the planner computed: a function that reads tables and says it is immutable is computed then. */
+function callsOpaque(analysis: Analysis): boolean {
+  const { catalog } = analysis.context;
+  return [...analysis.parts].some((part) =>
+    [...part.functions].some((name) => {
+      const dot = name.indexOf(".");
+      const routines = catalog.functions(name.slice(0, dot), name.slice(dot + 1));
+      return routines.length === 0 || routines.some((routine) => routine.userDefined && routine.language !== "c");
+    }),
+  );
+}
+
+function isOff(arg: Node | undefined): boolean {
+  const text = as("String", arg)?.sval ?? (as("Integer", arg) ? String(as("Integer", arg)?.ival ?? 0) : undefined);
+  const bool = as("Boolean", arg);
+  if (bool) return !bool.boolval;
+  return text !== undefined && ["off", "false", "0", "no"].includes(text.toLowerCase());
+}
+
+function set(analysis: Analysis, n: NodeFields<"VariableSetStmt">): Returned {
+  const { kind, name = "", args = [] } = n;
+  if (kind === "VAR_RESET_ALL") {
+    analysis.session.push({ kind: "searchPath", path: null, local: false });
+    return NOTHING_BACK;
+  }
+  // SET TRANSACTION, SET SESSION CHARACTERISTICS: nothing but how transactions are run.
+  if (kind === "VAR_SET_MULTI") return NOTHING_BACK;
+  const current = kind === "VAR_SET_CURRENT";
+  const values = kind === "VAR_SET_VALUE" ? args.map(constantText) : null;
+  const effect = current ? { action: "sql:set" as const } : settingEffect(name, values);
+  if (effect.action !== "sql:session") analysis.effects.extra(effect.action, name);
+  if ("searchPath" in effect && effect.searchPath !== undefined) {
+    analysis.session.push({ kind: "searchPath", path: effect.searchPath, local: n.is_local ?? false });
+  }
+  return NOTHING_BACK;
+}

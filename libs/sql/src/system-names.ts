@@ -1,0 +1,83 @@
+import type { SqlAction } from "#commands";
+
+/** What of PostgreSQL's own catalogs and functions needs a word of its own. Lists, from the manual's chapters 9, 20, 52, 53. */
+
+/** Columns of system relations that can show values of any table, or statements that hold them. `*`: all of them. */
+export const LEAKING_COLUMNS: Readonly<Record<string, readonly string[]>> = {
+  pg_statistic: ["*"],
+  pg_statistic_ext_data: ["*"],
+  pg_stats: ["*"],
+  pg_stats_ext: ["*"],
+  pg_stats_ext_exprs: ["*"],
+  pg_largeobject: ["*"],
+  pg_attribute: ["attmissingval"],
+  pg_stat_activity: ["query"],
+  pg_stat_statements: ["query"],
+  pg_prepared_statements: ["statement"],
+  pg_cursors: ["statement"],
+};
+
+/** Volatile functions of pg_catalog that change nothing and show nothing but the state of the server. */
+export const HARMLESS_VOLATILE: ReadonlySet<string> = new Set(
+  `amvalidate array_sample array_shuffle clock_timestamp current_query currval gen_random_uuid lastval pg_blocking_pids
+  pg_collation_actual_version pg_column_compression pg_current_logfile pg_current_wal_flush_lsn
+  pg_current_wal_insert_lsn pg_current_wal_lsn pg_database_collation_actual_version pg_database_size
+  pg_export_snapshot pg_get_multixact_members pg_get_wal_replay_pause_state pg_indexes_size pg_is_in_recovery
+  pg_is_wal_replay_paused pg_isolation_test_session_is_blocked pg_jit_available pg_last_committed_xact
+  pg_last_wal_receive_lsn pg_last_wal_replay_lsn pg_last_xact_replay_timestamp pg_lock_status
+  pg_notification_queue_usage pg_partition_ancestors pg_partition_tree pg_relation_size
+  pg_replication_origin_progress pg_safe_snapshot_blocking_pids pg_sequence_last_value
+  pg_sequence_read_tuple pg_get_sequence_data pg_get_loaded_modules pg_get_process_memory_contexts
+  pg_sleep pg_sleep_for pg_sleep_until
+  pg_stat_clear_snapshot pg_stat_force_next_flush pg_stat_get_recovery_prefetch pg_stat_get_xact_blocks_fetched
+  pg_stat_get_xact_blocks_hit pg_stat_get_xact_function_calls pg_stat_get_xact_function_self_time
+  pg_stat_get_xact_function_total_time pg_stat_get_xact_numscans pg_stat_get_xact_tuples_deleted
+  pg_stat_get_xact_tuples_fetched pg_stat_get_xact_tuples_hot_updated pg_stat_get_xact_tuples_newpage_updated
+  pg_stat_get_xact_tuples_inserted pg_stat_get_xact_tuples_returned pg_stat_get_xact_tuples_updated pg_stat_have_stats
+  pg_table_size pg_tablespace_size pg_total_relation_size pg_xact_commit_timestamp
+  pg_xact_commit_timestamp_origin pg_xact_status random random_normal setseed timeofday txid_status uuidv4 uuidv7
+  `
+    .trim()
+    .split(/\s+/),
+);
+
+/** Functions of pg_catalog with an action of their own. */
+export const FUNCTION_ACTIONS: Readonly<Record<string, SqlAction>> = {
+  nextval: "sql:nextval",
+  setval: "sql:nextval",
+  pg_notify: "sql:notify",
+  set_config: "sql:set",
+  pg_advisory_lock: "sql:lock",
+  pg_advisory_lock_shared: "sql:lock",
+  pg_advisory_unlock: "sql:lock",
+  pg_advisory_unlock_all: "sql:lock",
+  pg_advisory_unlock_shared: "sql:lock",
+  pg_advisory_xact_lock: "sql:lock",
+  pg_advisory_xact_lock_shared: "sql:lock",
+  pg_try_advisory_lock: "sql:lock",
+  pg_try_advisory_lock_shared: "sql:lock",
+  pg_try_advisory_xact_lock: "sql:lock",
+  pg_try_advisory_xact_lock_shared: "sql:lock",
+};
+
+/** Not volatile, yet what they give is not made of their arguments: they read tables, statements of others, statistics. */
+export const REACHING: ReadonlySet<string> = new Set(
+  `table_to_xml table_to_xmlschema table_to_xml_and_xmlschema schema_to_xml schema_to_xmlschema
+  schema_to_xml_and_xmlschema database_to_xml database_to_xmlschema database_to_xml_and_xmlschema query_to_xml
+  query_to_xmlschema query_to_xml_and_xmlschema cursor_to_xml cursor_to_xmlschema ts_stat ts_rewrite
+  pg_stat_get_activity pg_stat_get_backend_activity pg_prepared_statement pg_cursor pg_mcv_list_items`
+    .trim()
+    .split(/\s+/),
+);
+
+/** Functions of contrib modules that run SQL text or read what no statement names. Whoever made them: by name alone. */
+export const RUNS_SQL =
+  /^(dblink.*|crosstab.*|connectby|xpath_table|get_raw_page|plan_.*|pg_stat_statements|heap_page_.*)$/;
+
+/** Volatile or stable functions of well-known extensions, written in C, that read only their arguments. */
+export const HARMLESS_EXTENSION: ReadonlySet<string> = new Set(
+  `uuid_generate_v1 uuid_generate_v1mc uuid_generate_v4 gen_random_uuid gen_random_bytes gen_salt unaccent show_limit
+  show_trgm`
+    .trim()
+    .split(/\s+/),
+);

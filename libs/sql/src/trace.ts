@@ -1,0 +1,113 @@
+import type { ColumnRef } from "#commands";
+
+/** Where a value comes from. */
+export interface Trace {
+  /** By identity: one object a column within a catalog. */
+  readonly sources: ReadonlySet<ColumnRef>;
+  /** The source as it stands, not an expression over it. */
+  readonly direct: boolean;
+  /** See TracedColumn. */
+  readonly leaks: boolean;
+  readonly typeOid: number;
+  /** Of a row value whose fields are known, or an array of them. */
+  readonly fields: readonly Column[] | null;
+  /**
+   * The relation's column whose every row this ranges over, as `schema.table` and name: what a WHERE has to be over
+   * to bound anything. Null once something has narrowed the rows.
+   */
+  readonly base: { readonly table: string; readonly column: string } | null;
+}
+
+export interface Column {
+  readonly name: string;
+  readonly trace: Trace;
+}
+
+/** The columns of a row source. */
+export interface Row {
+  readonly columns: readonly Column[];
+  /** Where anything else it may have comes from; null where the columns are all there are. */
+  readonly open: Trace | null;
+}
+
+const NO_SOURCES: ReadonlySet<ColumnRef> = new Set();
+
+/** A constant, or anything that shows no column. */
+export const NOTHING: Trace = {
+  sources: NO_SOURCES,
+  direct: false,
+  leaks: false,
+  typeOid: 0,
+  fields: null,
+  base: null,
+};
+export const LEAK: Trace = { ...NOTHING, leaks: true };
+
+/** An expression over all of them. */
+export function union(traces: Iterable<Trace>): Trace {
+  let sources = NO_SOURCES;
+  let owned: Set<ColumnRef> | null = null;
+  let leaks = false;
+  for (const trace of traces) {
+    leaks ||= trace.leaks;
+    if (trace.sources.size === 0 || trace.sources === sources) continue;
+    if (sources.size === 0) {
+      sources = trace.sources;
+      continue;
+    }
+    if (owned === null) sources = owned = new Set(sources);
+    for (const source of trace.sources) owned.add(source);
+  }
+  return sources.size === 0 ? (leaks ? LEAK : NOTHING) : { ...NOTHING, sources, leaks };
+}
+
+/** Everything that can be read from a row. */
+export function wholeRow(row: Row): Trace {
+  const all = union([...row.columns.map((c) => c.trace), ...(row.open ? [row.open] : [])]);
+  return { ...all, fields: row.open ? null : row.columns };
+}
+
+/** Column by column, as a set operation merges them. What has no counterpart goes into every column. */
+export function merged(left: Row, right: Row): Row {
+  const open = left.open || right.open ? union([wholeRow(left), wholeRow(right)]) : null;
+  return {
+    open,
+    columns: left.columns.map((column, i) => {
+      const other = right.columns[i];
+      if (!other) return column;
+      const fields = sameFields([column.trace, other.trace]);
+      return { name: column.name, trace: { ...union([column.trace, other.trace]), fields } };
+    }),
+  };
+}
+
+/** The same values with fewer rows behind them. */
+export function narrowed(row: Row): Row {
+  const narrow = (trace: Trace): Trace => (trace.base === null ? trace : { ...trace, base: null });
+  return {
+    columns: row.columns.map((c) => ({ name: c.name, trace: narrow(c.trace) })),
+    open: row.open && narrow(row.open),
+  };
+}
+
+/** Renamed by a column alias list; what the list does not reach keeps its name. */
+export function renamed(row: Row, names: readonly string[]): Row {
+  if (names.length === 0) return row;
+  // Names for columns that are not known: each could be any.
+  const extra = row.open ? names.slice(row.columns.length).map((name) => ({ name, trace: row.open! })) : [];
+  return {
+    columns: [...row.columns.map((c, i) => ({ name: names[i] ?? c.name, trace: c.trace })), ...extra],
+    open: row.open,
+  };
+}
+
+/** The fields of values that are all rows of one shape; null where they are not. */
+export function sameFields(values: readonly Trace[]): readonly Column[] | null {
+  const [first, ...others] = values;
+  if (!first?.fields) return null;
+  if (others.some((other) => other.fields?.length !== first.fields?.length)) return null;
+  return first.fields.map((field, i) => ({
+    name: field.name,
+    trace: union([field.trace, ...others.map((other) => other.fields?.[i]?.trace ?? NOTHING)]),
+  }));
+}

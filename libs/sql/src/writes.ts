@@ -1,0 +1,212 @@
+import type { Node, OnConflictClause, RangeVar, ReturningClause } from "libpg-query";
+import type { SqlAction } from "#commands";
+import type { Analysis } from "./analysis.js";
+import { fromClause, fromItem, target } from "./from-clause.js";
+import { as, must, type NodeKind, NotUnderstood } from "./parser/ast.js";
+import { beside, inside, type Names, type Scope } from "./scope.js";
+import { targetList, withClause } from "./select.js";
+import { narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
+import { bounds } from "./where.js";
+
+export interface Write {
+  readonly action: SqlAction;
+  /** What it returns; its effects are noted on the way. */
+  analyse(analysis: Analysis, node: Node, scope: Scope): Row;
+}
+
+/** Statements that write rows and may return them. */
+export const WRITES: { readonly [K in NodeKind]?: Write } = {
+  InsertStmt: { action: "sql:insert", analyse: insert },
+  UpdateStmt: { action: "sql:update", analyse: update },
+  DeleteStmt: { action: "sql:delete", analyse: remove },
+  MergeStmt: { action: "sql:merge", analyse: merge },
+};
+
+const NO_ROW: Row = { columns: [], open: null };
+
+/** The table written to, and what has been assigned to its columns so far. */
+class Target {
+  readonly names: Names;
+  readonly table: string;
+  private readonly row: Row;
+  private readonly alias: string;
+  private readonly assigned = new Map<string, Trace>();
+
+  constructor(
+    private readonly analysis: Analysis,
+    relation: RangeVar | undefined,
+  ) {
+    const { name, row, names } = target(analysis, relation);
+    this.table = name;
+    this.row = row;
+    this.names = names;
+    this.alias = names.items[0]?.alias ?? "";
+  }
+
+  /** The columns an INSERT without a list means. */
+  get columns(): string[] {
+    return this.row.columns.map((c) => c.name);
+  }
+
+  assign(column: string, value: Trace): void {
+    this.analysis.effects.columnsWritten.add(`${this.table}.${column}`);
+    const before = this.assigned.get(column);
+    this.assigned.set(column, before ? union([before, value]) : value);
+    this.analysis.stores.push({ target: `${this.table}.${column}`, trace: value, name: column });
+  }
+
+  /** SET a = x, (b, c) = (…), and the target lists of INSERT and MERGE's UPDATE. */
+  set(nodes: readonly Node[] | undefined, scope: Scope): void {
+    for (const node of nodes ?? []) {
+      const { name, indirection, val } = must("ResTarget", node);
+      this.analysis.expressions(indirection, scope);
+      const multi = as("MultiAssignRef", val);
+      this.assign(
+        name ?? "*",
+        multi ? this.nth(multi.source, multi.colno ?? 1, scope) : this.analysis.expression(val, scope),
+      );
+    }
+  }
+
+  private nth(source: Node | undefined, position: number, scope: Scope): Trace {
+    const value = this.analysis.expression(source, scope);
+    return value.fields?.[position - 1]?.trace ?? value;
+  }
+
+  /** What a row shows after the write: what was there, or what was assigned. */
+  private after(): Row {
+    const shown = (name: string, own: Trace): Trace => {
+      const value = this.assigned.get(name);
+      if (!value || (value.sources.size === 0 && !value.leaks)) return own;
+      return { ...union([own, value]), typeOid: own.typeOid, base: null };
+    };
+    return {
+      columns: this.row.columns.map((c) => ({ name: c.name, trace: shown(c.name, c.trace) })),
+      open: this.row.open && union([this.row.open, ...this.assigned.values()]),
+    };
+  }
+
+  /** What an ON CONFLICT's `excluded` holds: what was to be inserted. */
+  excluded(): Names {
+    const row = narrowed(this.after());
+    return { items: [{ alias: "excluded", schema: null, row }], row: NO_ROW };
+  }
+
+  /** `others` are the tables besides; MERGE names them first. */
+  returning(clause: ReturningClause | undefined, scope: Scope, others: Names | null, othersFirst = false): Row {
+    if (!clause?.exprs) return NO_ROW;
+    const row = narrowed(this.after());
+    const own: Names = { items: this.names.items.map((item) => ({ ...item, row })), row };
+    const versions = { old: "old", new: "new" };
+    for (const node of clause.options ?? []) {
+      const option = must("ReturningOption", node);
+      versions[option.option === "RETURNING_OPTION_OLD" ? "old" : "new"] = option.value ?? "";
+    }
+    const both = !others ? own : othersFirst ? beside(others, own) : beside(own, others);
+    const aliased = [versions.old, versions.new].map((alias) => ({ alias, schema: null, row }));
+    const names: Names = { items: [...both.items, ...aliased], row: both.row };
+    return targetList(this.analysis, clause.exprs, inside(scope, names), names);
+  }
+
+  conflict(clause: OnConflictClause | undefined, outer: Scope): void {
+    if (!clause) return;
+    const scope = inside(outer, beside(this.names, this.excluded()));
+    for (const node of clause.infer?.indexElems ?? []) {
+      const element = must("IndexElem", node);
+      if (element.expr) this.analysis.expression(element.expr, scope);
+    }
+    this.analysis.expression(clause.infer?.whereClause, scope);
+    this.set(clause.targetList, scope);
+    this.analysis.expression(clause.whereClause, scope);
+  }
+}
+
+function insert(analysis: Analysis, node: Node, outer: Scope): Row {
+  const n = must("InsertStmt", node);
+  const scope = n.withClause ? withClause(analysis, n.withClause, outer) : outer;
+  const into = new Target(analysis, n.relation);
+  const listed = (n.cols ?? []).map((col) => must("ResTarget", col).name ?? "*");
+  const columns = listed.length > 0 ? listed : into.columns;
+  if (n.selectStmt) {
+    const given = analysis.query(n.selectStmt, scope);
+    for (const [i, column] of given.columns.entries()) into.assign(columns[i] ?? "*", column.trace);
+    if (given.open) for (const column of columns.length > 0 ? columns : ["*"]) into.assign(column, wholeRow(given));
+  }
+  into.conflict(n.onConflictClause, scope);
+  return into.returning(n.returningClause, scope, null);
+}
+
+function update(analysis: Analysis, node: Node, outer: Scope): Row {
+  const n = must("UpdateStmt", node);
+  const scope = n.withClause ? withClause(analysis, n.withClause, outer) : outer;
+  const on = new Target(analysis, n.relation);
+  const others = fromClause(analysis, n.fromClause, scope, on.names);
+  const own = inside(scope, beside(on.names, others));
+  on.set(n.targetList, own);
+  analysis.expression(n.whereClause, own);
+  noteTargetReads(analysis, on.table);
+  analysis.effects.bounded = bounds(analysis, n.whereClause, own, on.table);
+  return on.returning(n.returningClause, scope, others);
+}
+
+function remove(analysis: Analysis, node: Node, outer: Scope): Row {
+  const n = must("DeleteStmt", node);
+  const scope = n.withClause ? withClause(analysis, n.withClause, outer) : outer;
+  const on = new Target(analysis, n.relation);
+  const others = fromClause(analysis, n.usingClause, scope, on.names);
+  const own = inside(scope, beside(on.names, others));
+  analysis.expression(n.whereClause, own);
+  noteTargetReads(analysis, on.table);
+  analysis.effects.bounded = bounds(analysis, n.whereClause, own, on.table);
+  return on.returning(n.returningClause, scope, others);
+}
+
+function merge(analysis: Analysis, node: Node, outer: Scope): Row {
+  const n = must("MergeStmt", node);
+  const scope = n.withClause ? withClause(analysis, n.withClause, outer) : outer;
+  const on = new Target(analysis, n.relation);
+  const source = fromItem(analysis, n.sourceRelation, scope, on.names);
+  const own = inside(scope, beside(on.names, source));
+  analysis.expression(n.joinCondition, own);
+  const joined = bounds(analysis, n.joinCondition, own, on.table);
+  let bounded = true;
+  for (const clause of n.mergeWhenClauses ?? []) {
+    const when = must("MergeWhenClause", clause);
+    analysis.expression(when.condition, own);
+    if (when.commandType === "CMD_INSERT") mergeInsert(analysis, on, when.targetList, when.values, own);
+    else if (when.commandType === "CMD_UPDATE") on.set(when.targetList, own);
+    else if (when.commandType !== "CMD_DELETE" && when.commandType !== "CMD_NOTHING") {
+      throw new NotUnderstood(`MERGE … THEN ${when.commandType} is not known`);
+    }
+    if (when.commandType !== "CMD_UPDATE" && when.commandType !== "CMD_DELETE") continue;
+    // What has no match is every other row of the table, whatever the join says.
+    const limited = when.matchKind === "MERGE_WHEN_NOT_MATCHED_BY_SOURCE" ? false : joined;
+    bounded &&= limited || bounds(analysis, when.condition, own, on.table);
+  }
+  noteTargetReads(analysis, on.table);
+  analysis.effects.bounded = bounded;
+  return on.returning(n.returningClause, scope, source, true);
+}
+
+function mergeInsert(
+  analysis: Analysis,
+  into: Target,
+  targets: readonly Node[] | undefined,
+  values: readonly Node[] | undefined,
+  scope: Scope,
+): void {
+  const listed = (targets ?? []).map((node) => must("ResTarget", node).name ?? "*");
+  const columns = listed.length > 0 ? listed : into.columns;
+  for (const [i, value] of (values ?? []).entries()) into.assign(columns[i] ?? "*", analysis.expression(value, scope));
+}
+
+/** A write that looks at its own table's columns reads it too. */
+function noteTargetReads(analysis: Analysis, table: string): void {
+  const { columnsRead, tablesRead } = analysis.effects;
+  for (const column of columnsRead) {
+    if (column.startsWith(`${table}.`)) {
+      tablesRead.add(table);
+      return;
+    }
+  }
+}
