@@ -92,4 +92,4 @@ function revoke({ reason, now }: CommandOf<"Revoke">, state: MintedToken): reado
 const refused = (why: RedeemRefusal, message: string) => new Refused("gone", message, { why });
 
 export const redeemRefusalOf = (error: unknown): RedeemRefusal | null =>
-  error instanceof Refused && error.details["why"] ? (error.details["why"] as RedeemRefusal) : null;
+  error instanceof Refused && error.details.why ? (error.details.why as RedeemRefusal) : null;

@@ -47,8 +47,8 @@ const given = (...events: TokenEvent[]) => {
   const decide = (command: TokenCommand) => token.decide(command, state);
   return {
     when: (command: TokenCommand) => ({
-      then: (...expected: TokenEvent[]) => expect(decide(command)).toEqual(expected),
-      thenRefused: (why: string) => {
+      happens: (...expected: TokenEvent[]) => expect(decide(command)).toEqual(expected),
+      isRefused: (why: string) => {
         try {
           decide(command);
         } catch (error) {
@@ -65,66 +65,66 @@ const soon = MINTED_AT + 1000;
 describe("a once token", () => {
   it("is minted once", () => {
     const mint = { type: "Mint", ...(minted().data as { grant: Grant; signature: string }) } as const;
-    given().when(mint).then(minted());
-    given(minted()).when(mint).thenRefused("exists");
+    given().when(mint).happens(minted());
+    given(minted()).when(mint).isRefused("exists");
   });
-  it("opens one session", () => given(minted()).when(redeem("s1", soon)).then(redeemed("s1", soon)));
-  it("opens no second one", () => given(minted(), redeemed("s1", soon)).when(redeem("s2", soon)).thenRefused("spent"));
+  it("opens one session", () => given(minted()).when(redeem("s1", soon)).happens(redeemed("s1", soon)));
+  it("opens no second one", () => given(minted(), redeemed("s1", soon)).when(redeem("s2", soon)).isRefused("spent"));
   it("opens no second one after the first is over", () =>
-    given(minted(), redeemed("s1", soon), released("s1", soon)).when(redeem("s2", soon)).thenRefused("spent"));
+    given(minted(), redeemed("s1", soon), released("s1", soon)).when(redeem("s2", soon)).isRefused("spent"));
   it("gives the same session its lease again, and takes no use for it", () =>
     given(minted(), redeemed("s1", soon))
       .when(redeem("s1", soon + 1))
-      .then());
+      .happens());
   it("does not open a session that is over again", () =>
-    given(minted(), redeemed("s1", soon), released("s1", soon)).when(redeem("s1", soon)).thenRefused("spent"));
+    given(minted(), redeemed("s1", soon), released("s1", soon)).when(redeem("s1", soon)).isRefused("spent"));
   it("does not lend a session to another enforcer", () =>
     given(minted(), redeemed("s1", soon))
       .when(redeem("s1", soon, { enforcerId: "e2" }))
-      .thenRefused("spent"));
+      .isRefused("spent"));
   it("can be redeemed up to its last moment, not at its end", () => {
     given(minted())
       .when(redeem("s1", MINTED_AT + 599_999))
-      .then(redeemed("s1", MINTED_AT + 599_999));
+      .happens(redeemed("s1", MINTED_AT + 599_999));
     given(minted())
       .when(redeem("s1", MINTED_AT + 600_000))
-      .thenRefused("expired");
+      .isRefused("expired");
   });
   it("does not renew a lease past its end", () =>
     given(minted(), redeemed("s1", soon))
       .when(redeem("s1", MINTED_AT + 600_000))
-      .thenRefused("expired"));
+      .isRefused("expired"));
   it("is good for its protocol only", () =>
     given(minted())
       .when(redeem("s1", soon, { protocol: "mysql" }))
-      .thenRefused("unknown"));
-  it("is refused when nobody minted it", () => given().when(redeem("s1", soon)).thenRefused("unknown"));
+      .isRefused("unknown"));
+  it("is refused when nobody minted it", () => given().when(redeem("s1", soon)).isRefused("unknown"));
 });
 
 describe("a burst token", () => {
   const first = MINTED_AT + 500_000;
   it("counts its window from the first use, not from its minting", () => {
-    given(minted(BURST)).when(redeem("s1", first)).then(redeemed("s1", first));
+    given(minted(BURST)).when(redeem("s1", first)).happens(redeemed("s1", first));
     given(minted(BURST), redeemed("s1", first))
       .when(redeem("s2", first + 30_000))
-      .then(redeemed("s2", first + 30_000));
+      .happens(redeemed("s2", first + 30_000));
   });
   it("opens nothing after its window", () =>
     given(minted(BURST), redeemed("s1", first))
       .when(redeem("s2", first + 30_001))
-      .thenRefused("window_closed"));
+      .isRefused("window_closed"));
   it("counts the window from the first use still, after more", () =>
     given(minted(BURST), redeemed("s1", first), redeemed("s2", first + 20_000))
       .when(redeem("s3", first + 30_001))
-      .thenRefused("window_closed"));
+      .isRefused("window_closed"));
   it("has no more uses than it says", () =>
     given(minted(BURST), redeemed("s1", first), redeemed("s2", first), redeemed("s3", first))
       .when(redeem("s4", first))
-      .thenRefused("spent"));
+      .isRefused("spent"));
   it("keeps an open session's lease after the window", () =>
     given(minted(BURST), redeemed("s1", first))
       .when(redeem("s1", first + 30_001))
-      .then());
+      .happens());
   it("never opens more sessions than uses, nor any outside the window, whatever comes in whichever order", () => {
     const step = fc.record({
       id: fc.integer({ min: 1, max: 8 }),
@@ -161,10 +161,10 @@ describe("a run token", () => {
     const many = Array.from({ length: 50 }, (_, n) => redeemed(`s${n}`, soon));
     given(minted({ mode: "run" }), ...many)
       .when(redeem("more", soon))
-      .then(redeemed("more", soon));
+      .happens(redeemed("more", soon));
     given(minted({ mode: "run" }), ...many)
       .when(redeem("more", MINTED_AT + 600_000))
-      .thenRefused("expired");
+      .isRefused("expired");
   });
 });
 
@@ -177,17 +177,17 @@ describe("a session", () => {
   });
   const end: TokenCommand = { type: "EndSession", sessionId: "s1", reason: "enough", now: soon };
   it("is released once", () => {
-    given(minted(), redeemed("s1", soon)).when(release("s1")).then(released("s1", soon));
-    given(minted(), redeemed("s1", soon), released("s1", soon)).when(release("s1")).then();
+    given(minted(), redeemed("s1", soon)).when(release("s1")).happens(released("s1", soon));
+    given(minted(), redeemed("s1", soon), released("s1", soon)).when(release("s1")).happens();
   });
   it("is released by its own enforcer only", () =>
-    given(minted(), redeemed("s1", soon)).when(release("s1", "e2")).thenRefused("forbidden"));
+    given(minted(), redeemed("s1", soon)).when(release("s1", "e2")).isRefused("forbidden"));
   it("is ended by order", () => {
     given(minted(), redeemed("s1", soon))
       .when(end)
-      .then({ type: "SessionEndOrdered", data: { sessionId: "s1", reason: "enough", at: soon } });
-    given(minted(), redeemed("s1", soon), released("s1", soon)).when(end).thenRefused("gone");
-    given(minted()).when(end).thenRefused("not_found");
+      .happens({ type: "SessionEndOrdered", data: { sessionId: "s1", reason: "enough", at: soon } });
+    given(minted(), redeemed("s1", soon), released("s1", soon)).when(end).isRefused("gone");
+    given(minted()).when(end).isRefused("not_found");
   });
 });
 
@@ -196,18 +196,18 @@ describe("a revocation", () => {
   it("names the sessions that are open", () =>
     given(minted(BURST), redeemed("s1", soon), redeemed("s2", soon), released("s1", soon))
       .when(revoke)
-      .then(revoked(soon, "s2")));
+      .happens(revoked(soon, "s2")));
   it("counts for a spent token with an open session", () =>
-    given(minted(), redeemed("s1", soon)).when(revoke).then(revoked(soon, "s1")));
+    given(minted(), redeemed("s1", soon)).when(revoke).happens(revoked(soon, "s1")));
   it("lets nothing be redeemed, not even what is open", () => {
-    given(minted(), revoked(soon)).when(redeem("s1", soon)).thenRefused("revoked");
-    given(minted(), redeemed("s1", soon), revoked(soon, "s1")).when(redeem("s1", soon)).thenRefused("revoked");
+    given(minted(), revoked(soon)).when(redeem("s1", soon)).isRefused("revoked");
+    given(minted(), redeemed("s1", soon), revoked(soon, "s1")).when(redeem("s1", soon)).isRefused("revoked");
   });
   it("happens once, and not after the end", () => {
-    given(minted(), revoked(soon)).when(revoke).then();
+    given(minted(), revoked(soon)).when(revoke).happens();
     given(minted())
       .when({ ...revoke, now: MINTED_AT + 600_000 })
-      .then();
+      .happens();
   });
 });
 

@@ -1,0 +1,94 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { Controller, Inject } from "@nestjs/common";
+import { CommandBus } from "@nestjs/cqrs";
+import { type BusCall, Rpc } from "#bus/nest";
+import { tokensV1 } from "#contracts";
+import { Refused } from "#event-store";
+import { CLOCK, type Clock } from "../clock.js";
+import { EndSession } from "../handlers/end-session.js";
+import { Mint } from "../handlers/mint.js";
+import { Revoke } from "../handlers/revoke.js";
+import { type Selector, TokenQueries } from "../projections/token-queries.js";
+import { modeOf, principalOf, statusOf, tokenMessage } from "./messages.js";
+
+const { mint, getToken, listTokens, revoke, endSession } = tokensV1.Tokens.method;
+
+/** What the control plane asks. */
+@Controller()
+export class TokensApi {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: TokenQueries,
+    @Inject(CLOCK) private readonly now: Clock,
+  ) {}
+
+  @Rpc(mint)
+  async mint(
+    request: tokensV1.MintRequest,
+    { context }: BusCall,
+  ): Promise<MessageInitShape<typeof tokensV1.MintResponseSchema>> {
+    const { resource, protocol, scope, lifetimeSeconds, uses, windowSeconds } = request;
+    const asked = {
+      ...{ principal: principalOf(request.principal), mode: modeOf(request.mode), scope: [...scope] },
+      ...{ resource, protocol, lifetimeSeconds, uses, windowSeconds },
+    };
+    const { tokenId, text } = await this.commands.execute(new Mint(asked, context));
+    return { token: await this.token(tokenId), text };
+  }
+
+  @Rpc(getToken)
+  getToken({ id }: tokensV1.GetTokenRequest, _: BusCall): Promise<MessageInitShape<typeof tokensV1.TokenSchema>> {
+    return this.token(id);
+  }
+
+  @Rpc(listTokens)
+  async listTokens(
+    { page, principalId, resource, run, status }: tokensV1.ListTokensRequest,
+    _: BusCall,
+  ): Promise<MessageInitShape<typeof tokensV1.ListTokensResponseSchema>> {
+    const filter = { principalId, resource, run, status: statusOf(status) };
+    const asked = { limit: page?.limit ?? 0, cursor: page?.cursor ?? "" };
+    const { tokens, next } = await this.queries.list(filter, asked, this.now());
+    return { tokens: tokens.map(tokenMessage), next };
+  }
+
+  @Rpc(revoke)
+  async revoke(
+    request: tokensV1.RevokeRequest,
+    { context }: BusCall,
+  ): Promise<MessageInitShape<typeof tokensV1.RevokeResponseSchema>> {
+    const { tokenId, principalId, run, resource, issuer, reason } = request;
+    const selectors: [Selector, string][] = [
+      ["token_id", tokenId],
+      ["principal_id", principalId],
+      ["run", run],
+      ["resource", resource],
+      ["issuer", issuer],
+    ];
+    const [chosen, ...others] = selectors.filter(([, value]) => value !== "");
+    if (!chosen || others.length > 0) {
+      throw new Refused(
+        "invalid",
+        "say by exactly one of token_id, principal_id, run, resource and issuer what to revoke",
+      );
+    }
+    const why = reason || `revoked by ${context.actor.name || context.actor.id}`;
+    return { tokenIds: [...(await this.commands.execute(new Revoke(...chosen, why, context)))] };
+  }
+
+  @Rpc(endSession)
+  async endSession(
+    { sessionId, reason }: tokensV1.EndSessionRequest,
+    { context }: BusCall,
+  ): Promise<MessageInitShape<typeof tokensV1.EndSessionResponseSchema>> {
+    const why = reason || `ended by ${context.actor.name || context.actor.id}`;
+    await this.commands.execute(new EndSession(sessionId, why, context));
+    return {};
+  }
+
+  private async token(id: string) {
+    const view = await this.queries.find(id, this.now());
+    if (!view) throw new Refused("not_found", `there is no token ${id}`);
+    return tokenMessage(view);
+  }
+}
