@@ -1,0 +1,107 @@
+import { createHash } from "node:crypto";
+import pg from "pg";
+import type { ResourcePart } from "#commands";
+import { CATALOG_QUERIES, type Catalog, type CatalogRows, catalogFromRows, SEARCH_PATH_QUERY } from "#sql";
+import type { Clock } from "../clock.js";
+import { resolveCredential } from "../connection/credential.js";
+import { upstreamTls } from "../connection/upstream-tls.js";
+import type { Log } from "../log.js";
+
+/** What a resource's names mean to a fresh session. */
+export interface ResourceNames {
+  readonly catalog: Catalog;
+  readonly searchPath: readonly string[];
+  readonly loadedAt: number;
+}
+
+const TIMEOUT_MS = 10_000;
+/** Changes made past the enforcer are seen after this at the latest, while somebody uses the resource. */
+const MAX_AGE_MS = 60_000;
+/** A name nobody knows must not make every statement a reload. */
+const MISS_PAUSE_MS = 2_000;
+
+/** One catalog a resource, shared by its sessions; read with the resource's real credential. */
+export class ResourceCatalogs {
+  readonly #known = new Map<string, ResourceNames>();
+  readonly #loading = new Map<string, Promise<ResourceNames>>();
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: Log,
+    private readonly load: (resource: ResourcePart) => Promise<CatalogRows & { path: readonly string[] }> = readCatalog,
+  ) {}
+
+  /** What is known now, if anything; renews it behind the caller's back when it is old. */
+  current(resource: ResourcePart): ResourceNames | undefined {
+    const known = this.#known.get(keyOf(resource));
+    if (known && this.clock.now() - known.loadedAt > MAX_AGE_MS) this.refresh(resource).catch(() => {});
+    return known;
+  }
+
+  /** @throws what the resource's server or the network says, where nothing is known yet. */
+  async get(resource: ResourcePart): Promise<ResourceNames> {
+    return this.current(resource) ?? this.refresh(resource);
+  }
+
+  /** Loads anew. Whoever asks while a load is under way gets one that begins after that. */
+  refresh(resource: ResourcePart): Promise<ResourceNames> {
+    const key = keyOf(resource);
+    const underWay = this.#loading.get(key);
+    const load = (underWay ? underWay.catch(() => {}).then(() => this.#load(resource)) : this.#load(resource)).finally(
+      () => {
+        if (this.#loading.get(key) === load) this.#loading.delete(key);
+      },
+    );
+    this.#loading.set(key, load);
+    return load;
+  }
+
+  /** Loads anew for a name that is not known, unless that was just done. */
+  async refreshOnMiss(resource: ResourcePart): Promise<ResourceNames> {
+    const known = this.#known.get(keyOf(resource));
+    if (known && this.clock.now() - known.loadedAt < MISS_PAUSE_MS) return known;
+    return this.#loading.get(keyOf(resource)) ?? this.refresh(resource);
+  }
+
+  async #load(resource: ResourcePart): Promise<ResourceNames> {
+    const loadedAt = this.clock.now();
+    const { path, ...rows } = await this.load(resource);
+    const version = createHash("sha256").update(JSON.stringify(rows)).digest("hex").slice(0, 32);
+    const before = this.#known.get(keyOf(resource));
+    // The same content keeps the same object, and with it everything cached by it.
+    const catalog = before?.catalog.version === version ? before.catalog : catalogFromRows(version, rows);
+    const names = { catalog, searchPath: path, loadedAt };
+    this.#known.set(keyOf(resource), names);
+    this.log.debug({ resource: resource.name, version }, "catalog loaded");
+    return names;
+  }
+}
+
+const keyOf = ({ name, upstream, credential }: ResourcePart) =>
+  JSON.stringify([name, upstream.host, upstream.port, upstream.database, credential.username]);
+
+async function readCatalog(resource: ResourcePart): Promise<CatalogRows & { path: readonly string[] }> {
+  const { upstream, credential } = resource;
+  const client = new pg.Client({
+    host: upstream.host,
+    port: upstream.port,
+    database: upstream.database,
+    user: credential.username,
+    password: resolveCredential(credential.password),
+    ssl: upstreamTls(upstream) ?? false,
+    application_name: "counterfoil catalog",
+    connectionTimeoutMillis: TIMEOUT_MS,
+    query_timeout: TIMEOUT_MS,
+  });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.query("begin transaction isolation level repeatable read read only");
+    const [searchPath] = (await client.query<{ path: string[] }>(SEARCH_PATH_QUERY)).rows;
+    const rows: Record<string, unknown[]> = {};
+    for (const [name, query] of Object.entries(CATALOG_QUERIES)) rows[name] = (await client.query(query)).rows;
+    return { ...(rows as unknown as CatalogRows), path: searchPath?.path ?? [] };
+  } finally {
+    await client.end().catch(() => {});
+  }
+}

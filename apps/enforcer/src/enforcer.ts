@@ -1,0 +1,274 @@
+import { createPublicKey, randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import type { AddressInfo, Server } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { edgeV1 } from "#contracts";
+import { protocols } from "#protocols";
+import { Spool } from "#spool";
+import { createUnderstander, type Understander } from "#sql";
+import { ResourceCatalogs } from "./catalog/resource-catalogs.js";
+import { type Clock, systemClock } from "./clock.js";
+import { BusControl } from "./control/bus-control.js";
+import type { ControlPlane } from "./control/control-plane.js";
+import { ConfigError, type EnforcerConfig } from "./enforcer.config.js";
+import { HoldDesk } from "./holds/hold-desk.js";
+import { ListenerCertificate } from "./listener/certificate.js";
+import { listen } from "./listener/listener.js";
+import { createLog, type Log } from "./log.js";
+import { PolicyKeeper } from "./policy/policy-keeper.js";
+import { Recorder } from "./recorder/recorder.js";
+import { Shipper } from "./recorder/shipper.js";
+import { FrontDoor } from "./session/front-door.js";
+import { refusal } from "./session/refusals.js";
+import type { Session } from "./session/session.js";
+
+const SOFTWARE_VERSION = "0.1.0";
+const RENEW_MS = 10_000;
+/** At most; `edge.proto` says so. */
+const RENEW_AT_ONCE = 5_000;
+const LAST_SHIPMENT_MS = 2_000;
+
+/** A node: everything put together, from its configuration to its last record. */
+export class Enforcer {
+  readonly #sessions = new Map<string, Session>();
+  readonly #releases = new Set<string>();
+  readonly #servers: Server[] = [];
+  readonly #spool: Spool;
+  readonly #control: BusControl;
+  readonly #policy: PolicyKeeper;
+  readonly #holds: HoldDesk;
+  readonly #shipper: Shipper;
+  readonly #certificate: ListenerCertificate;
+  readonly #understander: Understander;
+  readonly #frontDoor: FrontDoor;
+  readonly #clock: Clock = systemClock;
+  readonly #log: Log;
+  #stopRenewals = () => {};
+  #draining: Promise<void> | null = null;
+
+  private constructor(config: EnforcerConfig) {
+    this.#log = createLog(config.logLevel);
+    mkdirSync(config.folder, { recursive: true, mode: 0o700 });
+    const signingKey = createPublicKey(readSetting("signingKeyFile", config.signingKeyFile));
+    const credentials = readSetting("credentialsFile", config.credentialsFile);
+    const hashKey = keptSecret(join(config.folder, "mask.key"));
+    this.#spool = Spool.open({ folder: join(config.folder, "spool"), limitBytes: config.spoolLimitBytes });
+    if (this.#spool.damage) this.#log.error({ damage: this.#spool.damage }, "records in the spool were damaged");
+
+    const clock = this.#clock;
+    const log = this.#log;
+    // Called from timers and sockets only, by when everything below is there.
+    const control: ControlPlane = {
+      call: (method, request) => this.#control.call(method, request),
+      publish: (batch) => this.#control.publish(batch),
+    };
+    this.#policy = new PolicyKeeper({
+      group: config.group,
+      file: join(config.folder, "bundle"),
+      signingKey,
+      control,
+      clock,
+      log,
+      changed: (policy) => {
+        for (const session of [...this.#sessions.values()]) session.policyChanged(policy);
+      },
+      stale: () => this.#endAll("lease", "no beat from the control plane", refusal.leaseEnded()),
+    });
+    this.#holds = new HoldDesk(control, clock);
+    this.#shipper = new Shipper(this.#spool, control, clock, log);
+    this.#understander = createUnderstander();
+    this.#certificate = new ListenerCertificate({
+      file: join(config.folder, "listener.json"),
+      commonName: config.id,
+      hosts: [...new Set(config.listeners.map(({ host }) => host))],
+      softwareVersion: SOFTWARE_VERSION,
+      control,
+      clock,
+      log,
+    });
+    this.#frontDoor = new FrontDoor({
+      services: {
+        policy: this.#policy,
+        catalogs: new ResourceCatalogs(clock, log),
+        understander: this.#understander,
+        holds: this.#holds,
+        recorder: new Recorder(this.#spool, clock),
+        clock,
+        log,
+        hashKey,
+      },
+      control,
+      allowPlaintext: config.allowPlaintext,
+      tls: () => this.#certificate.current,
+      opened: (session) => this.#sessions.set(session.id, session),
+      ended: (session) => this.#sessionEnded(session),
+    });
+    this.#control = new BusControl({
+      enforcerId: config.id,
+      group: config.group,
+      url: config.natsUrl,
+      credentials,
+      log,
+      push: (push) => this.#receive(push),
+      connected: () => this.#caughtUp(),
+    });
+  }
+
+  /**
+   * Ready when its listeners are open: at once where a certificate is kept, else when the control plane has given one.
+   * @throws ConfigError, ListenFailed, SpoolLocked, SpoolUnwritable
+   */
+  static async start(config: EnforcerConfig): Promise<Enforcer> {
+    const enforcer = new Enforcer(config);
+    try {
+      enforcer.#policy.start();
+      await enforcer.#certificate.start();
+      for (const listener of config.listeners) {
+        const protocol = protocols.get(listener.protocol)!;
+        const serve = (socket: Parameters<FrontDoor["serve"]>[0]) => void enforcer.#frontDoor.serve(socket, protocol);
+        enforcer.#servers.push(await listen(listener, config.maxConnections, enforcer.#log, serve));
+      }
+    } catch (error) {
+      await enforcer.drain();
+      throw error;
+    }
+    enforcer.#renewLater();
+    return enforcer;
+  }
+
+  /** The ports listened on, in the order of the configuration. */
+  get ports(): readonly number[] {
+    return this.#servers.map((server) => (server.address() as AddressInfo).port);
+  }
+
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** Takes no more, ends what is open with a native error, and ships what it can. Twice is once. */
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  async #drain(): Promise<void> {
+    for (const server of this.#servers) server.close();
+    this.#stopRenewals();
+    this.#endAll("shutdown", "the enforcer is shutting down", refusal.shutdown());
+    this.#policy.stop();
+    this.#certificate.stop();
+    await this.#spool.durable(this.#spool.last, "disk")?.catch(() => {});
+    this.#shipper.ship();
+    for (
+      const until = Date.now() + LAST_SHIPMENT_MS;
+      Date.now() < until && this.#spool.acknowledged < this.#spool.last;
+    ) {
+      await sleep(20);
+    }
+    this.#shipper.stop();
+    await this.#control.close();
+    await this.#understander.close();
+    await this.#spool
+      .close()
+      .catch((error) => this.#log.error({ error: String(error) }, "the spool could not be closed"));
+  }
+
+  #receive({ message }: edgeV1.Push): void {
+    switch (message.case) {
+      case "bundle":
+        this.#policy.receive(message.value);
+        break;
+      case "beat":
+        this.#policy.beat(message.value);
+        break;
+      case "revoked":
+        this.#revoke(message.value);
+        break;
+      case "approvalDecided":
+        this.#holds.decided(message.value);
+        break;
+      case "spoolAcknowledged":
+        this.#shipper.acknowledged(message.value);
+        break;
+      case undefined:
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #revoke({ tokenIds, sessionIds, reason }: edgeV1.Revoked): void {
+    const tokens = new Set(tokenIds);
+    const ids = new Set(sessionIds);
+    for (const session of [...this.#sessions.values()]) {
+      if (tokens.has(session.tokenId) || ids.has(session.id)) session.end("revoked", reason, refusal.revoked(reason));
+    }
+  }
+
+  /** Connected, for the first time or again: asks for whatever may have been pushed meanwhile. */
+  #caughtUp(): void {
+    void this.#policy.ask();
+    void this.#renew();
+    this.#shipper.ship();
+  }
+
+  /** Learns of sessions that were revoked while nobody could tell, and says which are over. */
+  async #renew(): Promise<void> {
+    const ids = [...this.#sessions.keys()];
+    try {
+      for (let at = 0; at < ids.length; at += RENEW_AT_ONCE) {
+        const sessionIds = ids.slice(at, at + RENEW_AT_ONCE);
+        const { ended } = await this.#control.call(edgeV1.EdgeTokens.method.renew, { sessionIds });
+        for (const { sessionId, reason } of ended) {
+          this.#sessions.get(sessionId)?.end("revoked", reason, refusal.revoked(reason));
+        }
+      }
+      for (const sessionId of [...this.#releases]) {
+        await this.#control.call(edgeV1.EdgeTokens.method.release, { sessionId });
+        this.#releases.delete(sessionId);
+      }
+    } catch {
+      // The beat decides how long sessions go on without the control plane.
+    }
+  }
+
+  #renewLater(): void {
+    this.#stopRenewals = this.#clock.after(RENEW_MS, () => {
+      void this.#renew().then(() => {
+        if (!this.#draining) this.#renewLater();
+      });
+    });
+  }
+
+  #sessionEnded(session: Session): void {
+    this.#sessions.delete(session.id);
+    const sessionId = session.id;
+    this.#control.call(edgeV1.EdgeTokens.method.release, { sessionId }).catch(() => this.#releases.add(sessionId));
+  }
+
+  #endAll(...[cause, message, told]: Parameters<Session["end"]>): void {
+    for (const session of [...this.#sessions.values()]) session.end(cause, message, told);
+  }
+}
+
+function readSetting(name: string, path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw new ConfigError(`${name}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Made once; what is masked by `hash` stays comparable over restarts of the node. */
+function keptSecret(file: string): Uint8Array {
+  try {
+    const kept = readFileSync(file);
+    if (kept.length === 32) return kept;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  const secret = randomBytes(32);
+  writeFileSync(file, secret, { mode: 0o600 });
+  return secret;
+}

@@ -1,0 +1,218 @@
+import { randomUUID } from "node:crypto";
+import type { Hold, Principal, RefusalCode } from "#commands";
+import { approvalV1, edgeV1 } from "#contracts";
+import type { Clock } from "../clock.js";
+import { type ControlPlane, ControlPlaneRefused } from "../control/control-plane.js";
+
+const { ApprovalStatus } = approvalV1;
+
+/** How a hold ends. Only `granted` lets the command go, and the control plane gives that once. */
+export type HoldEnd =
+  | { readonly kind: "granted"; readonly by: readonly Approver[] }
+  | {
+      readonly kind: "refused";
+      readonly status: approvalV1.ApprovalStatus;
+      readonly code: RefusalCode;
+      readonly reason: string;
+      readonly by: readonly Approver[];
+    }
+  /** The policy is another one now, and the approval is bound to the one before: decide again. */
+  | { readonly kind: "policy-changed" };
+
+export interface Approver {
+  readonly id: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+}
+
+export interface HeldCommand {
+  readonly approvalId: string;
+  /** Never rejects. */
+  readonly ended: Promise<HoldEnd>;
+  withdraw(reason: string): void;
+  policyChanged(): void;
+}
+
+/** What is shown to the approver, and what the decision is bound to. */
+export interface HoldSubject {
+  readonly session: string;
+  readonly principal: Principal;
+  readonly resource: string;
+  readonly statement: string;
+  readonly parameters: readonly string[];
+  readonly digest: Uint8Array;
+}
+
+export const withdrawn = (reason: string): HoldEnd => ({
+  kind: "refused",
+  status: ApprovalStatus.WITHDRAWN,
+  code: "approval_withdrawn",
+  reason,
+  by: [],
+});
+
+/** A decision whose push was lost is found within this. */
+const POLL_MS = 3_000;
+
+/** The commands of this node that wait for a person. */
+export class HoldDesk {
+  readonly #waiting = new Map<string, Held>();
+
+  constructor(
+    private readonly control: Pick<ControlPlane, "call">,
+    private readonly clock: Clock,
+  ) {}
+
+  hold(subject: HoldSubject, verdict: Hold): HeldCommand {
+    const held = new Held(this.control, this.clock, subject, verdict, () => this.#waiting.delete(held.approvalId));
+    this.#waiting.set(held.approvalId, held);
+    void held.request();
+    return held;
+  }
+
+  /** The control plane has pushed a decision. */
+  decided(push: edgeV1.ApprovalDecided): void {
+    this.#waiting.get(push.approvalId)?.decided(push);
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+}
+
+class Held implements HeldCommand {
+  readonly approvalId = randomUUID();
+  readonly ended: Promise<HoldEnd>;
+  #finish!: (end: HoldEnd) => void;
+  #over = false;
+  #consuming = false;
+  #stopExpiry = () => {};
+  #stopPoll = () => {};
+
+  constructor(
+    private readonly control: Pick<ControlPlane, "call">,
+    private readonly clock: Clock,
+    private readonly subject: HoldSubject,
+    private readonly verdict: Hold,
+    private readonly left: () => void,
+  ) {
+    this.ended = new Promise((resolve) => (this.#finish = resolve));
+  }
+
+  async request(): Promise<void> {
+    const { subject, verdict, approvalId } = this;
+    try {
+      const { expiresAt } = await this.control.call(edgeV1.EdgeApprovals.method.hold, {
+        approvalId,
+        sessionId: subject.session,
+        principal: {
+          ...subject.principal,
+          groups: [...subject.principal.groups],
+          onBehalfOf: [...subject.principal.onBehalfOf],
+        },
+        resource: subject.resource,
+        statement: subject.statement,
+        parameters: [...subject.parameters],
+        digest: subject.digest,
+        policyEpoch: BigInt(verdict.epoch),
+        policies: [...verdict.policies],
+        approvers: verdict.approvers,
+        quorum: verdict.quorum,
+        ttlSeconds: verdict.ttlSeconds,
+        reason: verdict.reason,
+      });
+      if (this.#over) return;
+      // Our own clock may differ from the control plane's: neither may make the wait longer than the policy says.
+      const ttl = verdict.ttlSeconds * 1000;
+      const theirs = expiresAt ? Number(expiresAt.seconds) * 1000 + expiresAt.nanos / 1e6 - this.clock.now() : ttl;
+      this.#stopExpiry = this.clock.after(Math.min(ttl, theirs), () => this.#expired());
+      this.#pollLater();
+    } catch (error) {
+      const why =
+        error instanceof ControlPlaneRefused ? error.message : "the control plane does not answer; try again later";
+      this.#refused(
+        ApprovalStatus.APPROVAL_STATUS_UNSPECIFIED,
+        "unavailable",
+        `No approval could be asked for: ${why}`,
+      );
+    }
+  }
+
+  decided({ status, reason, by }: edgeV1.ApprovalDecided): void {
+    if (status === ApprovalStatus.APPROVED) void this.#consume();
+    else this.#endedAs(status, reason, by);
+  }
+
+  withdraw(reason: string): void {
+    if (this.#over) return;
+    this.#tellWithdrawn(reason);
+    this.#end(withdrawn(reason));
+  }
+
+  policyChanged(): void {
+    if (this.#over) return;
+    this.#tellWithdrawn("the policy has changed meanwhile");
+    this.#end({ kind: "policy-changed" });
+  }
+
+  /** Takes the approved decision. A lost answer is not asked for twice with another outcome: the second answer is no. */
+  async #consume(): Promise<void> {
+    if (this.#over || this.#consuming) return;
+    this.#consuming = true;
+    const { approvalId, subject } = this;
+    try {
+      const { granted, reason, approvedBy, status } = await this.control.call(edgeV1.EdgeApprovals.method.consume, {
+        approvalId,
+        sessionId: subject.session,
+        digest: subject.digest,
+      });
+      if (granted) this.#end({ kind: "granted", by: approvedBy });
+      else if (status !== ApprovalStatus.PENDING) this.#endedAs(status, reason, approvedBy);
+    } catch {
+      // The next poll asks again.
+    } finally {
+      this.#consuming = false;
+    }
+  }
+
+  #pollLater(): void {
+    this.#stopPoll = this.clock.after(POLL_MS, () => {
+      void this.#consume().then(() => {
+        if (!this.#over) this.#pollLater();
+      });
+    });
+  }
+
+  #endedAs(status: approvalV1.ApprovalStatus, reason: string, by: readonly Approver[]): void {
+    if (status === ApprovalStatus.EXPIRED) this.#expired();
+    else if (status === ApprovalStatus.WITHDRAWN) this.#end(withdrawn(reason || "The request was withdrawn."));
+    else this.#refused(status, "approval_rejected", reason || "No reason was given.", by);
+  }
+
+  #expired(): void {
+    this.#refused(
+      ApprovalStatus.EXPIRED,
+      "approval_expired",
+      "Nobody decided in time. Send the command again to ask anew.",
+    );
+  }
+
+  #refused(status: approvalV1.ApprovalStatus, code: RefusalCode, reason: string, by: readonly Approver[] = []): void {
+    this.#end({ kind: "refused", status, code, reason, by });
+  }
+
+  #end(end: HoldEnd): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stopExpiry();
+    this.#stopPoll();
+    this.left();
+    this.#finish(end);
+  }
+
+  #tellWithdrawn(reason: string): void {
+    this.control.call(edgeV1.EdgeApprovals.method.withdraw, { approvalId: this.approvalId, reason }).catch(() => {
+      // It expires by itself, and nothing waits for it any more.
+    });
+  }
+}

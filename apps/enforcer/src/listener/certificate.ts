@@ -1,0 +1,141 @@
+import "reflect-metadata";
+import { createHash, webcrypto, X509Certificate } from "node:crypto";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { createSecureContext, type SecureContext } from "node:tls";
+import * as x509 from "@peculiar/x509";
+import { edgeV1 } from "#contracts";
+import type { Clock } from "../clock.js";
+import type { ControlPlane } from "../control/control-plane.js";
+import type { Log } from "../log.js";
+
+/** What listeners take TLS with. */
+export interface ListenerTls {
+  readonly context: SecureContext;
+  /** `tls-server-end-point` (RFC 5929 section 4.1), where the certificate's signature has one hash. */
+  readonly endpoint: Uint8Array | null;
+}
+
+export interface CertificateOptions {
+  readonly file: string;
+  readonly commonName: string;
+  /** Names and addresses agents dial. */
+  readonly hosts: readonly string[];
+  readonly softwareVersion: string;
+  readonly control: Pick<ControlPlane, "call">;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Kept {
+  readonly hosts: readonly string[];
+  readonly key: string;
+  readonly certificate: string;
+}
+
+const RETRY_MS = 1_000;
+const RENEW_AT = 2 / 3;
+
+/**
+ * The listeners' certificate, from the control plane's CA. The key is made here and never leaves; key and certificate
+ * are kept (0600), so that a restart needs no control plane. Renewed at two thirds of its life.
+ */
+export class ListenerCertificate {
+  #current: ListenerTls | null = null;
+  #stopped = false;
+  #stopRenewal = () => {};
+
+  constructor(private readonly options: CertificateOptions) {}
+
+  get current(): ListenerTls | null {
+    return this.#current;
+  }
+
+  /** Resolves when there is one: at once where a good one is kept. */
+  async start(): Promise<void> {
+    const kept = this.#kept();
+    if (kept) {
+      this.#use(kept);
+      void this.#enroll();
+      return;
+    }
+    await this.#enroll();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stopRenewal();
+  }
+
+  #kept(): Kept | null {
+    try {
+      const kept = JSON.parse(readFileSync(this.options.file, "utf8")) as Kept;
+      const usable = Date.parse(new X509Certificate(kept.certificate).validTo) > this.options.clock.now() + 60_000;
+      return usable && JSON.stringify(kept.hosts) === JSON.stringify(this.options.hosts) ? kept : null;
+    } catch {
+      return null;
+    }
+  }
+
+  async #enroll(): Promise<void> {
+    const { control, clock, log, softwareVersion, hosts, file } = this.options;
+    for (let warned = false; !this.#stopped; ) {
+      try {
+        const { key, request } = await makeRequest(this.options.commonName, hosts);
+        const answer = await control.call(edgeV1.EdgeIdentity.method.enroll, {
+          certificateRequest: request,
+          softwareVersion,
+        });
+        const kept: Kept = { hosts, key, certificate: `${answer.certificate.trim()}\n${answer.ca.trim()}\n` };
+        this.#use(kept);
+        const draft = `${file}.draft`;
+        writeFileSync(draft, JSON.stringify(kept), { mode: 0o600 });
+        renameSync(draft, file);
+        return;
+      } catch (error) {
+        if (!warned) log.warn({ error: String(error) }, "the control plane gave no certificate yet; asking again");
+        warned = true;
+        await new Promise<void>((again) => clock.after(RETRY_MS, again));
+      }
+    }
+  }
+
+  #use({ key, certificate }: Kept): void {
+    const leaf = new X509Certificate(certificate);
+    this.#current = {
+      context: createSecureContext({ key, cert: certificate, minVersion: "TLSv1.2" }),
+      endpoint: endpointBinding(leaf),
+    };
+    const born = Date.parse(leaf.validFrom);
+    const renewal = born + (Date.parse(leaf.validTo) - born) * RENEW_AT;
+    this.#stopRenewal();
+    this.#stopRenewal = this.options.clock.after(Math.max(RETRY_MS, renewal - this.options.clock.now()), () => {
+      void this.#enroll();
+    });
+  }
+}
+
+async function makeRequest(commonName: string, hosts: readonly string[]): Promise<{ key: string; request: string }> {
+  const crypto = webcrypto;
+  x509.cryptoProvider.set(crypto);
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const names = hosts.map((value) => ({ type: isIP(value) ? ("ip" as const) : ("dns" as const), value }));
+  const request = await x509.Pkcs10CertificateRequestGenerator.create({
+    name: [{ CN: [commonName] }],
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [new x509.SubjectAlternativeNameExtension(names)],
+  });
+  const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
+  return { key: x509.PemConverter.encode(pkcs8, "PRIVATE KEY"), request: request.toString("pem") };
+}
+
+/** The certificate's hash by its signature's own hash function, with MD5 and SHA-1 raised to SHA-256. */
+function endpointBinding(leaf: X509Certificate): Uint8Array | null {
+  const { signatureAlgorithm } = new x509.X509Certificate(leaf.raw);
+  const hash = (signatureAlgorithm as { hash?: { name?: string } }).hash?.name?.toUpperCase();
+  if (!hash) return null;
+  const name = hash === "MD5" || hash === "SHA-1" ? "sha256" : hash.replace("-", "").toLowerCase();
+  return createHash(name).update(leaf.raw).digest();
+}

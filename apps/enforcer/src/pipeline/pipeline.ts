@@ -1,0 +1,259 @@
+/**
+ * THE flow of every session, in an order that is a promise:
+ *
+ *   1. frame       bytes to whole messages (the conversation), so that nothing later sees half of one
+ *   2. understand  what the command does, before anything is asked about it
+ *   3. decide      locally; what is not understood is denied
+ *   4. hold        a person decides; the client waits, and so does everything behind it
+ *   5. record      the intent is in the spool before the command leaves: what cannot be recorded does not run
+ *   6. forward     to the resource
+ *   7. mask        everything that comes back, inside the conversation, by the plan made here
+ *   8. record      the outcome
+ *
+ * A command seen before passes 2 to 6 without leaving the tick. What is written in a tick goes out in one piece.
+ */
+import type { Hold, MaskPlan, Refusal, Verdict } from "#commands";
+import type { ClientStep, Conversation, Gate, Outcome, ServerStep } from "#protocols";
+import { type Durability, SpoolFull, SpoolUnwritable } from "#spool";
+import type { Channel } from "../connection/channel.js";
+import { type HeldCommand, type HoldEnd, withdrawn } from "../holds/hold-desk.js";
+import type { Understood } from "../session/interpreter.js";
+import { refusal } from "../session/refusals.js";
+import { after } from "./after.js";
+
+/** What the flow asks of the session around it. */
+export interface PipelineSession {
+  understand(gate: Gate): Understood | Promise<Understood>;
+  decide(understood: Understood): Verdict;
+  plan(understood: Understood, verdict: Verdict): MaskPlan;
+  /** Asks a person; the client has been told. */
+  hold(gate: Gate, understood: Understood, verdict: Hold): HeldCommand;
+  /** Each answers with the sequence to make durable. @throws where it cannot be recorded */
+  recordStarted(gate: Gate, understood: Understood, verdict: Verdict, approvalId: string): number;
+  recordRefused(
+    gate: Gate,
+    understood: Understood,
+    verdict: Verdict | null,
+    refused: Refusal,
+    approvalId: string,
+  ): void;
+  recordHoldEnded(gate: Gate, held: HeldCommand, end: HoldEnd): void;
+  recordEnded(ordinal: number, outcome: Outcome): void;
+  durability(understood: Understood, approvalId: string): Durability;
+  durable(sequence: number, durability: Durability): Promise<void> | undefined;
+  /** The command is on its way, with what it does to the session. */
+  sent(gate: Gate, understood: Understood): void;
+  /** The server's answers so far have been dealt with. */
+  settled(): void;
+  /** The session is over, and why; what the client is told, if anything. */
+  end(cause: EndCause, message: string, told: Refusal | null): void;
+}
+
+export type EndCause = "client" | "upstream" | "revoked" | "lease" | "expired" | "fault" | "shutdown";
+
+/** What a client may send behind a command that waits before it is no longer read. */
+const WAITING_WINDOW = 256 * 1024;
+const GONE = "The session has ended.";
+
+/** A command that may go: what lets it, and what is hidden of its answer. */
+interface Cleared {
+  readonly verdict: Verdict;
+  readonly approvalId: string;
+}
+
+export class Pipeline {
+  #held: { readonly gate: Gate; readonly command: HeldCommand } | null = null;
+  /** A gate is being dealt with: nothing behind it moves. */
+  #waiting = false;
+  #bytesInBeforeWait = 0;
+  #over = false;
+  /** The last record written this tick that must be in the spool before the tick's bytes leave. */
+  #unwritten = 0;
+
+  constructor(
+    private readonly conversation: Conversation,
+    private readonly client: Channel,
+    private readonly server: Channel,
+    private readonly session: PipelineSession,
+  ) {}
+
+  fromClient(chunk: Uint8Array): void {
+    this.conversation.pushClient(chunk);
+    this.pump();
+  }
+
+  fromServer(chunk: Uint8Array): void {
+    this.conversation.pushServer(chunk);
+    for (let step = this.conversation.nextServer(); step && !this.#over; step = this.conversation.nextServer()) {
+      this.#answer(step);
+    }
+    if (this.#over) return;
+    this.session.settled();
+    this.pump();
+  }
+
+  /** Moves what can move, then sends what was written and sets the pace of both sides by the slower. */
+  pump(): void {
+    while (!this.#waiting && !this.#over && !this.server.clogged) {
+      const step = this.conversation.nextClient();
+      if (!step) break;
+      this.#request(step);
+    }
+    if (!this.#over) this.#flush();
+  }
+
+  /** The client asked to cancel: a held command is withdrawn. False where none is held. */
+  withdraw(reason: string): boolean {
+    this.#held?.command.withdraw(reason);
+    return this.#held !== null;
+  }
+
+  policyChanged(): void {
+    this.conversation.invalidate();
+    this.#held?.command.policyChanged();
+  }
+
+  stop(): void {
+    this.#over = true;
+    if (!this.#held) return;
+    const { gate, command } = this.#held;
+    command.withdraw(GONE);
+    this.session.recordHoldEnded(gate, command, withdrawn(GONE));
+  }
+
+  #request(step: ClientStep): void {
+    switch (step.kind) {
+      case "forward":
+        this.server.write(step.bytes);
+        break;
+      case "reply":
+        this.client.write(step.bytes);
+        break;
+      case "gate":
+        this.#gate(step.gate);
+        break;
+      case "end":
+        this.server.write(step.bytes);
+        this.session.end("client", "", null);
+        break;
+      case "fault":
+        this.client.write(step.bytes);
+        this.session.end("fault", step.refusal.message, null);
+        break;
+      default:
+        step satisfies never;
+    }
+  }
+
+  #answer(step: ServerStep): void {
+    switch (step.kind) {
+      case "forward":
+        this.client.write(step.bytes);
+        break;
+      case "ask":
+        this.server.write(step.bytes);
+        break;
+      case "outcome":
+        this.session.recordEnded(step.ordinal, step.outcome);
+        break;
+      case "fault":
+        this.client.write(step.bytes);
+        this.session.end("fault", step.refusal.message, null);
+        break;
+      default:
+        step satisfies never;
+    }
+  }
+
+  #gate(gate: Gate): void {
+    try {
+      const passed = this.#pass(gate);
+      if (!(passed instanceof Promise)) return;
+      this.#waiting = true;
+      this.#bytesInBeforeWait = this.client.bytesIn;
+      passed
+        .then(() => {
+          this.#waiting = false;
+          this.pump();
+        })
+        .catch((error) => this.#failed(error));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #pass(gate: Gate): void | Promise<void> {
+    return after(this.session.understand(gate), (understood) =>
+      after(this.#clear(gate, understood), (cleared) => {
+        if (!cleared || this.#over) return;
+        const { verdict, approvalId } = cleared;
+        return after(this.#record(gate, understood, verdict, approvalId), () => {
+          if (this.#over) return;
+          this.session.sent(gate, understood);
+          this.server.write(this.conversation.allow(gate, this.session.plan(understood, verdict)));
+        });
+      }),
+    );
+  }
+
+  /** Decides, and holds where the verdict says so. Null: it was refused. */
+  #clear(gate: Gate, understood: Understood): Cleared | null | Promise<Cleared | null> {
+    if (understood.problems.length > 0)
+      return this.#refuse(gate, understood, null, refusal.notUnderstood(understood.problems));
+    const verdict = this.session.decide(understood);
+    if (verdict.kind === "deny") return this.#refuse(gate, understood, verdict, refusal.denied(verdict));
+    if (verdict.kind === "allow" || gate.stage === "prepare") return { verdict, approvalId: "" };
+    const held = this.session.hold(gate, understood, verdict);
+    this.#held = { gate, command: held };
+    this.client.flush();
+    return held.ended.then((end) => {
+      if (this.#over) return null;
+      this.#held = null;
+      this.session.recordHoldEnded(gate, held, end);
+      if (end.kind === "granted") return { verdict, approvalId: held.approvalId };
+      if (end.kind === "policy-changed") return after(this.session.understand(gate), (anew) => this.#clear(gate, anew));
+      const told: Refusal = { code: end.code, message: end.reason, detail: `Approval ${held.approvalId}.` };
+      return this.#refuse(gate, understood, verdict, told, held.approvalId);
+    });
+  }
+
+  #refuse(gate: Gate, understood: Understood, verdict: Verdict | null, told: Refusal, approvalId = ""): null {
+    this.session.recordRefused(gate, understood, verdict, told, approvalId);
+    const { toServer, toClient } = this.conversation.deny(gate, told);
+    this.server.write(toServer);
+    this.client.write(toClient);
+    return null;
+  }
+
+  /** `disk` is waited for here; `os` is one write for all of the tick, made by `#flush` before any byte leaves. */
+  #record(gate: Gate, understood: Understood, verdict: Verdict, approvalId: string): void | Promise<void> {
+    if (gate.stage === "prepare") return;
+    const sequence = this.session.recordStarted(gate, understood, verdict, approvalId);
+    this.#unwritten = sequence;
+    if (this.session.durability(understood, approvalId) === "disk") return this.session.durable(sequence, "disk");
+  }
+
+  #flush(): void {
+    try {
+      if (this.#unwritten > 0) this.session.durable(this.#unwritten, "os");
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    this.#unwritten = 0;
+    this.server.flush();
+    this.client.flush();
+    this.server.reading(!this.client.clogged);
+    this.client.reading(!this.server.clogged && !this.#crowded());
+  }
+
+  /** While a command waits, the client is still listened to, so that its going is noticed; but not without end. */
+  #crowded(): boolean {
+    return this.#waiting && this.client.bytesIn - this.#bytesInBeforeWait > WAITING_WINDOW;
+  }
+
+  #failed(error: unknown): void {
+    const notRecorded = error instanceof SpoolFull || error instanceof SpoolUnwritable;
+    this.session.end("fault", String(error), notRecorded ? refusal.notRecorded() : refusal.failed());
+  }
+}

@@ -1,0 +1,92 @@
+import { create, fromBinary } from "@bufbuild/protobuf";
+import { edgeV1 } from "#contracts";
+import type { Spool } from "#spool";
+import type { Clock } from "../clock.js";
+import type { ControlPlane } from "../control/control-plane.js";
+import type { Log } from "../log.js";
+
+/** Under the bus's default largest message of 1 MiB. */
+const BATCH_BYTES = 256 * 1024;
+/** Sent and not yet acknowledged; more waits on disk. */
+const WINDOW_RECORDS = 20_000;
+const RESEND_MS = 5_000;
+
+/**
+ * Ships the spool in order. Only the audit service's own acknowledgement frees a record; what it does not acknowledge
+ * in time is sent again, and it recognises it by source and sequence.
+ */
+export class Shipper {
+  #sent: number;
+  #running = false;
+  #again = false;
+  #stopped = false;
+  #resend: (() => void) | null = null;
+
+  constructor(
+    private readonly spool: Spool,
+    private readonly control: Pick<ControlPlane, "publish">,
+    private readonly clock: Clock,
+    private readonly log: Log,
+  ) {
+    this.#sent = spool.acknowledged;
+    spool.onReadable(() => this.ship());
+  }
+
+  /** Sends what there is; called whenever there may be more. */
+  ship(): void {
+    this.#again = true;
+    if (!this.#running && !this.#stopped) void this.#run();
+  }
+
+  acknowledged({ source, sequence }: edgeV1.SpoolAcknowledged): void {
+    if (source !== this.spool.source) return;
+    this.spool.acknowledge(Number(sequence));
+    this.#sent = Math.max(this.#sent, this.spool.acknowledged);
+    this.#resend?.();
+    this.#resend = null;
+    if (this.spool.acknowledged < this.#sent) this.#resendLater();
+    this.ship();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#resend?.();
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    try {
+      while (this.#again && !this.#stopped) {
+        this.#again = false;
+        while (!this.#stopped && this.#sent - this.spool.acknowledged < WINDOW_RECORDS && (await this.#batch()));
+      }
+    } catch (error) {
+      this.log.warn({ error: String(error) }, "records could not be shipped; they stay in the spool");
+    } finally {
+      this.#running = false;
+      if (this.spool.acknowledged < this.spool.last) this.#resendLater();
+    }
+  }
+
+  async #batch(): Promise<boolean> {
+    const frames = await this.spool.read(this.#sent, BATCH_BYTES);
+    if (frames.length === 0) return false;
+    const records = frames.map(({ sequence, payload }) => {
+      const record = fromBinary(edgeV1.RecordSchema, payload);
+      record.sequence = BigInt(sequence);
+      return record;
+    });
+    await this.control.publish(create(edgeV1.RecordBatchSchema, { source: this.spool.source, records }));
+    this.#sent = Math.max(this.#sent, frames.at(-1)!.sequence);
+    return true;
+  }
+
+  #resendLater(): void {
+    if (this.#resend || this.#stopped) return;
+    this.#resend = this.clock.after(RESEND_MS, () => {
+      this.#resend = null;
+      this.#sent = this.spool.acknowledged;
+      this.ship();
+    });
+  }
+}

@@ -1,0 +1,205 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import type { Socket } from "node:net";
+import type { Principal, Refusal, ResourcePart, SessionFacts } from "#commands";
+import { edgeV1 } from "#contracts";
+import type { Protocol } from "#protocols";
+import { CancelKeys } from "../connection/cancel-keys.js";
+import { dialUpstream, type UpstreamConnection, UpstreamFailure } from "../connection/upstream.js";
+import { type ControlPlane, ControlPlaneAway } from "../control/control-plane.js";
+import type { ListenerTls } from "../listener/certificate.js";
+import { logIn, type ProvedClient, type TokenFound } from "./login.js";
+import { refusal } from "./refusals.js";
+import { parseSearchPath } from "./search-path.js";
+import { Session, type SessionServices } from "./session.js";
+
+export interface FrontDoorOptions {
+  readonly services: SessionServices;
+  readonly control: Pick<ControlPlane, "call">;
+  readonly allowPlaintext: boolean;
+  readonly tls: () => ListenerTls | null;
+  readonly opened: (session: Session) => void;
+  readonly ended: (session: Session) => void;
+}
+
+/** Everything up to the proof must be done by then; a silent client costs a socket, and not for long. */
+const HANDSHAKE_MS = 10_000;
+
+/** A login that is refused after its proof, told natively. */
+class Turned extends Error {
+  constructor(
+    readonly told: Refusal,
+    cause?: unknown,
+  ) {
+    super(told.message, { cause });
+  }
+}
+
+/** Sees each connection from its first byte to its session: proof, lease, policy, resource, welcome. */
+export class FrontDoor {
+  readonly #mockKey = randomBytes(32);
+  readonly #cancelKeys = new CancelKeys<Session>();
+
+  constructor(private readonly options: FrontDoorOptions) {}
+
+  async serve(socket: Socket, protocol: Protocol): Promise<void> {
+    const { services } = this.options;
+    const address = socket.remoteAddress ?? "";
+    const cancelKey = this.#cancelKeys.issue();
+    socket.on("error", () => socket.destroy());
+    const deadline = setTimeout(() => socket.destroy(), HANDSHAKE_MS);
+    try {
+      const result = await logIn(socket, {
+        protocol,
+        tls: this.options.tls(),
+        allowPlaintext: this.options.allowPlaintext,
+        mockKey: this.#mockKey,
+        cancelKey,
+        lookup: (tokenId) => this.#lookup(tokenId, protocol),
+      });
+      if (result.kind === "cancel") this.#cancelKeys.find(result.key)?.cancel();
+      else if (result.kind === "refused") this.#recordRefused(protocol, address, result.tokenId, result.refusal);
+      else if (result.kind === "proved") {
+        clearTimeout(deadline);
+        await this.#open(result.client, protocol, address, cancelKey);
+      }
+    } catch (error) {
+      services.log.error({ error: String(error) }, "a login failed unexpectedly");
+      socket.destroy();
+    } finally {
+      clearTimeout(deadline);
+    }
+  }
+
+  async #lookup(tokenId: string, protocol: Protocol): Promise<TokenFound | null | Refusal> {
+    const { services, control } = this.options;
+    if (!services.policy.fresh) return refusal.controlPlaneAway();
+    if (!services.recorder.accepts) return refusal.recordsWaiting();
+    try {
+      const answer = await control.call(edgeV1.EdgeTokens.method.lookup, { tokenId, protocol: protocol.name });
+      return answer.found ? { resource: answer.resource, verifier: answer.verifier } : null;
+    } catch (error) {
+      if (error instanceof ControlPlaneAway) return refusal.controlPlaneAway();
+      services.log.warn({ error: String(error) }, "the control plane refused to look a token up");
+      return null;
+    }
+  }
+
+  async #open(client: ProvedClient, protocol: Protocol, address: string, cancelKey: Uint8Array): Promise<void> {
+    const sessionId = randomUUID();
+    const { services } = this.options;
+    let leased = false;
+    let upstream: UpstreamConnection | null = null;
+    try {
+      const resource = this.#resource(client, protocol);
+      const lease = await this.#redeem(client, protocol, address, sessionId);
+      leased = true;
+      const facts = this.#admit(lease, resource, address);
+      const [dialled, names] = await Promise.allSettled([
+        dialUpstream(resource, protocol, client.hello.settings),
+        services.catalogs.get(resource),
+      ]);
+      if (dialled.status === "fulfilled") upstream = dialled.value;
+      for (const each of [dialled, names]) if (each.status === "rejected") throw each.reason;
+      if (client.inbox.ended) throw new Error("the client went away");
+      const session: Session = new Session(services, {
+        protocol,
+        resource,
+        client,
+        upstream: upstream!,
+        lease,
+        facts,
+        ended: () => {
+          this.#cancelKeys.forget(cancelKey);
+          this.options.ended(session);
+        },
+      });
+      this.#cancelKeys.remember(cancelKey, session);
+      this.options.opened(session);
+      try {
+        await session.start();
+      } catch (error) {
+        session.end("fault", String(error), null);
+        throw error;
+      }
+    } catch (error) {
+      upstream?.socket.destroy();
+      if (leased && !upstream) this.#giveBack(sessionId);
+      const told = this.#toldOf(error);
+      services.log.warn({ resource: client.resource, error: causeOf(error) }, "a session could not be opened");
+      this.#recordRefused(protocol, address, client.hello.tokenId, told);
+      client.inbox.detach();
+      client.socket.end(client.login.refuse(told));
+    }
+  }
+
+  /** The resource comes from the token; the start-up may name it, but not another. */
+  #resource({ resource: name, hello }: ProvedClient, protocol: Protocol): ResourcePart {
+    const resource = this.options.services.policy.current?.bundle.resources.find((each) => each.name === name);
+    if (!resource || resource.protocol !== protocol.name) throw new Turned(refusal.notServed(name));
+    const { database } = resource.upstream;
+    if (hello.database !== "" && hello.database !== database && hello.database !== name) {
+      throw new Turned(refusal.otherDatabase(hello.database, name, database));
+    }
+    for (const [setting, value] of hello.settings) {
+      if (setting.toLowerCase() === "search_path" && !parseSearchPath(value)) {
+        throw new Turned({
+          code: "unsupported",
+          message: `The start-up setting search_path is not a list of schemas: ${value}`,
+        });
+      }
+    }
+    return resource;
+  }
+
+  async #redeem(client: ProvedClient, protocol: Protocol, address: string, sessionId: string): Promise<edgeV1.Lease> {
+    const { outcome } = await this.options.control.call(edgeV1.EdgeTokens.method.redeem, {
+      tokenId: client.hello.tokenId,
+      sessionId,
+      protocol: protocol.name,
+      clientAddress: address,
+      clientApplication: client.hello.application,
+    });
+    if (outcome.case === "lease" && outcome.value.principal) {
+      if (outcome.value.resource !== client.resource) throw new Turned(refusal.notServed(outcome.value.resource));
+      return outcome.value;
+    }
+    throw new Turned(refusal.tokenNotUsable(outcome.case === "refused" ? outcome.value : ""));
+  }
+
+  #admit(lease: edgeV1.Lease, resource: ResourcePart, clientAddress: string): SessionFacts {
+    const { policy, clock } = this.options.services;
+    const { id, issuer, subject, name, groups, run, onBehalfOf } = lease.principal!;
+    const principal: Principal = { id, issuer, subject, name, groups, run, onBehalfOf };
+    const facts: SessionFacts = { principal, resource: resource.name, scope: lease.scope, clientAddress };
+    const verdict = policy.current!.decider.connect(facts, clock.now());
+    if (verdict.kind === "deny") throw new Turned(refusal.denied(verdict));
+    return facts;
+  }
+
+  #giveBack(sessionId: string): void {
+    this.options.control.call(edgeV1.EdgeTokens.method.release, { sessionId }).catch(() => {
+      // It ends with its lease.
+    });
+  }
+
+  #toldOf(error: unknown): Refusal {
+    if (error instanceof Turned) return error.told;
+    if (error instanceof UpstreamFailure) return error.refusal;
+    if (error instanceof ControlPlaneAway) return refusal.controlPlaneAway();
+    return refusal.notOpened();
+  }
+
+  /** Logins by nobody must not use up what sessions need: past `ok` they are only logged. */
+  #recordRefused(protocol: Protocol, clientAddress: string, tokenId: string, { code, message }: Refusal): void {
+    const { recorder, log } = this.options.services;
+    try {
+      if (!recorder.accepts) throw new Error("the spool is nearly full");
+      recorder.record("", "loginRefused", { protocol: protocol.name, clientAddress, tokenId, code, message });
+    } catch (error) {
+      log.warn({ clientAddress, tokenId, code, error: String(error) }, "a refused login could not be recorded");
+    }
+  }
+}
+
+const causeOf = (error: unknown) =>
+  error instanceof Error && error.cause ? `${error.message} ${String(error.cause)}` : String(error);

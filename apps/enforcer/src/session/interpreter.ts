@@ -1,0 +1,156 @@
+import type { Command, Operation } from "#commands";
+import type { Gate } from "#protocols";
+import type { SessionEffect, SqlContext, StatementFacts, Understander, Understanding } from "#sql";
+import type { ResourceNames } from "../catalog/resource-catalogs.js";
+import { after } from "../pipeline/after.js";
+import type { SessionNames } from "./session-names.js";
+
+/** A command as the enforcer decides it: EXECUTE and FETCH resolved to what they stand for. Cached; never changed. */
+export interface Understood extends Pick<Command, "operations" | "statementCount" | "fingerprint"> {
+  readonly statements: readonly Pick<StatementFacts, "outputs" | "bulk" | "bulkFormat">[];
+  readonly unknownNames: readonly string[];
+  readonly effects: readonly SessionEffect[];
+  /** Not empty: it is to be denied. */
+  readonly problems: readonly string[];
+}
+
+export interface InterpreterOptions {
+  readonly understander: Understander;
+  readonly names: SessionNames;
+  /** The upstream user, which `$user` on a search_path stands for. */
+  readonly user: string;
+  /** What names mean to a fresh session; a promise where it is being loaded. */
+  readonly fresh: () => ResourceNames | Promise<ResourceNames>;
+  /** Loads the catalog anew, as a name is not known. */
+  readonly miss: () => Promise<ResourceNames>;
+  /** The text of a prepared statement of the session. */
+  readonly statementText: (name: string) => string | undefined;
+}
+
+const NAMELESS = new Set(["sql:session", "sql:set", "sql:show"]);
+
+/** Understands one session's commands. Synchronous for what has been seen before. */
+export class Interpreter {
+  #context: SqlContext | null = null;
+  #contextOf: readonly [ResourceNames, object] | null = null;
+  readonly #resolved = new WeakMap<Understanding, Understood>();
+
+  constructor(private readonly options: InterpreterOptions) {}
+
+  understand(gate: Gate): Understood | Promise<Understood> {
+    return after(this.options.names.settled(gate.batch), () =>
+      after(this.options.fresh(), (names) =>
+        after(this.#understand(gate, names), (understood) => {
+          if (understood.unknownNames.length === 0) return understood;
+          return after(this.options.miss(), (renewed) =>
+            renewed.catalog === names.catalog ? understood : this.#understand(gate, renewed),
+          );
+        }),
+      ),
+    );
+  }
+
+  #understand(gate: Gate, names: ResourceNames): Understood | Promise<Understood> {
+    const { understander } = this.options;
+    const context = this.#contextFor(names);
+    if (gate.functionOid !== undefined)
+      return this.#resolve(understander.functionCall(gate.functionOid, context), context);
+    const known = understander.lookup(gate.text, context);
+    return after(known ?? understander.understand(gate.text, context), (understanding) =>
+      this.#several(gate, understanding) ? refused(understanding, ONE_ONLY) : this.#resolve(understanding, context),
+    );
+  }
+
+  #several(gate: Gate, understanding: Understanding): boolean {
+    return !gate.several && gate.functionOid === undefined && understanding.statements.length > 1;
+  }
+
+  #resolve(understanding: Understanding, context: SqlContext): Understood | Promise<Understood> {
+    if (this.options.names.uncertain && understanding.operations.some(({ action }) => !NAMELESS.has(action))) {
+      return refused(understanding, UNCERTAIN);
+    }
+    const effects = understanding.statements.flatMap(({ session }) => session);
+    const indirect = effects.some(({ kind }) => kind === "executes" || kind === "fetches");
+    if (!indirect) {
+      let known = this.#resolved.get(understanding);
+      if (!known) {
+        known = { ...plain(understanding), effects };
+        this.#resolved.set(understanding, known);
+      }
+      return known;
+    }
+    return this.#resolveIndirect(understanding, effects, context);
+  }
+
+  /** EXECUTE does what the prepared statement does; FETCH returns what its cursor was declared for. */
+  async #resolveIndirect(
+    understanding: Understanding,
+    effects: readonly SessionEffect[],
+    context: SqlContext,
+  ): Promise<Understood> {
+    const problems = [...understanding.problems];
+    const operations: Operation[] = [];
+    const unknownNames = [...understanding.unknownNames];
+    const statements: Understood["statements"][number][] = [];
+    for (const statement of understanding.statements) {
+      operations.push(...statement.operations);
+      let returns: Understood["statements"][number] = statement;
+      for (const effect of statement.session) {
+        if (effect.kind === "fetches") {
+          const outputs = this.options.names.now.cursors.get(effect.cursor);
+          if (outputs) returns = { outputs, bulk: null, bulkFormat: null };
+          else problems.push(`the cursor ${effect.cursor} was not declared in this session`);
+        } else if (effect.kind === "executes") {
+          const text = preparedIn(understanding, effect.name) ?? this.options.statementText(effect.name);
+          if (text === undefined) {
+            problems.push(`there is no prepared statement ${effect.name} in this session`);
+            continue;
+          }
+          const { understander } = this.options;
+          const prepared = understander.lookup(text, context) ?? (await understander.understand(text, context));
+          problems.push(...prepared.problems);
+          operations.push(...prepared.operations);
+          unknownNames.push(...prepared.unknownNames);
+          if (prepared.statements.length === 1) returns = prepared.statements[0]!;
+          else problems.push(`the prepared statement ${effect.name} is not one statement`);
+        }
+      }
+      statements.push(returns);
+    }
+    return { ...plain(understanding), operations, statements, unknownNames, effects, problems };
+  }
+
+  #contextFor(fresh: ResourceNames): SqlContext {
+    const { now } = this.options.names;
+    if (this.#context && this.#contextOf?.[0] === fresh && this.#contextOf[1] === now) return this.#context;
+    const path = now.localPath ?? now.searchPath;
+    const searchPath = path ? path.map((name) => (name === "$user" ? this.options.user : name)) : fresh.searchPath;
+    this.#contextOf = [fresh, now];
+    this.#context = {
+      catalog: fresh.catalog,
+      searchPath,
+      ...(now.temporary.length > 0 && { temporary: now.temporary }),
+    };
+    return this.#context;
+  }
+}
+
+const ONE_ONLY = "a prepared statement must be one statement";
+const UNCERTAIN =
+  "after ROLLBACK TO SAVEPOINT the search_path in force cannot be known: set it again, or end the transaction";
+
+/** A statement prepared earlier in the same text. */
+function preparedIn(understanding: Understanding, name: string): string | undefined {
+  const effects = understanding.statements.flatMap(({ session }) => session);
+  for (const effect of effects.reverse()) if (effect.kind === "prepares" && effect.name === name) return effect.text;
+  return undefined;
+}
+
+function plain(understanding: Understanding): Omit<Understood, "effects"> {
+  const { operations, fingerprint, statements, unknownNames, problems } = understanding;
+  return { operations, fingerprint, statements, unknownNames, problems, statementCount: statements.length };
+}
+
+function refused(understanding: Understanding, problem: string): Understood {
+  return { ...plain(understanding), effects: [], problems: [...understanding.problems, problem] };
+}

@@ -1,0 +1,110 @@
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+import type { Refusal } from "#commands";
+import type { ClientHello, ClientLogin, ClientLoginStep, Protocol } from "#protocols";
+import { Inbox } from "../connection/inbox.js";
+import type { ListenerTls } from "../listener/certificate.js";
+
+export interface LoginOptions {
+  readonly protocol: Protocol;
+  readonly tls: ListenerTls | null;
+  readonly allowPlaintext: boolean;
+  readonly mockKey: Uint8Array;
+  readonly cancelKey: Uint8Array;
+  /** The verifier of a token that is live, null for any other; or why logins are refused just now. */
+  readonly lookup: (tokenId: string) => Promise<TokenFound | null | Refusal>;
+}
+
+export interface TokenFound {
+  readonly resource: string;
+  readonly verifier: string;
+}
+
+export type LoginResult =
+  | { readonly kind: "proved"; readonly client: ProvedClient }
+  | { readonly kind: "cancel"; readonly key: Uint8Array }
+  /** It has been told. */
+  | { readonly kind: "refused"; readonly refusal: Refusal; readonly tokenId: string }
+  | { readonly kind: "gone" };
+
+/** A client that has proved its token's secret and waits for its welcome. */
+export interface ProvedClient {
+  readonly socket: Socket;
+  readonly inbox: Inbox;
+  readonly login: ClientLogin;
+  readonly hello: ClientHello;
+  readonly resource: string;
+  readonly encrypted: boolean;
+}
+
+/** Sees a client through TLS and its proof. The caller destroys the socket where it takes too long. */
+export async function logIn(plain: Socket, options: LoginOptions): Promise<LoginResult> {
+  const login = options.protocol.clientLogin({
+    tls: options.tls !== null,
+    allowPlaintext: options.allowPlaintext,
+    nonce: randomBytes(24),
+    mockKey: options.mockKey,
+    cancelKey: options.cancelKey,
+  });
+  let socket = plain;
+  let inbox = new Inbox(socket);
+  let found: TokenFound | null = null;
+  let tokenId = "";
+  const steps: ClientLoginStep[] = [];
+  for (;;) {
+    const step = steps.shift();
+    if (!step) {
+      const chunk = await inbox.next();
+      if (!chunk) return { kind: "gone" };
+      steps.push(...login.receive(chunk));
+      continue;
+    }
+    switch (step.kind) {
+      case "send":
+        socket.write(step.bytes);
+        break;
+      case "start-tls":
+        inbox.detach();
+        socket = takeTls(socket, options.tls!);
+        inbox = new Inbox(socket);
+        login.tlsStarted(options.tls!.endpoint);
+        break;
+      case "lookup": {
+        tokenId = step.tokenId;
+        const answer = await options.lookup(tokenId);
+        if (answer && "code" in answer) {
+          inbox.detach();
+          socket.end(login.refuse(answer));
+          return { kind: "refused", refusal: answer, tokenId };
+        }
+        found = answer;
+        steps.push(...login.verify(found?.verifier ?? null));
+        break;
+      }
+      case "verified": {
+        const { hello } = step;
+        const { resource } = found!;
+        return { kind: "proved", client: { socket, inbox, login, hello, resource, encrypted: socket !== plain } };
+      }
+      case "cancel":
+        inbox.detach();
+        socket.end();
+        return { kind: "cancel", key: step.key };
+      case "refuse":
+        inbox.detach();
+        socket.end(step.bytes);
+        return { kind: "refused", refusal: step.refusal, tokenId: step.tokenId };
+      default:
+        step satisfies never;
+    }
+  }
+}
+
+function takeTls(socket: Socket, { context }: ListenerTls): Socket {
+  const secured = new TLSSocket(socket, { isServer: true, secureContext: context });
+  // A failed handshake is the client's affair; its end is seen as the end of the connection.
+  secured.on("error", () => secured.destroy());
+  socket.on("close", () => secured.destroy());
+  return secured;
+}

@@ -1,0 +1,104 @@
+import type { Deny, Refusal } from "#commands";
+
+/** What clients are told, in one place: what happened, and what to do about it. */
+export const refusal = {
+  controlPlaneAway: (): Refusal => ({
+    code: "unavailable",
+    message: "The enforcer cannot reach its control plane, so no new session can be opened.",
+    hint: "Try again in some seconds.",
+  }),
+
+  recordsWaiting: (): Refusal => ({
+    code: "unavailable",
+    message: "The enforcer has too many records waiting to be shipped, so no new session can be opened.",
+    hint: "Try again later; an administrator finds the cause in the enforcer's log.",
+  }),
+
+  notRecorded: (): Refusal => ({
+    code: "unavailable",
+    message: "The command was not run, because it could not be recorded.",
+    hint: "Connect again later; an administrator finds the cause in the enforcer's log.",
+  }),
+
+  failed: (): Refusal => ({
+    code: "unavailable",
+    message: "The enforcer failed on this command, which was not run, and the session ends.",
+    hint: "Connect again; an administrator finds the cause in the enforcer's log.",
+  }),
+
+  notOpened: (): Refusal => ({
+    code: "unavailable",
+    message: "The session could not be opened.",
+    hint: "Try again later; an administrator finds the cause in the enforcer's log.",
+  }),
+
+  tokenNotUsable: (reason: string): Refusal => ({
+    code: "unauthenticated",
+    message: TOKEN[reason] ?? "This token cannot be used.",
+    hint: "Get a new token.",
+  }),
+
+  otherDatabase: (asked: string, resource: string, database: string): Refusal => ({
+    code: "denied",
+    message: `This token is for the resource ${resource}, not for a database ${asked}.`,
+    hint: `Connect to the database ${database}, or name none.`,
+  }),
+
+  notServed: (resource: string): Refusal => ({
+    code: "unavailable",
+    message: `This enforcer does not serve the resource ${resource}.`,
+    hint: "Use the connection settings that came with the token.",
+  }),
+
+  denied: ({ reason, advice, policies, epoch }: Deny): Refusal => ({
+    code: "denied",
+    message: reason,
+    detail: `Decided by ${policies.length > 0 ? policies.join(", ") : "the absence of a policy that permits it"}, policy epoch ${epoch}.`,
+    hint: advice,
+  }),
+
+  notUnderstood: (problems: readonly string[]): Refusal => ({
+    code: "not_understood",
+    message: `This command was not understood and is denied: ${problems[0]}`,
+    ...(problems.length > 1 && { detail: problems.slice(1, 6).join("\n") }),
+    hint: "Write it so that what it does can be told from its text.",
+  }),
+
+  revoked: (reason: string): Refusal => ({
+    code: "revoked",
+    message: `This session has been ended${reason ? `: ${reason}` : "."}`,
+    hint: "Get a new token if you still need access.",
+  }),
+
+  expired: (): Refusal => ({
+    code: "lease_ended",
+    message: "This session has reached the end of its token's lifetime.",
+    hint: "Get a new token and connect again.",
+  }),
+
+  leaseEnded: (): Refusal => ({
+    code: "lease_ended",
+    message: "The enforcer has lost its control plane for longer than the policy permits, so this session is closed.",
+    hint: "Connect again in some seconds.",
+  }),
+
+  shutdown: (): Refusal => ({
+    code: "unavailable",
+    message: "The enforcer is shutting down.",
+    hint: "Connect again; another enforcer may answer.",
+  }),
+
+  upstreamGone: (resource: string): Refusal => ({
+    code: "unavailable",
+    message: `The resource ${resource} closed the connection.`,
+    hint: "Connect again.",
+  }),
+} as const;
+
+const TOKEN: Readonly<Record<string, string>> = {
+  spent: "This token has been used up.",
+  expired: "This token has expired.",
+  revoked: "This token has been revoked.",
+  window_closed: "This token's window for further connections has closed.",
+  unknown: "This token is not known.",
+};
