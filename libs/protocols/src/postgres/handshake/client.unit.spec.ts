@@ -1,0 +1,225 @@
+import fc from "fast-check";
+import type { ClientLogin, ClientLoginOptions, ClientLoginStep } from "../../protocol.js";
+import { postgres } from "../protocol.js";
+import { errorFields, front, taken, types } from "../wire.fixture.js";
+import { ScramClient } from "./scram.js";
+
+const options: ClientLoginOptions = {
+  tls: false,
+  allowPlaintext: true,
+  nonce: Buffer.from("a nonce of the server"),
+  mockKey: Buffer.from("a key that stays the same all the time"),
+  cancelKey: Buffer.from([1, 2, 3, 4, 5, 6, 7, 8]),
+};
+const login = (changed: Partial<ClientLoginOptions> = {}) => postgres.clientLogin({ ...options, ...changed });
+const hello = { user: "foil_abc", database: "shop" };
+const verifier = postgres.verifier("secret", Buffer.from("salt"));
+const sent = (steps: readonly ClientLoginStep[]) =>
+  Buffer.concat(steps.map((step) => (step.kind === "send" || step.kind === "refuse" ? step.bytes : Buffer.alloc(0))));
+const kinds = (steps: readonly ClientLoginStep[]) => steps.map(({ kind }) => kind);
+const refusal = (steps: readonly ClientLoginStep[]) => {
+  const last = steps.at(-1);
+  if (last?.kind !== "refuse") throw new Error(`not refused: ${kinds(steps)}`);
+  return errorFields(taken(last.bytes).at(-1)?.body ?? "");
+};
+const sasl = (bytes: Uint8Array) =>
+  Buffer.from(taken(bytes).at(-1)?.body ?? "", "latin1")
+    .subarray(4)
+    .toString();
+
+/** A whole login, in chunks of `cut` bytes. */
+function run(machine: ClientLogin, password: string, known: boolean, cut = 10_000, startup = front.startup(hello)) {
+  const steps: ClientLoginStep[] = [];
+  const send = (bytes: Buffer) => {
+    const before = steps.length;
+    for (let at = 0; at < bytes.length; at += cut) steps.push(...machine.receive(bytes.subarray(at, at + cut)));
+    if (steps.some(({ kind }) => kind === "lookup")) steps.push(...machine.verify(known ? verifier : null));
+    return sent(steps.slice(before));
+  };
+  const client = new ScramClient(password, Buffer.from("client"));
+  send(startup);
+  const challenge = sasl(send(front.saslInitial("SCRAM-SHA-256", client.first)));
+  const final = send(front.sasl(client.answer(challenge)));
+  return { steps, final, client };
+}
+
+describe("a client's login", () => {
+  test.each([[10_000], [1], [3], [7]])("is verified, in chunks of %d bytes", (cut) => {
+    const machine = login();
+    const { steps, final, client } = run(machine, "secret", true, cut);
+    expect(client.proves(sasl(final))).toBe(true);
+    expect(steps.at(-1)).toEqual({
+      kind: "verified",
+      hello: { tokenId: "abc", database: "shop", application: "", settings: new Map() },
+    });
+    const welcome = machine.welcome({
+      parameters: new Map([["server_version", "18"]]),
+      cancelKey: Buffer.alloc(8),
+      rest: Buffer.alloc(0),
+    });
+    expect(types(welcome)).toBe("RSKZ");
+    expect(taken(welcome)[2]?.body).toBe("\x01\x02\x03\x04\x05\x06\x07\x08");
+  });
+
+  test("an unknown token and a wrong secret get the same messages and the same end", () => {
+    const wrong = run(login(), "wrong", true);
+    const unknown = run(login(), "wrong", false);
+    expect(kinds(unknown.steps)).toEqual(kinds(wrong.steps));
+    expect(refusal(unknown.steps)).toEqual(refusal(wrong.steps));
+    expect(refusal(wrong.steps)).toMatchObject({ S: "FATAL", C: "28P01" });
+    expect(sent(unknown.steps)).toHaveLength(sent(wrong.steps).length);
+  });
+
+  test("the verifier may come after the client's first message", () => {
+    const machine = login();
+    const client = new ScramClient("secret", Buffer.from("client"));
+    machine.receive(front.startup(hello));
+    expect(machine.receive(front.saslInitial("SCRAM-SHA-256", client.first))).toEqual([]);
+    const challenge = sasl(sent(machine.verify(verifier)));
+    expect(kinds(machine.receive(front.sasl(client.answer(challenge))))).toEqual(["send", "verified"]);
+  });
+
+  test("what follows the login is kept for the conversation", () => {
+    const machine = login();
+    const client = new ScramClient("secret", Buffer.from("client"));
+    machine.receive(front.startup(hello));
+    machine.verify(verifier);
+    const challenge = sasl(sent(machine.receive(front.saslInitial("SCRAM-SHA-256", client.first))));
+    machine.receive(Buffer.concat([front.sasl(client.answer(challenge)), front.query("SELECT 1")]));
+    expect(Buffer.from(machine.surplus())).toEqual(front.query("SELECT 1"));
+    expect(machine.surplus()).toHaveLength(0);
+  });
+});
+
+describe("TLS", () => {
+  test("is answered, then started", () => {
+    const machine = login({ tls: true, allowPlaintext: false });
+    expect(machine.receive(front.sslRequest())).toEqual([
+      { kind: "send", bytes: Buffer.from("S") },
+      { kind: "start-tls" },
+    ]);
+    machine.tlsStarted(Buffer.from("hash"));
+    const mechanisms = taken(sent(machine.receive(front.startup(hello))))[0]?.body;
+    expect(mechanisms).toBe("\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0");
+  });
+
+  test("bytes that follow the request unencrypted are refused, in one chunk or in two", () => {
+    const together = login({ tls: true });
+    expect(refusal(together.receive(Buffer.concat([front.sslRequest(), front.startup(hello)])))).toMatchObject({
+      C: "08P01",
+    });
+    expect(together.surplus()).toHaveLength(0);
+    const apart = login({ tls: true });
+    apart.receive(front.sslRequest());
+    expect(refusal(apart.receive(Buffer.from("x")))).toMatchObject({ C: "08P01" });
+    expect(apart.surplus()).toHaveLength(0);
+  });
+
+  test("a login without it is refused where it is offered", () => {
+    expect(refusal(login({ tls: true, allowPlaintext: false }).receive(front.startup(hello)))).toMatchObject({
+      C: "28000",
+    });
+  });
+
+  test("is said not to be there where it is not; so is GSSAPI", () => {
+    const machine = login();
+    expect(sent(machine.receive(Buffer.concat([front.gssRequest(), front.sslRequest()]))).toString()).toBe("NN");
+    expect(kinds(machine.receive(front.startup(hello)))).toContain("lookup");
+  });
+});
+
+describe("start-up", () => {
+  test.each([
+    ["a user that is no token", { user: "postgres" }, "28000", "foil_"],
+    ["a whole token as user", { user: "foil_abc_secret" }, "28000", "foil_"],
+    ["no user", {}, "28000", "foil_"],
+    ["replication", { ...hello, replication: "database" }, "0A000", "replication"],
+    [
+      "a setting that is not harmless",
+      { ...hello, session_preload_libraries: "x" },
+      "0A000",
+      "session_preload_libraries",
+    ],
+    ["a role", { ...hello, role: "admin" }, "0A000", "role"],
+    ["how strings are read", { ...hello, standard_conforming_strings: "off" }, "0A000", "standard_conforming_strings"],
+    [
+      "such a setting among options",
+      { ...hello, options: "-c search_path=a -c row_security=off" },
+      "0A000",
+      "row_security",
+    ],
+    ["options that are no settings", { ...hello, options: "-p 5" }, "0A000", "options"],
+    ["an encoding with ASCII in its tails", { ...hello, client_encoding: "SJIS" }, "0A000", "SJIS"],
+  ])("%s is refused with its reason", (_what, parameters, code, said) => {
+    const fields = refusal(login().receive(front.startup(parameters)));
+    expect(fields).toMatchObject({ S: "FATAL", V: "FATAL", C: code });
+    expect(`${fields.M} ${fields.H ?? ""}`).toContain(said);
+  });
+
+  test("harmless settings are passed on, in whatever case", () => {
+    const parameters = {
+      ...hello,
+      DateStyle: "ISO",
+      client_encoding: "'utf-8'",
+      options: "-c search_path=a\\ b --lock-timeout=5s",
+      replication: "false",
+    };
+    const { steps } = run(login(), "secret", true, 10_000, front.startup(parameters));
+    expect(steps.at(-1)).toMatchObject({
+      hello: {
+        settings: new Map([
+          ["DateStyle", "ISO"],
+          ["client_encoding", "'utf-8'"],
+          ["search_path", "a b"],
+          ["lock_timeout", "5s"],
+        ]),
+      },
+    });
+  });
+
+  test("a database named like the user is none: clients send it where they are told nothing", () => {
+    const { steps } = run(login(), "secret", true, 10_000, front.startup({ user: "foil_abc", database: "foil_abc" }));
+    expect(steps.at(-1)).toMatchObject({ hello: { database: "" } });
+  });
+
+  test.each([
+    ["3.2", 0x30002, {}, ""],
+    ["3.9", 0x30009, {}, "v\0\x03\0\x02\0\0\0\0"],
+    ["a protocol option", 0x30000, { "_pq_.x": "1" }, "v\0\x03\0\0\0\0\0\x01_pq_.x\0"],
+  ])("%s is negotiated", (_what, version, extra, negotiated) => {
+    const messages = taken(sent(login().receive(front.startup({ ...hello, ...extra }, version))));
+    expect(messages.map(({ type, body }) => (type === "v" ? type + body : "")).join("")).toBe(negotiated);
+    expect(messages.at(-1)?.type).toBe("R");
+  });
+
+  test("protocol 2 is refused", () => {
+    expect(refusal(login().receive(front.startup(hello, 0x20000)))).toMatchObject({ C: "0A000" });
+  });
+});
+
+describe("cancel requests", () => {
+  test.each([[8], [36], [260]])("with a key of %d bytes", (length) => {
+    const key = Buffer.alloc(length, 7);
+    expect(login({ tls: true, allowPlaintext: false }).receive(front.cancelRequest(key))).toEqual([
+      { kind: "cancel", key: Uint8Array.from(key) },
+    ]);
+  });
+
+  test("with a key too long", () => {
+    expect(refusal(login().receive(front.cancelRequest(Buffer.alloc(261))))).toMatchObject({ C: "08P01" });
+  });
+});
+
+test("whatever bytes come, in whatever pieces, nobody is verified and nothing is thrown", () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 8 }), fc.boolean(), (chunks, begun) => {
+      const machine = login();
+      if (begun) {
+        machine.receive(front.startup(hello));
+        machine.verify(verifier);
+      }
+      for (const chunk of chunks) expect(kinds(machine.receive(chunk))).not.toContain("verified");
+    }),
+    { numRuns: 300 },
+  );
+});
