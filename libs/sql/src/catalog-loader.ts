@@ -36,10 +36,11 @@ export const CATALOG_QUERIES = {
              (select pg_catalog.array_agg(coalesce(p.proargnames[i], '')::pg_catalog.text order by i)
                 from pg_catalog.generate_subscripts(p.proargmodes, 1) i where p.proargmodes[i] in ('o', 'b', 't')) end as outs,
            case when t.typtype = 'c' then t.typrelid::int8::text end as "rowOf",
-           t.typtype = 'p' and t.typname in
-             ('record', 'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray') as polymorphic
+           case when t.typtype = 'p' then t.typname::text end as pseudo
       from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
       join pg_catalog.pg_language l on l.oid = p.prolang join pg_catalog.pg_type t on t.oid = p.prorettype`,
+  domains: `
+    select oid::int8::text as oid, typbasetype::int8::text as base from pg_catalog.pg_type where typtype = 'd'`,
   operators: `
     select o.oprname::text as name, o.oprcode::int8::text as function
       from pg_catalog.pg_operator o where o.oid >= 16384 and o.oprcode <> 0`,
@@ -75,8 +76,10 @@ export interface CatalogRows {
     argumentCount: number;
     outs: readonly string[] | null;
     rowOf: string | null;
-    polymorphic: boolean;
+    /** The pseudo-type it returns. */
+    pseudo: string | null;
   }[];
+  readonly domains: readonly { oid: string; base: string }[];
   readonly operators: readonly { name: string; function: string }[];
 }
 
@@ -92,9 +95,10 @@ const RELATION_KINDS: Readonly<Record<string, RelationKind>> = {
 const VOLATILITIES = { i: "immutable", s: "stable" } as Readonly<Record<string, RoutineFacts["volatility"]>>;
 const ROUTINE_KINDS = { p: "procedure", a: "aggregate", w: "window" } as Readonly<Record<string, RoutineFacts["kind"]>>;
 
+const POLYMORPHIC: ReadonlySet<string> = new Set(["anyelement", "anyarray", "anycompatible", "anycompatiblearray"]);
+
 /**
- * A catalog of what the queries gave. One that only the system's own relations and functions are taken from can be
- * shared; a fresh one costs some milliseconds for each thousand rows.
+ * A catalog of what the queries gave.
  * @throws Error where a row refers to a kind that no supported server (15 to 18) has.
  */
 export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
@@ -107,6 +111,12 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
     if (list) list.push(column);
     else columns.set(column.relation, [column]);
   }
+  const domains = new Map(rows.domains.map((d) => [d.oid, d.base]));
+  // RowDescription never names a domain, always the type beneath.
+  const baseType = (oid: string): number => {
+    for (let base = domains.get(oid); base !== undefined; base = domains.get(oid)) oid = base;
+    return Number(oid);
+  };
   const families = familiesOf(rows.inheritance);
   for (const row of rows.relations) {
     const kind = RELATION_KINDS[row.kind];
@@ -122,7 +132,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
       columns: (columns.get(row.oid) ?? []).map((c) => ({
         attnum: c.attnum,
         name: c.name,
-        typeOid: Number(c.type),
+        typeOid: baseType(c.type),
         notNull: c.notNull,
         generated: c.generated,
         ref: { schema: row.schema, table: row.name, column: c.name },
@@ -154,7 +164,9 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
       userDefined: row.userDefined,
       argumentCount: row.argumentCount,
       columns: outs ?? rowOf?.columns.map((c) => c.name) ?? null,
-      shapeless: row.polymorphic && row.outs === null,
+      valueName: row.outs?.length === 1 && outs === null ? row.outs[0] || null : null,
+      shapeless: row.pseudo === "record" && row.outs === null,
+      passesRow: POLYMORPHIC.has(row.pseudo ?? ""),
     };
     functionsByOid.set(facts.oid, facts);
     const list = functions.get(key(row.schema, row.name));
@@ -184,6 +196,7 @@ export const EMPTY_CATALOG: Catalog = catalogFromRows("empty", {
   relations: [],
   columns: [],
   inheritance: [],
+  domains: [],
   functions: [],
   operators: [],
 });

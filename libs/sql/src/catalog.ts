@@ -67,8 +67,12 @@ export interface RoutineFacts {
   readonly argumentCount: number;
   /** Names of the columns it returns as a row type, null where it returns one plain value or what it returns depends. */
   readonly columns: readonly string[] | null;
-  /** Whether the shape of its row depends on its arguments or on a column definition list. */
+  /** What its one value is called, where its OUT argument has a name. */
+  readonly valueName: string | null;
+  /** Gives a row whose shape only a column definition list can tell. */
   readonly shapeless: boolean;
+  /** Gives a row, or an array of them, where its arguments are such: `unnest`, `array_agg`, `json_populate_record`. */
+  readonly passesRow: boolean;
 }
 
 /** What names in a statement mean in a session. */

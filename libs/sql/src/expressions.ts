@@ -42,7 +42,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     // A cast shows the value in another form: no longer the column as it stands.
     return { ...union([value]), fields: fields ?? null };
   },
-  CollateClause: (analysis, n, scope) => ({ ...analysis.expression(n.arg, scope) }),
+  CollateClause: (analysis, n, scope) => ({ ...analysis.expression(n.arg, scope), direct: false }),
   A_Expr: (analysis, n, scope) => {
     const name = strings(n.name).at(-1) ?? "";
     const custom = analysis.context.catalog.operatorFunctions(name);
@@ -214,7 +214,7 @@ function rowFields(
     return first.map((name) => ({ name, trace: { ...union([given]), leaks: given.leaks } }));
   }
   // What passes its argument's row through: unnest, json_populate_record, array_agg, coalesce-like ones.
-  return routines.some((r) => r.shapeless) ? (args.find((a) => a.fields)?.fields ?? null) : null;
+  return routines.some((r) => r.passesRow) ? (args.find((a) => a.fields)?.fields ?? null) : null;
 }
 
 function subLink(analysis: Analysis, n: NodeFields<"SubLink">, scope: Scope): Trace {

@@ -89,11 +89,12 @@ function rangeFunction(analysis: Analysis, n: NodeFields<"RangeFunction">, scope
     const listed = definedColumns(as("List", definitions)?.items ?? (single ? n.coldeflist : undefined));
     const flat: Trace = { ...union([value]), fields: null };
     if (listed.length > 0) columns.push(...listed.map((name) => ({ name, trace: flat })));
-    else if (value.fields) columns.push(...value.fields);
-    else if (plainValue(analysis, call)) {
-      // A plain value's column is called as the function's alias is.
-      columns.push({ name: (single && n.alias?.aliasname) || columnName(call), trace: flat });
-    } else open = union(open ? [open, flat] : [flat]);
+    else if (value.fields) columns.push(...value.fields.map((f) => ({ name: f.name, trace: computed(f.trace) })));
+    else {
+      const name = valueName(analysis, call, single ? n.alias?.aliasname : undefined);
+      if (name !== undefined) columns.push({ name, trace: flat });
+      else open = union(open ? [open, flat] : [flat]);
+    }
   }
   if (n.ordinality) columns = [...columns, { name: "ordinality", trace: NOTHING }];
   return named({ columns, open }, n.alias, single ? columnName(parts[0]?.[0]) : "");
@@ -103,14 +104,16 @@ function definedColumns(nodes: readonly Node[] | undefined): string[] {
   return (nodes ?? []).flatMap((node) => as("ColumnDef", node)?.colname ?? []);
 }
 
-/** Whether a function surely gives one column. */
-function plainValue(analysis: Analysis, call: Node): boolean {
+const computed = (trace: Trace): Trace => ({ ...trace, direct: false, base: null });
+
+/** What the one column of a function is called: as its OUT argument, else its alias; undefined where it gives a row. */
+function valueName(analysis: Analysis, call: Node, alias: string | undefined): string | undefined {
   const names = strings(as("FuncCall", call)?.funcname);
-  if (names.length === 0) return true;
-  const routines = analysis.routines(names);
-  // unnest is two functions: of arrays, and of tsvector, which has three columns and is hardly ever meant.
-  if (names.at(-1) === "unnest") return true;
-  return routines.length > 0 && routines.every((r) => r.columns === null && !r.shapeless);
+  if (names.length === 0) return alias ?? columnName(call);
+  // unnest of a tsvector gives three columns, but is hardly ever meant; what is counted wrong is masked whole.
+  const routines = analysis.routines(names).filter((r) => r.name !== "unnest" || r.passesRow);
+  if (routines.length === 0 || routines.some((r) => r.columns !== null || r.shapeless)) return undefined;
+  return routines[0]?.valueName ?? alias ?? columnName(call);
 }
 
 function xmlTable(analysis: Analysis, n: NodeFields<"RangeTableFunc">, scope: Scope, before: Names): Names {

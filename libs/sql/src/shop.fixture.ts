@@ -1,12 +1,12 @@
-import { type CatalogRows, catalogFromRows } from "./catalog-loader.js";
 import type { Catalog, SqlContext } from "./catalog.js";
+import { type CatalogRows, catalogFromRows } from "./catalog-loader.js";
 
 /** The database of the tests: as SQL for a server, and (below) as the catalog a server would give of it. */
 export const SHOP_SQL = `
   create table public.customers (
     id int primary key, name text not null, email text, phone text, card text, city text default 'x', created timestamptz default now());
   create table public.orders (
-    id int primary key, customer_id int references public.customers, total numeric, note text, status text);
+    id int primary key, customer_id int, total numeric, note text, status text);
   create table public.payments (id int primary key, order_id int, card text, amount numeric);
   create table public.log (id serial primary key, what text, at timestamptz default now());
   create table public.events (id int, email text, day date) partition by range (day);
@@ -31,7 +31,13 @@ const relations: CatalogRows["relations"][number][] = [];
 const columns: CatalogRows["columns"][number][] = [];
 const oids = new Map<string, string>();
 
-function relation(schema: string, name: string, list: string, kind: Kind = "r", definition: string | null = null): void {
+function relation(
+  schema: string,
+  name: string,
+  list: string,
+  kind: Kind = "r",
+  definition: string | null = null,
+): void {
   const oid = String(nextOid++);
   oids.set(`${schema}.${name}`, oid);
   relations.push({ oid, schema, name, kind, type: String(nextOid++), definition, rules: false });
@@ -94,7 +100,7 @@ function routine(
       argumentCount: 1,
       outs: null,
       rowOf: null,
-      polymorphic: false,
+      pseudo: null,
       ...more,
     });
   }
@@ -103,7 +109,7 @@ routine(
   "pg_catalog",
   `lower upper substr substring length md5 coalesce concat format left to_json to_jsonb row_to_json jsonb_build_object
   json_build_object array_to_string string_to_array xmlforest date_trunc abs replace reverse encode decode convert_to int4 text
-  regexp_replace regexp_matches generate_series jsonb_agg json_agg array_agg string_agg count sum min max avg xmlagg
+  regexp_replace regexp_matches generate_series jsonb_agg json_agg string_agg count sum min max avg xmlagg
   row_number lag lead first_value rank now current_setting pg_get_viewdef pg_table_is_visible to_regclass btrim position
   jsonb_pretty jsonb_object_agg version like_escape similar_to_escape to_char hashtext octet_length bool_or bool_and query_to_xmlschema`.replace(
     /\s+/g,
@@ -111,7 +117,8 @@ routine(
   ),
   "i",
 );
-routine("pg_catalog", "unnest jsonb_populate_record json_populate_record", "i", { polymorphic: true });
+routine("pg_catalog", "unnest jsonb_populate_record json_populate_record", "i", { pseudo: "anyelement" });
+routine("pg_catalog", "array_agg", "i", { pseudo: "anyarray" });
 routine("pg_catalog", "jsonb_each json_each", "i", { outs: ["key", "value"] });
 routine(
   "pg_catalog",
@@ -123,8 +130,8 @@ routine("public", "secret", "s", { language: "sql" });
 routine("public", "touch", "v", { language: "plpgsql" });
 routine("public", "crypt similarity", "i", { language: "c" });
 routine("public", "uuid_generate_v4", "v", { language: "c" });
-routine("public", "dblink", "v", { language: "c", polymorphic: true });
-routine("public", "crosstab", "s", { language: "c", polymorphic: true });
+routine("public", "dblink", "v", { language: "c", pseudo: "record" });
+routine("public", "crosstab", "s", { language: "c", pseudo: "record" });
 routine("public", "tidy", "v", { language: "sql", kind: "p" });
 
 export const SHOP: Catalog = catalogFromRows("shop", {
@@ -135,6 +142,7 @@ export const SHOP: Catalog = catalogFromRows("shop", {
     { child: oids.get("public.events_2024")!, parent: oids.get("public.events")! },
     { child: oids.get("public.employees")!, parent: oids.get("public.people")! },
   ],
+  domains: [],
   operators: [],
 });
 
