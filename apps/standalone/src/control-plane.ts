@@ -1,0 +1,53 @@
+import { readFile } from "node:fs/promises";
+import { type Bus, connectBus, ensureStreams } from "#bus";
+import { type RunningService, startService } from "#bus/nest";
+import { ApprovalModule } from "../../approval/src/approval.module.js";
+import { AuditModule } from "../../audit/src/audit.module.js";
+import { IdentityModule } from "../../identity/src/identity.module.js";
+import { PolicyModule } from "../../policy/src/policy.module.js";
+import { TokensModule } from "../../tokens/src/tokens.module.js";
+
+export interface ControlPlane {
+  readonly bus: Bus;
+  close(): Promise<void>;
+}
+
+/** Every control service on one connection, in this process. */
+export async function startControlPlane(options: {
+  readonly databaseUrl: string;
+  readonly natsUrl: string;
+  readonly credentialsFile: string;
+  readonly keys: string;
+}): Promise<ControlPlane> {
+  const { databaseUrl, keys, natsUrl } = options;
+  const bus = await connectBus({
+    url: natsUrl,
+    name: "standalone",
+    credentials: await readFile(options.credentialsFile, "utf8"),
+  });
+  let service: RunningService;
+  try {
+    await ensureStreams(bus);
+    const shared = { databaseUrl, keys, poolSize: 4 };
+    service = await startService({
+      bus,
+      modules: [
+        IdentityModule.register({ ...shared, natsUrl, natsKeys: keys }),
+        TokensModule.register(shared),
+        PolicyModule.register({ ...shared, leaseSeconds: 15 }),
+        ApprovalModule.register(shared),
+        AuditModule.register(shared),
+      ],
+    });
+  } catch (error) {
+    await bus.close();
+    throw error;
+  }
+  return {
+    bus,
+    close: async () => {
+      await service.close();
+      await bus.close();
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import "reflect-metadata";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { cheatSheet } from "./cheat-sheet.js";
+import { Installation } from "./installation.js";
+import { readConfig } from "./standalone.config.js";
+import { startEverything } from "./start.js";
+
+// dist/apps/standalone/src/main.js: the project is five folders up.
+const PROJECT = [1, 2, 3, 4, 5].reduce((path) => dirname(path), fileURLToPath(import.meta.url));
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+async function main(): Promise<void> {
+  const installation = new Installation(say);
+  let asked = 0;
+  const end = async (code: number) => {
+    // Asked twice, we do not wait: what we started ends with us anyway.
+    if (++asked > 1) process.exit(1);
+    await installation.stop();
+    process.exit(code);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(0));
+  try {
+    const config = readConfig(process.argv.slice(2), process.env, PROJECT);
+    const started = await startEverything(config, installation, { project: PROJECT, say });
+    say(cheatSheet(started));
+    say("ready");
+    void started.failed.then((reason) => {
+      process.stderr.write(`${reason}\n`);
+      return end(1);
+    });
+  } catch (error) {
+    // A signal during the start makes what is under way fail; then there is nothing to say.
+    if (asked === 0) process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    await end(1);
+  }
+}
+
+await main();
