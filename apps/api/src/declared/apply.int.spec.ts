@@ -1,0 +1,201 @@
+import { identityV1, policyV1 } from "#contracts";
+import { refuse } from "../../test/control-plane.js";
+import { Fixture, type Loose } from "../../test/fixture.js";
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await Fixture.start();
+});
+afterAll(() => fixture?.stop());
+
+const { Identity } = identityV1;
+const { Policy } = policyV1;
+const KINDS = [
+  ["issuers", "issuer", Identity.method.listIssuers, Identity.method.putIssuer, Identity.method.deleteIssuer],
+  ["resources", "resource", Policy.method.listResources, Policy.method.putResource, Policy.method.deleteResource],
+  ["labels", "label", Policy.method.listLabels, Policy.method.putLabel, Policy.method.deleteLabel],
+  ["policies", "policy", Policy.method.listPolicies, Policy.method.putPolicy, Policy.method.deletePolicy],
+] as const;
+
+/** Services that keep what they are given, in pages of one. */
+const kept: Record<string, Map<string, Loose>> = {};
+beforeEach(() => {
+  fixture.plane.forget();
+  for (const [many, one, list, put, remove] of KINDS as readonly Loose[]) {
+    const objects = (kept[many] = new Map());
+    fixture.plane.on(list, ({ page }: Loose) => {
+      const all = [...objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+      const at = Number(page?.cursor || 0);
+      return { [many]: all.slice(at, at + 1), next: at + 1 < all.length ? String(at + 1) : "" };
+    });
+    fixture.plane.on(put, (request: Loose) => {
+      const object = request[one];
+      const version = BigInt(objects.get(object.name)?.version ?? 0);
+      if (request.precondition && request.precondition.version !== version) refuse("version_conflict", "it moved");
+      objects.set(object.name, { ...object, version: version + 1n });
+      return objects.get(object.name);
+    });
+    fixture.plane.on(remove, ({ name }: Loose) => {
+      objects.delete(name);
+      return {};
+    });
+  }
+});
+
+const DOCUMENT = `
+issuers:
+  - name: ci
+    url: https://ci.example.com
+    audiences: [counterfoil]
+    groups: [ci]
+resources:
+  - name: shop
+    protocol: postgres
+    group: default
+    upstream: { host: db, port: 5432, database: shop }
+    credential: { username: app, password: "env:SHOP" }
+labels:
+  - name: pii.email
+    columns: [{ resource: shop, table: customers, column: email }]
+    transform: { kind: redact }
+policies:
+  - name: ci-connects
+    text: |
+      permit (principal in Group::"ci", action == Action::"connect", resource == Resource::"shop");
+`;
+const apply = (text: string, query = "") =>
+  fixture.send("POST", `/v1/apply${query}`, { text, type: "application/yaml" });
+const told = (got: { body: { plan: { kind: string; name: string; action: string; outcome: string }[] } }) =>
+  got.body.plan.map(({ kind, name, action, outcome }) => `${action} ${kind} ${name} ${outcome}`);
+const writes = () =>
+  fixture.plane.asked.filter(({ method }) => /^(Put|Delete)/.test(method)).map(({ method }) => method);
+
+test("everything is created in the order of its references, and a second time nothing changes", async () => {
+  const first = await apply(DOCUMENT);
+  expect(told(first)).toEqual([
+    "create issuer ci done",
+    "create resource shop done",
+    "create label pii.email done",
+    "create policy ci-connects done",
+  ]);
+  expect(writes()).toEqual(["PutIssuer", "PutResource", "PutLabel", "PutPolicy"]);
+  fixture.plane.forget();
+  const second = await apply(DOCUMENT);
+  expect(told(second).every((step) => step.startsWith("unchanged "))).toBe(true);
+  expect(second.body.plan[0].version).toBe(1);
+  expect(writes()).toEqual([]);
+});
+
+test("JSON says the same", async () => {
+  await apply(DOCUMENT);
+  const json = { issuers: [{ name: "ci", url: "https://ci.example.com", audiences: ["counterfoil"], groups: ["ci"] }] };
+  expect(told(await fixture.send("POST", "/v1/apply", { json }))).toEqual(["unchanged issuer ci done"]);
+});
+
+test("a dry run answers the plan and writes nothing", async () => {
+  const got = await apply(DOCUMENT, "?dry_run=true");
+  expect(got.body.plan).toHaveLength(4);
+  expect(got.body.plan.every(({ outcome }: { outcome: string }) => outcome === "planned")).toBe(true);
+  expect(writes()).toEqual([]);
+});
+
+test("an update says which fields differ and is written on the version the plan saw", async () => {
+  await apply(DOCUMENT);
+  fixture.plane.forget();
+  const got = await apply(DOCUMENT.replace("port: 5432", "port: 5433").replace("groups: [ci]", "groups: [ci, ops]"));
+  const changed = got.body.plan.filter(({ action }: { action: string }) => action === "update");
+  expect(changed.map(({ name, changes, version }: Loose) => [name, changes, version])).toEqual([
+    ["ci", ["groups"], 2],
+    ["shop", ["upstream.port"], 2],
+  ]);
+  expect((fixture.plane.last("PutResource").request as policyV1.PutResourceRequest).precondition?.version).toBe(1n);
+});
+
+test("prune deletes what the document leaves out, of the kinds it lists, users before what they use", async () => {
+  await apply(DOCUMENT);
+  fixture.plane.forget();
+  expect(told(await apply("resources: []\nlabels: []"))).toEqual([]);
+  const got = await apply("resources: []\nlabels: []", "?prune=true");
+  expect(told(got)).toEqual(["delete label pii.email done", "delete resource shop done"]);
+  expect(kept.policies?.size).toBe(1);
+});
+
+test("a failing step stops the rest, and the answer says exactly what was done", async () => {
+  fixture.plane.on(Policy.method.putLabel, () => refuse("invalid", "the column cannot be hashed"));
+  const { status, body } = await apply(DOCUMENT);
+  expect(status).toBe(400);
+  expect(told({ body })).toEqual([
+    "create issuer ci done",
+    "create resource shop done",
+    "create label pii.email failed",
+    "create policy ci-connects skipped",
+  ]);
+  expect(body.detail).toContain("create the label pii.email failed, after 2 other changes were made");
+  expect(body.detail).toContain("cannot be hashed");
+});
+
+test("a writer in between is noticed", async () => {
+  fixture.plane.on(Policy.method.putPolicy, () => refuse("version_conflict", "it moved"));
+  const { status, body } = await apply(DOCUMENT);
+  expect([status, body.plan.at(-1).outcome]).toEqual([409, "failed"]);
+});
+
+test("all that is wrong is said before anything is written", async () => {
+  const { status, body } = await apply(`
+issuers: [{ name: ci, url: "ftp://x", audiences: [] }]
+resources: nothing
+labels:
+  - { name: a, columns: [{ resource: nowhere, table: t, column: c }], transform: { kind: rot13 } }
+policies:
+  - { name: p, text: "permit (principal, action == Action::\\"sql:selct\\", resource);" }
+  - { name: p, text: "permit (" }
+polices: []
+`);
+  expect(status).toBe(400);
+  const pointers = body.errors.map(({ pointer }: { pointer: string }) => pointer);
+  expect(pointers).toEqual(
+    expect.arrayContaining([
+      ...["/polices", "/issuers/0/url", "/issuers/0/audiences", "/resources", "/labels/0/transform/kind"],
+      ...["/policies/0/text", "/policies/1/name", "/policies/1/text"],
+    ]),
+  );
+  expect(JSON.stringify(body.errors)).toMatch(/line 1, column \d+/);
+  expect(writes()).toEqual([]);
+});
+
+test("a label of a resource that is nowhere is refused", async () => {
+  const labels =
+    "labels: [{ name: a, columns: [{ resource: nowhere, table: t, column: c }], transform: { kind: redact } }]";
+  const { status, body } = await apply(labels);
+  expect([status, body.errors[0].pointer]).toEqual([400, "/labels/0/columns/0/resource"]);
+});
+
+test.each([
+  ["not YAML", "a: [", "malformed"],
+  ["a duplicate key", "labels: []\nlabels: []", "malformed"],
+  ["two documents", "labels: []\n---\nlabels: []", "malformed"],
+  [
+    "an alias bomb",
+    `a: &a [x]\n${[..."bcdefgh"].map((c, i) => `${c}: &${c} [${`*${"abcdefg"[i]},`.repeat(10)}]`).join("\n")}`,
+    "malformed",
+  ],
+  ["a list", "- a", "invalid"],
+  ["nothing", "", "invalid"],
+  ["an empty object", "{}", "invalid"],
+])("%s is refused", async (_, text, code) => {
+  const { status, body } = await apply(text);
+  expect([status, body.code]).toEqual([400, code]);
+});
+
+test("the same Idempotency-Key repeats each step's command", async () => {
+  const ids = async () => {
+    for (const objects of Object.values(kept)) objects.clear();
+    fixture.plane.forget();
+    const headers = { "idempotency-key": "once" };
+    await fixture.send("POST", "/v1/apply", { text: DOCUMENT, type: "application/yaml", headers });
+    return fixture.plane.asked.filter(({ method }) => method.startsWith("Put")).map(({ commandId }) => commandId);
+  };
+  const first = await ids();
+  expect(new Set(first).size).toBe(4);
+  expect(await ids()).toEqual(first);
+});

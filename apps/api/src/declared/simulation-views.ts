@@ -1,0 +1,57 @@
+import { Choice, Integer, Name, Nested, NestedList, Text, Texts } from "../http/fields.js";
+
+export class SimulatedPrincipal {
+  @Text({ description: "`<issuer>|<subject>`.", min: 1, example: "github|repo:acme/shop" })
+  id!: string;
+  @Text({ description: "The issuer; what stands before the `|` where absent.", optional: true })
+  issuer?: string;
+  @Text({ description: "The subject; what stands after the `|` where absent.", optional: true })
+  subject?: string;
+  @Text({ description: "For people.", optional: true })
+  name = "";
+  @Texts({ description: "Its groups.", optional: true, example: ["ci"] })
+  groups: string[] = [];
+  @Text({ description: "Its run.", optional: true })
+  run = "";
+  @Texts({ description: "Those it acts for.", optional: true })
+  on_behalf_of: string[] = [];
+}
+
+export class Simulation {
+  @Nested(() => SimulatedPrincipal, { description: "Who would do it." })
+  principal!: SimulatedPrincipal;
+  @Name({ description: "On which resource.", example: "shop" })
+  resource!: string;
+  @Text({ description: "What.", min: 1, max: 262_144, example: "delete from customers" })
+  statement!: string;
+}
+
+export class MaskedColumn {
+  @Text({ description: "The output column.", example: "email" })
+  column!: string;
+  @Texts({ description: "The labels it carries.", example: ["pii.email"] })
+  labels!: string[];
+  @Text({ description: "How it would be masked.", example: "partial" })
+  transform!: string;
+}
+
+export class SimulatedVerdict {
+  @Choice(["allow", "hold", "deny"], { description: "What would be decided." })
+  verdict!: string;
+  @Text({ description: "Why." })
+  reason!: string;
+  @Texts({ description: "The policies that decide.", example: ["say-which-rows"] })
+  policies!: string[];
+  @Integer({ description: "The policies' epoch." })
+  epoch!: number;
+  @Texts({ description: "What the statement does.", example: ["sql:delete"] })
+  actions!: string[];
+  @NestedList(() => MaskedColumn, { description: "Output columns that would be masked." })
+  masks!: MaskedColumn[];
+  @Text({ description: "Of a hold: the approver group; empty: any approver." })
+  approvers!: string;
+  @Integer({ description: "Of a hold: how many must approve." })
+  quorum!: number;
+  @Texts({ description: "What could not be known without the live catalog." })
+  caveats!: string[];
+}

@@ -1,0 +1,33 @@
+import type { NestFastifyApplication } from "@nestjs/platform-fastify";
+import { parseDocument } from "yaml";
+import { Problem } from "./problem.js";
+
+export const BODY_LIMIT = 1024 * 1024;
+const YAML_TYPES = ["application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"];
+const MAX_ALIASES = 100;
+
+/** YAML beside JSON and forms, which the framework reads. */
+export function acceptYaml(app: NestFastifyApplication): void {
+  app.useBodyParser(YAML_TYPES, { bodyLimit: BODY_LIMIT }, (_request, body, done) => {
+    try {
+      done(null, readYaml((body as Buffer).toString("utf8")));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+}
+
+function readYaml(text: string): unknown {
+  const document = parseDocument(text, { prettyErrors: true });
+  const [error] = document.errors;
+  if (error) {
+    const place = error.linePos?.[0];
+    const where = place ? `line ${place.line}, column ${place.col}: ` : "";
+    throw new Problem("malformed", `The YAML cannot be read: ${where}${error.message.split("\n", 1)[0]}`);
+  }
+  try {
+    return document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (cause) {
+    throw new Problem("malformed", `The YAML cannot be read: ${(cause as Error).message}`);
+  }
+}

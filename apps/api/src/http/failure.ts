@@ -1,0 +1,59 @@
+import { HttpException, Logger } from "@nestjs/common";
+import { BusFailure, BusUnavailable } from "#bus";
+import { FailedPartway, PROBLEMS, Problem, type ProblemCode } from "./problem.js";
+
+const RETRY_AFTER_SECONDS = 2;
+const log = new Logger("api");
+
+/** Whatever was thrown, as the problem its caller gets. What is nobody's business is logged and left out. */
+export function problemOf(error: unknown, request: { idempotencyKey: boolean; id: string }): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof FailedPartway) {
+    const { code, detail, extensions, retryAfterSeconds } = problemOf(error.cause, request);
+    return new Problem(code, `${error.soFar}: ${detail}`, { ...extensions, ...error.extensions }, retryAfterSeconds);
+  }
+  if (error instanceof BusUnavailable) {
+    log.warn(`request ${request.id}: ${error.message}`);
+    return unavailable("The part of the control plane that answers this cannot be reached.");
+  }
+  if (error instanceof BusFailure) return ofService(error, request);
+  return ofFramework(error) ?? unexpected(error, request.id);
+}
+
+/** A service's refusal: its codes are ours. */
+function ofService(failure: BusFailure, request: { idempotencyKey: boolean; id: string }): Problem {
+  if (request.idempotencyKey && failure.code === "conflict" && failure.details.reason === "command_id_reused") {
+    return new Problem("key_reused", "This Idempotency-Key came with another request before.");
+  }
+  if (failure.code === "unavailable") return unavailable(failure.message);
+  if (!(failure.code in PROBLEMS) || failure.code === "internal") return unexpected(failure, request.id);
+  const { details } = failure;
+  const extensions = Object.keys(details).length > 0 ? { details } : {};
+  return new Problem(failure.code as ProblemCode, failure.message, extensions);
+}
+
+/** The errors of Fastify and Nest that are the client's: an unknown route, a body that cannot be read. */
+function ofFramework(error: unknown): Problem | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const own = error as Error & { statusCode?: number };
+  const status = error instanceof HttpException ? error.getStatus() : own.statusCode;
+  if (status === undefined || status < 400 || status >= 500) return undefined;
+  const code: ProblemCode =
+    status === 404
+      ? "not_found"
+      : status === 413
+        ? "too_large"
+        : status === 415
+          ? "unsupported_media_type"
+          : status === 429
+            ? "rate_limited"
+            : "malformed";
+  return new Problem(code, error.message);
+}
+
+const unavailable = (detail: string) => new Problem("unavailable", detail, {}, RETRY_AFTER_SECONDS);
+
+function unexpected(error: unknown, id: string): Problem {
+  log.error(`request ${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  return new Problem("internal", "The request could not be carried out because of a fault on this side.");
+}
