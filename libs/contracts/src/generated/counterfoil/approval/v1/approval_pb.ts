@@ -112,7 +112,8 @@ export type Approval = Message<"counterfoil.approval.v1.Approval"> & {
   policies: string[];
 
   /**
-   * The approver group the policy names; empty means any approver.
+   * The approver group the policy names; empty means any approver. Roles that may decide: `admin`, `approver`, and
+   * `approver:<group>` for this group only.
    *
    * @generated from field: string approvers = 12;
    */
