@@ -108,6 +108,7 @@ export class Simulation implements OnApplicationShutdown {
     const relations = rows.relations.filter(isSystem);
     const kept = new Set(relations.map(({ oid }) => oid));
     return catalogFromRows("system", {
+      ...rows,
       relations,
       columns: rows.columns.filter(({ relation }) => kept.has(relation)),
       inheritance: [],
