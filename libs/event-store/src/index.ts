@@ -1,4 +1,4 @@
-export { type CarriedOut, type CommandCall, carryOut, type Project } from "./carry-out.js";
+export { type CarriedOut, type CommandCall, carryOut, eventIdOf, type Project } from "./carry-out.js";
 export { type Decider, type DomainEvent, Refused } from "./decider.js";
 export { MemoryEventStore, type MemoryTransaction } from "./memory-store.js";
 export {
