@@ -1,0 +1,9 @@
+import "reflect-metadata";
+import { runService } from "#bus/nest";
+import { readIdentityConfig } from "./identity.config.js";
+import { IdentityModule } from "./identity.module.js";
+
+await runService(() => {
+  const config = readIdentityConfig(process.env);
+  return { bus: config.bus, modules: [IdentityModule.register(config)] };
+});
