@@ -90,11 +90,13 @@ export class Analysis {
   /** Looks without leaving a trace: what `run` reads or calls has been noted, or will be. */
   trial<T>(run: () => T): T {
     const outer = this.effects;
+    const lengths = [this.parts, this.stores, this.session].map((list) => [list, list.length] as const);
     this.effects = new Effects("sql:select");
     try {
       return run();
     } finally {
       this.effects = outer;
+      for (const [list, length] of lengths) list.length = length;
     }
   }
 

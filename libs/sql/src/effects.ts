@@ -33,7 +33,8 @@ export class Effects {
     const reads: Operation[] =
       READS_ITSELF.has(this.action) || read.length === 0
         ? []
-        : [{ ...own, action: "sql:select", tablesRead: read, tablesWritten: [], columnsWritten: [], bounded: true }];
+        : [{ ...own, action: "sql:select",
+  "sql:explain", tablesRead: read, tablesWritten: [], columnsWritten: [], bounded: true }];
     const extras = [...this.extras].map(
       ([action, objects]): Operation => ({
         ...own,

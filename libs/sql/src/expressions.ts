@@ -180,7 +180,7 @@ function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): Trace {
   if (spelled.replace(/^pg_catalog\./, "") === "set_config" && knownSetting(analysis, call, routines.length))
     return given;
   const own = analysis.calls(routines, spelled);
-  return { ...union([given, own]), fields: rowFields(routines, args, given) };
+  return { ...union([given, own]), fields: rowFields(routines, args, [...rest, own]) };
 }
 
 /** set_config with plain constants is the SET it stands for. */
@@ -206,15 +206,19 @@ function pathNames(value: string): string[] {
 function rowFields(
   routines: ReturnType<Analysis["routines"]>,
   args: readonly Trace[],
-  given: Trace,
+  rest: readonly Trace[],
 ): readonly Column[] | null {
+  const given = union([...args, ...rest]);
   const columns = routines.map((r) => r.columns);
   const [first] = columns;
   if (first && columns.every((c) => c?.join() === first.join())) {
-    return first.map((name) => ({ name, trace: { ...union([given]), leaks: given.leaks } }));
+    return first.map((name) => ({ name, trace: given }));
   }
-  // What passes its argument's row through: unnest, json_populate_record, array_agg, coalesce-like ones.
-  return routines.some((r) => r.passesRow) ? (args.find((a) => a.fields)?.fields ?? null) : null;
+  if (!routines.some((r) => r.passesRow)) return null;
+  // What passes its argument's row through: unnest, array_agg; or fills it from other arguments: json_populate_record.
+  const row = args.find((arg) => arg.fields);
+  const others = [...args.filter((arg) => arg !== row), ...rest];
+  return row?.fields?.map((f) => ({ name: f.name, trace: union([f.trace, ...others]) })) ?? null;
 }
 
 function subLink(analysis: Analysis, n: NodeFields<"SubLink">, scope: Scope): Trace {
@@ -229,7 +233,7 @@ function subLink(analysis: Analysis, n: NodeFields<"SubLink">, scope: Scope): Tr
   const custom = analysis.context.catalog.operatorFunctions(operators.at(-1) ?? "");
   const called = custom.length > 0 ? analysis.calls(custom, operators.join(".")) : NOTHING;
   const [only] = row.columns;
-  const fields = row.columns.length === 1 && row.open === null ? (only?.trace.fields ?? null) : null;
+  const fields = row.open ? null : row.columns.length === 1 ? (only?.trace.fields ?? null) : row.columns;
   return { ...union([test, wholeRow(row), called]), fields };
 }
 

@@ -371,8 +371,9 @@ function covers(a: string, x: number, b: string, y: number): boolean {
 function signatures(condition: Condition, node: Node): readonly [string?, string?] {
   const not = as("BoolExpr", node);
   if (not?.boolop === "NOT_EXPR") {
-    const inner = condition.canonical(not.args?.[0]);
-    return [`not ${inner}`, inner];
+    const [inner] = not.args ?? [];
+    const [own, opposite] = inner ? signatures(condition, inner) : [];
+    return [opposite ?? `not ${own}`, own];
   }
   const test = as("NullTest", node);
   if (test) {
