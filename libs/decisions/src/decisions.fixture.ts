@@ -13,7 +13,7 @@ export const bundleOf = (text: string, over: Partial<Bundle> = {}): Bundle => ({
 
 export const CONNECT_ALL = 'permit(principal, action == Action::"connect", resource);\n';
 
-export const resource = (name: string) => ({
+const resource = (name: string) => ({
   name,
   protocol: "postgres",
   upstream: { host: "127.0.0.1", port: 5432, database: "", tls: "disable" as const, ca: "" },
