@@ -14,7 +14,7 @@ export interface PolicyConfig {
   readonly poolSize?: number;
 }
 
-export class ConfigError extends Error {
+class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 
