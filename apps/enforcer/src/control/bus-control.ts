@@ -23,6 +23,7 @@ const RETRY_MS = 1_000;
 /** The control plane over the bus. Connects behind the caller's back, for ever; until then it is away. */
 export class BusControl implements ControlPlane {
   #bus: Bus | null = null;
+  readonly #awaiting: ((bus: Bus) => void)[] = [];
   #closed = false;
 
   constructor(private readonly options: BusControlOptions) {
@@ -33,8 +34,8 @@ export class BusControl implements ControlPlane {
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
   ): Promise<MessageShape<O>> {
-    const bus = this.#connectedBus();
     try {
+      const bus = this.#bus ?? (await this.#firstConnection());
       return await bus.callEdge(method, this.options.enforcerId, request, { timeoutMs: CALL_MS });
     } catch (error) {
       throw translated(error);
@@ -43,7 +44,8 @@ export class BusControl implements ControlPlane {
 
   async publish(batch: edgeV1.RecordBatch): Promise<void> {
     try {
-      await this.#connectedBus().publishRecords(this.options.enforcerId, batch);
+      const bus = this.#bus ?? (await this.#firstConnection());
+      await bus.publishRecords(this.options.enforcerId, batch);
     } catch (error) {
       throw translated(error);
     }
@@ -54,9 +56,16 @@ export class BusControl implements ControlPlane {
     await this.#bus?.close();
   }
 
-  #connectedBus(): Bus {
-    if (!this.#bus) throw new ControlPlaneAway("the bus is not connected");
-    return this.#bus;
+  /** While the node starts, what is asked waits for the bus as long as it would wait for an answer. */
+  #firstConnection(): Promise<Bus> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new ControlPlaneAway("the bus is not connected")), CALL_MS);
+      timer.unref();
+      this.#awaiting.push((bus) => {
+        clearTimeout(timer);
+        resolve(bus);
+      });
+    });
   }
 
   async #connect(): Promise<void> {
@@ -73,6 +82,7 @@ export class BusControl implements ControlPlane {
         bus.subscribePush([pushSubject.all, pushSubject.group(group), pushSubject.node(enforcerId)], this.options.push);
         await bus.nats.flush();
         this.#bus = bus;
+        for (const resolve of this.#awaiting.splice(0)) resolve(bus);
         log.info("connected to the control plane");
         void this.#watch(bus);
         this.options.connected();

@@ -79,7 +79,7 @@ export class ListenerCertificate {
 
   async #enroll(): Promise<void> {
     const { control, clock, log, softwareVersion, hosts, file } = this.options;
-    for (let warned = false; !this.#stopped; ) {
+    for (let said = ""; !this.#stopped; ) {
       try {
         const { key, request } = await makeRequest(this.options.commonName, hosts);
         const answer = await control.call(edgeV1.EdgeIdentity.method.enroll, {
@@ -93,8 +93,9 @@ export class ListenerCertificate {
         renameSync(draft, file);
         return;
       } catch (error) {
-        if (!warned) log.warn({ error: String(error) }, "the control plane gave no certificate yet; asking again");
-        warned = true;
+        if (said !== String(error))
+          log.warn({ error: String(error) }, "the control plane gave no certificate yet; asking again");
+        said = String(error);
         await new Promise<void>((again) => clock.after(RETRY_MS, again));
       }
     }
