@@ -11,6 +11,7 @@ import { edgeV1, identityV1, policyV1, pushSubject, rpcSubject } from "#contract
 import { type VerifiedBeat, verifyBeat, verifyBundle } from "#decisions";
 import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
 import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
+import { Declaring } from "./handlers/declaring.js";
 import { PolicyModule } from "./policy.module.js";
 
 const { method } = policyV1.Policy;
@@ -280,6 +281,23 @@ test("another lease is another bundle, and beats come in its time", async () => 
   heard.end();
   await service.close();
   await start();
+});
+
+test("what is declared can be made anew from the log, under a newer epoch", async () => {
+  const { bundle } = await getBundle();
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  try {
+    await client.query("DELETE FROM policy.declared");
+  } finally {
+    await client.end();
+  }
+  const heard = listen();
+  await service.app.get(Declaring, { strict: false }).rebuild();
+  const again = await heard.bundle(({ epoch }) => epoch > bundle!.epoch);
+  heard.end();
+  expect(again).toEqual({ ...bundle, epoch: bundle!.epoch + 1, issuedAt: expect.any(Number) });
+  expect(await bus.call(method.getResource, { name: "shop" }, admin())).toMatchObject({ name: "shop" });
 });
 
 test("an enforcer of a group nobody declared anything for gets an empty bundle; a removed one nothing", async () => {

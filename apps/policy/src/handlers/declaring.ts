@@ -43,6 +43,21 @@ export class Declaring {
     await this.#carryOut(kind, name, { type: "Delete" }, precondition, call);
   }
 
+  /** Makes what is declared anew from the log, and tells every group. */
+  async rebuild(): Promise<void> {
+    await this.declarations.rebuild(async (kind) => {
+      const found: Stored<typeof kind>[] = [];
+      for (const streamId of await this.declarations.streamsOf(kind)) {
+        const history = await this.store.readStream(streamId);
+        const decider = DECIDERS[kind] as AnyDecider<Definitions[typeof kind]>;
+        const state = history.reduce((folded, { event }) => decider.evolve(folded, event), decider.initialState());
+        if (state.status === "declared") found.push({ definition: state.definition, version: history.length });
+      }
+      return found;
+    });
+    await this.publisher.publish([...(await this.declarations.epochs()).keys()]);
+  }
+
   async #carryOut<K extends Kind>(
     kind: K,
     name: string,

@@ -84,11 +84,7 @@ export class Declarations {
     ]);
     const group = next && kind === "resource" ? (next.definition as ResourceDefinition).group : null;
     if (next) {
-      await tx.query(
-        `INSERT INTO policy.declared (kind, name, version, definition, group_name) VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (kind, name) DO UPDATE SET version = $3, definition = $4, group_name = $5`,
-        [kind, name, next.version, JSON.stringify(next.definition), group],
-      );
+      await put(tx, kind, next.definition, next.version, group);
     } else {
       await tx.query("DELETE FROM policy.declared WHERE kind = $1 AND name = $2", [kind, name]);
     }
@@ -152,6 +148,31 @@ export class Declarations {
     });
   }
 
+  /** Every stream there has been of a kind. */
+  async streamsOf(kind: Kind): Promise<readonly string[]> {
+    const rows = await this.dataSource.query("SELECT stream_id FROM es.stream WHERE stream_type = $1", [kind]);
+    return rows.map(({ stream_id }: { stream_id: string }) => stream_id);
+  }
+
+  /**
+   * Makes the read model anew from the log: `definitionsOf` folds the streams of a kind. Epochs go on from where they
+   * are, one further, since an enforcer refuses an older one.
+   */
+  async rebuild(definitionsOf: <K extends Kind>(kind: K) => Promise<readonly Stored<K>[]>): Promise<void> {
+    await this.dataSource.transaction(async (tx) => {
+      await serialize(tx);
+      await tx.query("DELETE FROM policy.declared");
+      for (const kind of ["resource", "label", "policy"] as const) {
+        for (const { definition, version } of await definitionsOf(kind)) {
+          const group = "group" in definition ? definition.group : null;
+          await put(tx, kind, definition, version, group);
+          if (group !== null) await this.#ensure(tx, group);
+        }
+      }
+      await tx.query("UPDATE policy.bundle_epoch SET epoch = epoch + 1");
+    });
+  }
+
   async #ensure(tx: EntityManager, group: string): Promise<void> {
     await tx.query(
       "INSERT INTO policy.bundle_epoch (group_name, epoch, lease_seconds) VALUES ($1, 1, $2) ON CONFLICT DO NOTHING",
@@ -189,6 +210,13 @@ async function checkResources(tx: EntityManager, { columns }: LabelDefinition): 
     field: `columns[${at}].resource`,
   });
 }
+
+const put = (tx: EntityManager, kind: Kind, definition: Definitions[Kind], version: number, group: string | null) =>
+  tx.query(
+    `INSERT INTO policy.declared (kind, name, version, definition, group_name) VALUES ($1, $2, $3, $4, $5)
+     ON CONFLICT (kind, name) DO UPDATE SET version = $3, definition = $4, group_name = $5`,
+    [kind, definition.name, version, JSON.stringify(definition), group],
+  );
 
 const gathered = (kind: string) =>
   `(SELECT coalesce(json_agg(definition ORDER BY name), '[]') FROM policy.declared
