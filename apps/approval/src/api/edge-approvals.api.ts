@@ -1,0 +1,63 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { Controller } from "@nestjs/common";
+import { CommandBus } from "@nestjs/cqrs";
+import { type BusCall, EdgeRpc } from "#bus/nest";
+import { edgeV1 } from "#contracts";
+import { Refused } from "#event-store";
+import { Consume } from "../handlers/consume.js";
+import { Hold } from "../handlers/hold.js";
+import { decidedMessage } from "../handlers/verdict-push.js";
+import { Withdraw } from "../handlers/withdraw.js";
+import { principalOf } from "./messages.js";
+
+const { hold, withdraw, consume } = edgeV1.EdgeApprovals.method;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** What enforcers ask. `call.enforcerId` is proven by the bus. */
+@Controller()
+export class EdgeApprovalsApi {
+  constructor(private readonly commands: CommandBus) {}
+
+  @EdgeRpc(hold)
+  async hold(
+    request: edgeV1.HoldRequest,
+    { context, enforcerId }: BusCall,
+  ): Promise<MessageInitShape<typeof edgeV1.HoldResponseSchema>> {
+    const { approvalId, sessionId, resource, statement, approvers, quorum, ttlSeconds, reason } = request;
+    if (!UUID.test(approvalId)) {
+      throw new Refused("invalid", "an approval id is a UUID in lower case", { field: "approval_id" });
+    }
+    const asked = {
+      ...{ enforcerId: enforcerId ?? "", sessionId, requester: principalOf(request.principal), resource, statement },
+      ...{ parameters: [...request.parameters], digest: hexOf(request.digest), policies: [...request.policies] },
+      ...{ policyEpoch: Number(request.policyEpoch), approvers, quorum, ttlSeconds, reason },
+    };
+    const state = await this.commands.execute(new Hold(approvalId, asked, context.actor));
+    const decided = decidedMessage(approvalId, state);
+    return { expiresAt: timestampFromMs(state.held.expiresAt), ...(decided && { decided }) };
+  }
+
+  @EdgeRpc(withdraw)
+  async withdraw(
+    { approvalId, reason }: edgeV1.WithdrawRequest,
+    { context, enforcerId }: BusCall,
+  ): Promise<MessageInitShape<typeof edgeV1.WithdrawResponseSchema>> {
+    await this.commands.execute(new Withdraw(approvalId, enforcerId ?? "", reason, context.actor));
+    return {};
+  }
+
+  @EdgeRpc(consume)
+  async consume(
+    { approvalId, sessionId, digest }: edgeV1.ConsumeRequest,
+    { context, enforcerId }: BusCall,
+  ): Promise<MessageInitShape<typeof edgeV1.ConsumeResponseSchema>> {
+    const asked = { id: approvalId, enforcerId: enforcerId ?? "", sessionId, digest: hexOf(digest) };
+    const consumed = await this.commands.execute(new Consume(asked, context.actor));
+    if ("refused" in consumed) return { granted: false, reason: consumed.refused };
+    const approvedBy = consumed.approvedBy.map((actor) => ({ ...actor, roles: [...actor.roles] }));
+    return { granted: true, approvedBy };
+  }
+}
+
+const hexOf = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");

@@ -1,0 +1,53 @@
+import { Inject } from "@nestjs/common";
+import { Command, CommandHandler, type ICommandHandler } from "@nestjs/cqrs";
+import type { CallContext } from "#contracts";
+import { Refused } from "#event-store";
+import { CLOCK, type Clock } from "../clock.js";
+import { notGrantedReason } from "../domain/approval.js";
+import type { Actor } from "../domain/events.js";
+import { decidedBy } from "../domain/state.js";
+import { ApprovalCommands } from "./approval-commands.js";
+
+export interface ConsumeAsked {
+  readonly id: string;
+  readonly enforcerId: string;
+  readonly sessionId: string;
+  readonly digest: string;
+}
+export type Consumed = { readonly approvedBy: readonly Actor[] } | { readonly refused: string };
+
+/** Takes an approved decision: granted exactly once, for exactly the approved command. */
+export class Consume extends Command<Consumed> {
+  constructor(
+    readonly asked: ConsumeAsked,
+    readonly actor: CallContext["actor"],
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(Consume)
+export class ConsumeHandler implements ICommandHandler<Consume> {
+  constructor(
+    private readonly approvals: ApprovalCommands,
+    @Inject(CLOCK) private readonly now: Clock,
+  ) {}
+
+  async execute({ asked, actor }: Consume): Promise<Consumed> {
+    const { id, ...consume } = asked;
+    try {
+      // A new command id each time: granting again what was granted is what must never happen.
+      const { state } = await this.approvals.carryOut({
+        id,
+        command: { type: "Consume", ...consume, now: this.now() },
+        actor,
+      });
+      return { approvedBy: state.status === "absent" ? [] : decidedBy(state) };
+    } catch (error) {
+      const refused = notGrantedReason(error);
+      if (refused) return { refused };
+      if (error instanceof Refused && error.code === "not_found") return { refused: error.message };
+      throw error;
+    }
+  }
+}

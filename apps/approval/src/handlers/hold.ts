@@ -1,0 +1,33 @@
+import { Inject } from "@nestjs/common";
+import { Command, CommandHandler, type ICommandHandler } from "@nestjs/cqrs";
+import type { CallContext } from "#contracts";
+import { CLOCK, type Clock } from "../clock.js";
+import { type HoldAsked, heldCommand } from "../domain/hold-rules.js";
+import type { RequestedApproval } from "../domain/state.js";
+import { ApprovalCommands } from "./approval-commands.js";
+
+/** Asks for a decision. The same again is the same request, and tells how it stands. */
+export class Hold extends Command<RequestedApproval> {
+  constructor(
+    readonly id: string,
+    readonly asked: HoldAsked,
+    readonly actor: CallContext["actor"],
+  ) {
+    super();
+  }
+}
+
+@CommandHandler(Hold)
+export class HoldHandler implements ICommandHandler<Hold> {
+  constructor(
+    private readonly approvals: ApprovalCommands,
+    @Inject(CLOCK) private readonly now: Clock,
+  ) {}
+
+  async execute({ id, asked, actor }: Hold): Promise<RequestedApproval> {
+    const held = heldCommand(asked, this.now());
+    const { state } = await this.approvals.carryOut({ id, command: { type: "Hold", held }, actor });
+    if (state.status === "absent") throw new Error(`the approval ${id} was not kept`);
+    return state;
+  }
+}

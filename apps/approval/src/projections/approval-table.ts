@@ -1,0 +1,21 @@
+import type { EntityManager } from "typeorm";
+import type { ApprovalState } from "../domain/state.js";
+
+/** Writes what an approval has become, in the transaction of its events. */
+export async function project(
+  tx: EntityManager,
+  id: string,
+  { state, version }: { state: ApprovalState; version: number },
+): Promise<void> {
+  if (state.status === "absent") return;
+  const { status, held, votes } = state;
+  await tx.query(
+    `INSERT INTO approval.approval (id, version, status, resource, requested_at, expires_at, held, votes)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+     ON CONFLICT (id) DO UPDATE SET version = $2, status = $3, votes = $8`,
+    [
+      ...[id, version, status, held.resource, new Date(held.requestedAt), new Date(held.expiresAt)],
+      ...[JSON.stringify(held), JSON.stringify(votes)],
+    ],
+  );
+}

@@ -1,0 +1,33 @@
+import type { Migration } from "#event-store-postgres";
+
+export const approvalMigrations: readonly Migration[] = [
+  {
+    name: "approval-001-tables",
+    async up(runner) {
+      await runner.query(TABLES);
+    },
+    async down(runner) {
+      await runner.query("DROP SCHEMA approval CASCADE");
+    },
+  },
+];
+
+const TABLES = `
+CREATE SCHEMA IF NOT EXISTS approval;
+
+-- Every approval as its last event left it. That it has expired by the clock is computed where it is read.
+CREATE TABLE approval.approval (
+  id           text        PRIMARY KEY COLLATE "C",
+  version      bigint      NOT NULL,
+  status       text        NOT NULL
+    CHECK (status IN ('pending', 'approved', 'rejected', 'expired', 'withdrawn', 'consumed')),
+  resource     text        NOT NULL,
+  requested_at timestamptz NOT NULL,
+  expires_at   timestamptz NOT NULL,
+  -- json, not jsonb: a statement is kept as it came, with every character a JSON text can carry.
+  held         json        NOT NULL,
+  votes        json        NOT NULL
+);
+CREATE INDEX approval_page ON approval.approval (requested_at DESC, id DESC);
+CREATE INDEX approval_expiry ON approval.approval (expires_at) WHERE status IN ('pending', 'approved');
+`;
