@@ -14,7 +14,10 @@ export interface Protocol {
   conversation(options: ConversationOptions): Conversation;
   /** What opens a fresh upstream connection only to cancel what runs under `key`. */
   cancelRequest(key: Uint8Array): Uint8Array;
-  /** What is kept of a token's secret so that this protocol's login can verify it. */
+  /**
+   * What is kept of a token's secret (of its secret half only) so that this protocol's login can verify it. `salt`: 16
+   * random bytes; with any other number an unknown token could be told from a known one.
+   */
   verifier(secret: string, salt: Uint8Array): string;
   connectionSettings(target: ConnectionTarget): ConnectionSettings;
 }

@@ -1,3 +1,4 @@
+import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -340,7 +341,7 @@ describe("PostgreSQL through the machines", () => {
     relay.decide = () => ({ ...NOTHING_MASKED, statement: (at) => plans[at] ?? maskColumn("") });
     const [first, second] = (await through.query(
       "SELECT 'x' AS a, 'x' AS b; SELECT 'x' AS a, 'x' AS b",
-    )) as never as pg.QueryResult[];
+    )) as unknown as pg.QueryResult[];
     expect([first?.rows, second?.rows]).toEqual([[{ a: "<1>", b: "x" }], [{ a: "x", b: "<1>" }]]);
   });
 
@@ -410,5 +411,81 @@ describe("PostgreSQL through the machines", () => {
     );
     expect(rows).toEqual([{ a: "ci job", b: "pg_catalog", c: "5s" }]);
     await client.end();
+  });
+
+  /** Standard output of psql, which is given this input. */
+  const psql = (input: string, ...args: string[]): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const { host, port, user, password } = settings;
+      const environment = {
+        PGHOST: host,
+        PGPORT: String(port),
+        PGUSER: user,
+        PGPASSWORD: password as string,
+        PGDATABASE: "x",
+      };
+      const child = execFile(
+        "psql",
+        ["-XqAt", "-v", "ON_ERROR_STOP=1", ...args],
+        { env: { PATH: process.env.PATH, ...environment } as never, encoding: "latin1" },
+        (error, stdout, stderr) => (error ? reject(new Error(stderr)) : resolve(stdout)),
+      );
+      child.stdin?.end(input);
+    });
+
+  const bulk = (format: NonNullable<MaskPlan["bulkFormat"]>): MaskPlan => ({
+    ...NOTHING_MASKED,
+    bulk: [null, MASK, null].map((mask) => ({ mask, oid: 25 })),
+    bulkFormat: format,
+  });
+
+  test("psql: \\d, COPY in and out, \\gexec, errors and what follows them", async () => {
+    const script = [
+      "\\d person",
+      "COPY person FROM STDIN;",
+      "7\tseven@x.org\t7",
+      "\\.",
+      "COPY person TO STDOUT (FORMAT csv, HEADER);",
+      "SELECT format('SELECT %s', id) FROM person ORDER BY id \\gexec",
+      "\\set ON_ERROR_STOP 0",
+      "SELECT 1/0;",
+      "SELECT 'still here';",
+      "DELETE FROM person WHERE id = 7;",
+    ].join("\n");
+    const url = new URL(database.url);
+    const seen = await psql(script);
+    expect(seen).toContain("7,seven@x.org,7\n");
+    expect(seen).toContain("still here");
+    expect(seen).toBe(await psql(script, url.href));
+  });
+
+  test("psql: what COPY gives is masked in every format", async () => {
+    relay.decide = (gate) =>
+      /binary/.test(gate.text)
+        ? bulk({ kind: "binary" })
+        : /csv/.test(gate.text)
+          ? bulk({ kind: "csv" })
+          : bulk({ kind: "text" });
+    const select =
+      "SELECT id, CASE id WHEN 3 THEN NULL ELSE email || E',\\n\\t' END, age FROM person WHERE id IN (2, 3) ORDER BY id";
+    expect(await psql(`COPY (${select}) TO STDOUT;`)).toBe("2\t<11>\t2\n3\t\\N\t3\n");
+    expect(await psql(`COPY (${select}) TO STDOUT (FORMAT csv);`)).toBe('2,"<11>",2\n3,,3\n');
+    const binary = await psql(`COPY (${select}) TO STDOUT (FORMAT binary);`);
+    expect(binary).toContain("\0\0\0\x04<11>");
+    expect(binary).not.toContain("@x.org");
+    expect(relay.outcomes.at(-1)?.outcome).toMatchObject({ rows: 2, valuesMasked: 1, tag: "COPY 2" });
+  });
+
+  test("psql: a portal fetched in parts through SQL cursors is masked", async () => {
+    relay.decide = () => maskColumn("email");
+    const seen = await psql("SELECT id, email FROM person ORDER BY id;", "-v", "FETCH_COUNT=2");
+    expect(seen).toBe("1|<8>\n2|<8>\n3|<8>\n4|<8>\n5|<8>\n");
+  });
+
+  test("a deferred constraint is heard at the commit", async () => {
+    await direct.query("ALTER TABLE person ADD CONSTRAINT late UNIQUE (age) DEFERRABLE INITIALLY DEFERRED");
+    const error = await errorOf(through.query("INSERT INTO person VALUES ($1, $2, $3)", [9, "nine@x.org", 5]));
+    expect(error).toMatchObject({ code: "23505" });
+    expect((await through.query("SELECT 1 AS a")).rows).toEqual([{ a: 1 }]);
   });
 });

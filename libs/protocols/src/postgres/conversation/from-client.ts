@@ -421,6 +421,9 @@ export class FromClient {
     if (simple) {
       state.segment++;
       state.unsynced = false;
+    } else {
+      // The poison fails, or something before it has: either way the server skips what follows, so it is not sent.
+      state.skipping = true;
     }
     return { toServer: simple ? POISON_QUERY : POISON_PARSE, toClient: NOTHING };
   }

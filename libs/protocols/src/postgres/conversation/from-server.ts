@@ -1,5 +1,5 @@
 import { ByteWriter, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
-import { type MaskPlan, NOTHING_MASKED, type Refusal } from "#commands";
+import { NOTHING_MASKED, type Refusal } from "#commands";
 import type { ServerStep } from "../../protocol.js";
 import { SERVER } from "../codes.js";
 import {
@@ -80,9 +80,9 @@ export class FromServer {
       case SERVER.ErrorResponse:
         return this.#error(frame, head);
       case SERVER.NoticeResponse:
-        return this.#notice(frame, head);
+        return this.#notice(frame);
       case SERVER.NotificationResponse:
-        return this.#notification(frame, head);
+        return this.#notification(frame);
       case SERVER.ParameterStatus: {
         const { name, value } = decodeParameterStatus(frame);
         this.#state.parameter(name, value);
@@ -280,11 +280,11 @@ export class FromServer {
     const fields = decodeFields(frame);
     const command = head && "command" in head ? head.command : head?.kind === "bind" ? head.portal.command : null;
     if (command) {
-      const told = command.plan.scrubTexts ? scrubbed(fields) : fields;
+      const told = state.scrubbing ? scrubbed(fields) : fields;
       command.error = { code: told.get("C") ?? "", message: told.get("M") ?? "" };
     }
     // The server is about to close; nothing is answered any more.
-    if (["FATAL", "PANIC"].includes(fields.get("V") ?? "")) return this.#text(frame, fields, head, errorResponse);
+    if (["FATAL", "PANIC"].includes(fields.get("V") ?? "")) return this.#text(frame, fields, errorResponse);
     if (head?.kind === "refusal") {
       this.#rewrite();
       this.#rewritten.bytes(head.error);
@@ -293,28 +293,28 @@ export class FromServer {
       return true;
     }
     if (flowing(head) && head.copy?.direction === "in") this.#endCopy();
-    this.#text(frame, fields, head, errorResponse);
+    this.#text(frame, fields, errorResponse);
     if (head?.kind === "query" || head?.kind === "call") state.undoEffects(head.command);
     else if (head && head.kind !== "sync") state.skipToSync();
     return true;
   }
 
-  #notice(frame: Uint8Array, head: Answer | undefined): boolean {
-    return this.#text(frame, decodeFields(frame), head, noticeResponse);
+  #notice(frame: Uint8Array): boolean {
+    return this.#text(frame, decodeFields(frame), noticeResponse);
   }
 
-  /** An error's or a notice's text, scrubbed where it could quote what the running command may not show. */
-  #text(frame: Uint8Array, fields: Fields, head: Answer | undefined, encode: (fields: Fields) => Buffer): boolean {
-    if (!planAt(head)?.scrubTexts) return this.#pass(frame);
+  /** An error's or a notice's text, scrubbed where it could quote what the transaction's commands may not show. */
+  #text(frame: Uint8Array, fields: Fields, encode: (fields: Fields) => Buffer): boolean {
+    if (!this.#state.scrubbing) return this.#pass(frame);
     this.#rewrite();
     this.#rewritten.bytes(encode(scrubbed(fields)));
     this.#frames.drop();
     return true;
   }
 
-  #notification(frame: Uint8Array, head: Answer | undefined): boolean {
+  #notification(frame: Uint8Array): boolean {
     const { pid, channel } = decodeNotification(frame);
-    if (!this.#state.options.scrubNotifications && !planAt(head)?.scrubTexts) return this.#pass(frame);
+    if (!this.#state.options.scrubNotifications && !this.#state.scrubbing) return this.#pass(frame);
     this.#rewrite();
     this.#rewritten.bytes(notificationResponse(pid, channel, ""));
     this.#frames.drop();
@@ -377,12 +377,6 @@ const unexpected = (what: string) => new MalformedBytes(`${what} came out of tur
 /** Whether rows and COPY data may flow under this answer. */
 const flowing = (head: Answer | undefined): head is QueryAnswer | ExecuteAnswer =>
   head?.kind === "query" || head?.kind === "execute";
-
-function planAt(head: Answer | undefined): MaskPlan | null {
-  if (!head) return null;
-  if ("command" in head) return head.command.plan;
-  return head.kind === "bind" ? head.portal.command.plan : null;
-}
 
 /** The masks of the rows that flow now. @throws MalformedBytes for rows nobody has described. */
 function rowMasks(head: QueryAnswer | ExecuteAnswer): Masks {

@@ -16,7 +16,7 @@ export class SessionState {
   segment = 1;
   /** Extended messages were sent since the last Sync or Query: an implicit transaction may be open. */
   unsynced = false;
-  /** The server failed and skips everything up to a Sync that has not been sent yet. */
+  /** The server has failed, or is sure to, and skips everything up to a Sync that has not been sent yet. */
   skipping = false;
   /** Counts what was sent to run. */
   runs = 0;
@@ -30,6 +30,11 @@ export class SessionState {
   /** Syncs the server was thought to ignore; it may have failed before it read them. */
   ignoredSyncs = 0;
   encoding: "utf8" | "other" = "utf8";
+  /**
+   * The last segment whose command's texts must be scrubbed; 0 where none must. It lasts to the transaction's end: a
+   * deferred constraint speaks at the COMMIT.
+   */
+  scrubbing = 0;
 
   readonly #parameters: Map<string, string>;
   readonly #running = new Set<RunningCommand>();
@@ -54,6 +59,7 @@ export class SessionState {
 
   begin(command: RunningCommand): RunningCommand {
     this.#running.add(command);
+    if (command.plan.scrubTexts) this.scrubbing = this.segment;
     return command;
   }
 
@@ -140,7 +146,9 @@ export class SessionState {
       portal.epoch = -1;
       this.finish(portal.command);
     }
-    if (this.status === STATUS.idle) this.forgetPortals((portal) => portal.segment <= segment);
+    if (this.status !== STATUS.idle) return;
+    this.forgetPortals((portal) => portal.segment <= segment);
+    if (this.scrubbing <= segment) this.scrubbing = 0;
   }
 
   /** Portals that are no more; what they ran is over. */

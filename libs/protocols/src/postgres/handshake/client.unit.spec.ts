@@ -13,7 +13,7 @@ const options: ClientLoginOptions = {
 };
 const login = (changed: Partial<ClientLoginOptions> = {}) => postgres.clientLogin({ ...options, ...changed });
 const hello = { user: "foil_abc", database: "shop" };
-const verifier = postgres.verifier("secret", Buffer.from("salt"));
+const verifier = postgres.verifier("secret", Buffer.from("16 bytes of salt"));
 const sent = (steps: readonly ClientLoginStep[]) =>
   Buffer.concat(steps.map((step) => (step.kind === "send" || step.kind === "refuse" ? step.bytes : Buffer.alloc(0))));
 const kinds = (steps: readonly ClientLoginStep[]) => steps.map(({ kind }) => kind);
