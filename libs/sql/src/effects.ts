@@ -31,28 +31,23 @@ export class Effects {
     };
     const read = [...this.tablesRead].filter((table) => !this.tablesWritten.has(table));
     const reads: Operation[] =
-      READS_ITSELF.has(this.action) || read.length === 0
-        ? []
-        : [{ ...own, action: "sql:select",
-  "sql:explain", tablesRead: read, tablesWritten: [], columnsWritten: [], bounded: true }];
-    const extras = [...this.extras].map(
-      ([action, objects]): Operation => ({
-        ...own,
-        action,
-        tablesWritten: [],
-        columnsWritten: [],
-        bounded: true,
-        ...(action === "sql:lock" ? { tablesRead: [...objects] } : { functions: [...objects] }),
-      }),
-    );
+      READS_BESIDES.has(this.action) && read.length > 0
+        ? [{ ...own, action: "sql:select", tablesRead: read, tablesWritten: [], columnsWritten: [], bounded: true }]
+        : [];
+    const extras = [...this.extras].map(([action, objects]): Operation => {
+      const functions = [...objects].filter((object) => this.functions.has(object));
+      const tables = [...objects].filter((object) => !this.functions.has(object));
+      const tablesRead = action === "sql:lock" ? tables : own.tablesRead;
+      return { ...own, action, functions, tablesRead, tablesWritten: [], columnsWritten: [], bounded: true };
+    });
     return [own, ...reads, ...extras];
   }
 }
 
-/** Actions whose own operation speaks for what is read; of any other, reading another table is a select besides. */
-const READS_ITSELF: ReadonlySet<SqlAction> = new Set<SqlAction>([
-  "sql:select",
-  "sql:copy_out",
-  "sql:lock",
-  "sql:comment",
+/** Writes, whose reading of other tables is a select besides. */
+const READS_BESIDES: ReadonlySet<SqlAction> = new Set<SqlAction>([
+  "sql:insert",
+  "sql:update",
+  "sql:delete",
+  "sql:merge",
 ]);

@@ -368,11 +368,11 @@ function covers(a: string, x: number, b: string, y: number): boolean {
 }
 
 /** A condition and its negation as texts that can be compared. */
-function signatures(condition: Condition, node: Node): readonly [string?, string?] {
+function signatures(condition: Condition, node: Node): readonly [string | undefined, string | undefined] {
   const not = as("BoolExpr", node);
   if (not?.boolop === "NOT_EXPR") {
     const [inner] = not.args ?? [];
-    const [own, opposite] = inner ? signatures(condition, inner) : [];
+    const [own, opposite] = inner ? signatures(condition, inner) : [undefined, undefined];
     return [opposite ?? `not ${own}`, own];
   }
   const test = as("NullTest", node);

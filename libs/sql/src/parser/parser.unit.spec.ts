@@ -1,0 +1,101 @@
+import fc from "fast-check";
+import { CORPUS } from "../corpus.fixture.js";
+import { type ParseAnswer, Parser } from "./parser.js";
+
+const LIMITS = { timeLimitMs: 5_000, maxNodes: 100_000, maxDepth: 1_000 };
+
+const parsers: Parser[] = [];
+function parser(limits = LIMITS): Parser {
+  const made = new Parser(limits);
+  parsers.push(made);
+  return made;
+}
+afterEach(async () => {
+  for (const made of parsers.splice(0)) await made.close();
+});
+const answers = (answer: ParseAnswer) => (answer.kind === "parsed" ? (answer.tree.stmts?.length ?? 0) : answer.reason);
+
+test("a text gives its tree and fingerprint", async () => {
+  const sql = parser();
+  const one = await sql.parse("select a from b where c = 1");
+  const other = await sql.parse("SELECT  a\nFROM b -- x\nWHERE c = 42");
+  expect(one).toMatchObject({ kind: "parsed", tree: { stmts: [{ stmt: { SelectStmt: {} } }] } });
+  expect(other.kind === "parsed" && one.kind === "parsed" && other.fingerprint === one.fingerprint).toBe(true);
+});
+
+test("answers come in the order of the texts", async () => {
+  const sql = parser();
+  const given = await Promise.all(["select 1", "nonsense", "select 1; select 2", ""].map((text) => sql.parse(text)));
+  expect(given.map(answers)).toEqual([1, 'syntax error at or near "nonsense"', 2, 0]);
+});
+
+test.each([
+  ["a zero byte", "select 1\0; drop table x"],
+  ["half a surrogate pair", "select '\ud800'"],
+  ["an unclosed quote", "select 'x"],
+  ["an unclosed comment", "select 1 /*"],
+])("%s is refused", async (_, text) => {
+  const sql = parser();
+  expect(await sql.parse(text)).toMatchObject({ kind: "refused" });
+  expect(answers(await sql.parse("select 1"))).toBe(1);
+});
+
+test.each([
+  ["1+1+…", `select ${"1+".repeat(20_000)}1`],
+  ["parentheses", `select ${"(".repeat(20_000)}1${")".repeat(20_000)}`],
+  ["subqueries", `${"select (".repeat(3_000)}select 1${")".repeat(3_000)}`],
+  ["NOT", `select ${"not ".repeat(30_000)}true`],
+  ["arrays", `select ${"array[".repeat(5_000)}1${"]".repeat(5_000)}`],
+  ["a list", `select 1 where 1 in (${"1,".repeat(60_000)}1)`],
+  ["casts", `select 1${"::int".repeat(20_000)}`],
+])("too much of %s is refused, and harms no later text", async (_, text) => {
+  const sql = parser();
+  expect(await sql.parse(text)).toMatchObject({ kind: "refused" });
+  expect(answers(await sql.parse("select 1"))).toBe(1);
+});
+
+test("fifty texts that overflow its stack leave the parser whole", async () => {
+  const sql = parser();
+  const bomb = `select ${"1+".repeat(20_000)}1`;
+  for (let i = 0; i < 50; i++) expect(await sql.parse(bomb)).toMatchObject({ kind: "refused" });
+  expect(answers(await sql.parse("select 1"))).toBe(1);
+});
+
+test("a huge but flat text is parsed", async () => {
+  const sql = parser();
+  expect(answers(await sql.parse(`select 1 where 1 in (${"1,".repeat(10_000)}1)`))).toBe(1);
+});
+
+test("a text that takes too long costs its worker, not the next text", async () => {
+  const sql = parser({ ...LIMITS, timeLimitMs: 1 });
+  // Whether a millisecond is enough is the machine's affair: either way there is an answer, and the next text has one.
+  const slow = await sql.parse(`select 1 where 1 in (${"1,".repeat(40_000)}1)`);
+  expect(["parsed", "refused"]).toContain(slow.kind);
+  expect(["parsed", "refused"]).toContain((await sql.parse("select 1")).kind);
+});
+
+test("a closed parser refuses", async () => {
+  const sql = parser();
+  const under = sql.parse("select 1");
+  await sql.close();
+  expect(await under).toMatchObject({ kind: "refused" });
+  expect(await sql.parse("select 1")).toMatchObject({ kind: "refused", reason: "the parser is closed" });
+});
+
+test("any text gets an answer", async () => {
+  const sql = parser();
+  const changed = fc
+    .tuple(fc.constantFrom(...CORPUS), fc.nat(), fc.nat(12), fc.string({ maxLength: 6, unit: "binary" }))
+    .map(([text, at, length, put]) => {
+      const start = at % (text.length + 1);
+      return text.slice(0, start) + put + text.slice(start + length);
+    });
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(fc.string({ unit: "binary" }), changed), async (text) => {
+      const answer = await sql.parse(text);
+      expect(["parsed", "refused"]).toContain(answer.kind);
+    }),
+    { numRuns: 500 },
+  );
+  expect(answers(await sql.parse("select 1"))).toBe(1);
+});

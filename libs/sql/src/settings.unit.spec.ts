@@ -1,0 +1,30 @@
+import { settingEffect } from "./settings.js";
+
+test.each([
+  ["timezone", ["UTC"], "sql:session"],
+  ["TimeZone", null, "sql:session"],
+  ["enable_seqscan", ["off"], "sql:session"],
+  ["standard_conforming_strings", ["on"], "sql:session"],
+  ["standard_conforming_strings", ["off"], "sql:set"],
+  ["standard_conforming_strings", null, "sql:session"],
+  ["client_encoding", ["UTF8"], "sql:session"],
+  ["client_encoding", ["SJIS"], "sql:set"],
+  ["client_encoding", [undefined], "sql:set"],
+  ["row_security", ["off"], "sql:set"],
+  ["session_replication_role", ["replica"], "sql:set"],
+  ["role", ["x"], "sql:set_role"],
+  ["ROLE", null, "sql:set_role"],
+  ["session_authorization", ["x"], "sql:set_role"],
+  ["app.tenant", ["1"], "sql:set"],
+  ["shared_preload_libraries", ["x"], "sql:set"],
+  ["a_setting_of_the_future", ["1"], "sql:set"],
+])("%s = %j is %s", (name, values, action) => {
+  expect(settingEffect(name, values).action).toBe(action);
+});
+
+test("the search path is a setting of its own", () => {
+  expect(settingEffect("search_path", ["a", "$user"])).toEqual({ action: "sql:session", searchPath: ["a", "$user"] });
+  expect(settingEffect("search_path", [""])).toEqual({ action: "sql:session", searchPath: [] });
+  expect(settingEffect("search_path", null)).toEqual({ action: "sql:session", searchPath: null });
+  expect(settingEffect("search_path", [undefined])).toEqual({ action: "sql:set" });
+});
