@@ -19,6 +19,8 @@ export interface FollowerOptions {
    * checkpoint: its effects in the database happen exactly once. What it throws is tried again, for ever: it never skips.
    */
   readonly apply: (tx: EntityManager, event: SequencedEvent) => Promise<void>;
+  /** Called after a commit that moved the checkpoint. */
+  readonly committed?: (position: number) => void;
   /** Empties the projection, before it is built anew. */
   readonly reset: (tx: EntityManager) => Promise<void>;
 }
@@ -146,7 +148,8 @@ export class Follower {
 
   /** Applies what is next and answers the position reached. */
   async #applied(events: readonly SequencedEvent[]): Promise<number> {
-    const { dataSource, name, apply } = this.options;
+    const { dataSource, name, apply, committed } = this.options;
+    let moved = false;
     const position = await dataSource.transaction(async (tx) => {
       const before = await this.#lockedPosition(tx);
       let reached = before;
@@ -160,8 +163,10 @@ export class Follower {
       if (reached > before) {
         await tx.query("UPDATE es.checkpoint SET pos = $2 WHERE consumer = $1", [name, reached]);
       }
+      moved = reached > before;
       return reached;
     });
+    if (moved) committed?.(position);
     for (const waiting of this.#waiting) {
       if (waiting.position > position) continue;
       this.#waiting.delete(waiting);

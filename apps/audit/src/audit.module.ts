@@ -1,0 +1,44 @@
+import { type DynamicModule, Module } from "@nestjs/common";
+import { DataSource } from "typeorm";
+import { EventStoreModule } from "#event-store-postgres";
+import { AuditController } from "./api/audit.controller.js";
+import type { AuditConfig } from "./audit.config.js";
+import { Announcer } from "./intake/announcer.js";
+import { ControlIntake } from "./intake/control-intake.js";
+import { RecordConsumer } from "./intake/record-consumer.js";
+import { RecordIntake } from "./intake/record-intake.js";
+import { AuditLog } from "./log/audit-log.js";
+import { auditMigrations } from "./log/migrations.js";
+import { SessionQueries } from "./projections/session-queries.js";
+
+/** The audit log: what comes in, what is read from it, and its endpoints on the bus. Needs BusModule. */
+@Module({})
+export class AuditModule {
+  static register(config: AuditConfig): DynamicModule {
+    const { databaseUrl, poolSize } = config;
+    return {
+      module: AuditModule,
+      imports: [
+        EventStoreModule.forRoot({
+          databaseUrl,
+          migrations: auditMigrations,
+          name: "audit",
+          ...(poolSize !== undefined && { poolSize }),
+        }),
+      ],
+      controllers: [AuditController],
+      providers: [
+        { provide: AuditLog, useFactory: (dataSource: DataSource) => new AuditLog(dataSource), inject: [DataSource] },
+        {
+          provide: SessionQueries,
+          useFactory: (dataSource: DataSource) => new SessionQueries(dataSource),
+          inject: [DataSource],
+        },
+        Announcer,
+        RecordIntake,
+        ControlIntake,
+        RecordConsumer,
+      ],
+    };
+  }
+}

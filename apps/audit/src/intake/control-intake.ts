@@ -1,0 +1,44 @@
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
+import { DataSource } from "typeorm";
+import { Bus } from "#bus";
+import { Follower, PostgresEventStore } from "#event-store-postgres";
+import { controlFact } from "../facts/control-facts.js";
+import { AuditLog } from "../log/audit-log.js";
+import { projectSessions } from "../projections/sessions.js";
+import { Announcer } from "./announcer.js";
+
+/** Takes every decided fact into the audit log, in the order of the event store. */
+@Injectable()
+export class ControlIntake implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #follower: Follower;
+
+  constructor(dataSource: DataSource, store: PostgresEventStore, bus: Bus, log: AuditLog, announcer: Announcer) {
+    const logger = new Logger(ControlIntake.name);
+    this.#follower = new Follower({
+      name: "audit",
+      dataSource,
+      store,
+      bus,
+      logger: { info: (text) => logger.log(text), warn: (text) => logger.warn(text) },
+      async apply(tx, event) {
+        const sealed = await log.append(tx, [controlFact(event)]);
+        await projectSessions(
+          tx,
+          sealed.map(({ entry }) => entry),
+        );
+      },
+      reset: async () => {
+        throw new Error("the audit log is not built anew: it is append-only");
+      },
+      committed: () => announcer.announce(),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.#follower.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.#follower.stop();
+  }
+}

@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AckPolicy, DeliverPolicy, type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { nanos } from "@nats-io/transport-node";
+import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
+import { DataSource } from "typeorm";
+import { Bus, ensureStreams } from "#bus";
+import { enforcerOf, pushSubject, STREAM } from "#contracts";
+import { Announcer } from "./announcer.js";
+import { RecordIntake, type Taken } from "./record-intake.js";
+
+const DURABLE = "audit";
+const IN_FLIGHT = 64;
+const ACK_WAIT_MS = 60_000;
+/**
+ * A batch that overtook another is tried again for longer than the stream remembers its id: sooner, the spool's sending it
+ * again would go unheard.
+ */
+const GAP_TRIES = 40;
+const gapPauseMs = (deliveries: number) => Math.min(5_000, 250 * deliveries);
+const LONGEST_BACKOFF_MS = 5_000;
+/** An acknowledgement is a hint that may be lost, so it is said again while its spool is young. */
+const REMIND_MS = 5_000;
+const REMIND_FOR = "10 minutes";
+
+/** Consumes the enforcers' records, and tells each enforcer what is in the log: from then on it may forget it. */
+@Injectable()
+export class RecordConsumer implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #logger = new Logger(RecordConsumer.name);
+  readonly #stopping = new AbortController();
+  #running: Promise<unknown> = Promise.resolve();
+  #quit = () => {};
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly intake: RecordIntake,
+    private readonly announcer: Announcer,
+    private readonly dataSource: DataSource,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.#running = Promise.all([this.#run(), this.#remind()]);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#stopping.abort();
+    this.#quit();
+    await this.#running;
+  }
+
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#stopped; ) {
+      try {
+        await this.#consume(() => {
+          failures = 0;
+        });
+      } catch (error) {
+        if (failures++ === 0 && !this.#stopped) this.#logger.warn(`records wait: ${(error as Error).message}`);
+        await this.#pause(Math.min(LONGEST_BACKOFF_MS, 100 * 2 ** failures));
+      }
+    }
+  }
+
+  async #consume(working: () => void): Promise<void> {
+    await ensureStreams(this.bus);
+    const manager = await jetstreamManager(this.bus.nats, { checkAPI: false });
+    await manager.consumers.add(STREAM.records.name, {
+      durable_name: DURABLE,
+      ack_policy: AckPolicy.Explicit,
+      deliver_policy: DeliverPolicy.All,
+      ack_wait: nanos(ACK_WAIT_MS),
+      max_ack_pending: 4 * IN_FLIGHT,
+    });
+    const consumer = await jetstream(this.bus.nats).consumers.get(STREAM.records.name, DURABLE);
+    const messages = await consumer.consume({
+      max_messages: IN_FLIGHT,
+      expires: 10_000,
+      idle_heartbeat: 2_000,
+      abort_on_missing_resource: true,
+    });
+    this.#quit = () => messages.stop();
+    if (this.#stopped) messages.stop();
+    for await (const message of messages) {
+      if (this.#stopped) break;
+      await this.#take(message);
+      working();
+    }
+  }
+
+  /** Returns when the message is dealt with: while the database is away, that is later, and the order is kept. */
+  async #take(message: JsMsg): Promise<void> {
+    const enforcerId = enforcerOf(message.subject);
+    for (let failures = 0; !this.#stopped; ) {
+      try {
+        this.#answer(message, enforcerId, await this.intake.take(enforcerId, message.data, new Date()));
+        return;
+      } catch (error) {
+        if (failures++ === 0) this.#logger.warn(`records of ${enforcerId} wait: ${(error as Error).message}`);
+        message.working();
+        await this.#pause(Math.min(LONGEST_BACKOFF_MS, 100 * 2 ** failures));
+      }
+    }
+  }
+
+  #answer(message: JsMsg, enforcerId: string, { acknowledged, gap, grown }: Taken): void {
+    if (grown) this.announcer.announce();
+    if (acknowledged && acknowledged.sequence > 0) this.#acknowledge(enforcerId, acknowledged);
+    const { deliveryCount } = message.info;
+    if (gap && deliveryCount < GAP_TRIES) message.nak(gapPauseMs(deliveryCount));
+    else message.ack();
+  }
+
+  #acknowledge(enforcerId: string, { source, sequence }: { readonly source: string; readonly sequence: number }): void {
+    this.bus.push(pushSubject.node(enforcerId), {
+      message: { case: "spoolAcknowledged", value: { source, sequence: BigInt(sequence) } },
+    });
+  }
+
+  async #remind(): Promise<void> {
+    while (!this.#stopped) {
+      await this.#pause(REMIND_MS);
+      if (this.#stopped || !this.bus.connected) continue;
+      try {
+        const rows: { enforcer_id: string; source: string; last_sequence: string }[] = await this.dataSource.query(
+          `SELECT enforcer_id, source, last_sequence FROM audit.source
+           WHERE last_sequence > 0 AND last_seen > now() - $1::interval`,
+          [REMIND_FOR],
+        );
+        for (const row of rows) {
+          this.#acknowledge(row.enforcer_id, { source: row.source, sequence: Number(row.last_sequence) });
+        }
+      } catch {
+        // The database is away: said by the intake, and tried again.
+      }
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
+}
