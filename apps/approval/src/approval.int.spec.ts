@@ -1,0 +1,287 @@
+import { createHash, randomUUID } from "node:crypto";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import pg from "pg";
+import type { Bus } from "#bus";
+import { type RunningService, startService } from "#bus/nest";
+import { approvalV1, type CallContext, edgeV1, pushSubject } from "#contracts";
+import { openDatabase, PostgresEventStore } from "#event-store-postgres";
+import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
+import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
+import { ApprovalModule } from "./approval.module.js";
+import { rebuildApprovals } from "./projections/rebuild.js";
+
+const { getApproval, listApprovals, decide } = approvalV1.Approvals.method;
+const { hold, withdraw, consume } = edgeV1.EdgeApprovals.method;
+const { ApprovalStatus } = approvalV1;
+const ENFORCER = "e1";
+const DIGEST = createHash("sha256").update("the command").digest();
+
+describe("the approval service", () => {
+  let database: FreshDatabase;
+  let nats: FreshNats;
+  let bus: Bus;
+  let services: RunningService[] = [];
+  let sql: pg.Client;
+  let now = Date.UTC(2030, 0, 1);
+  const heard: edgeV1.ApprovalDecided[] = [];
+
+  const start = async () => {
+    const module = ApprovalModule.register({ databaseUrl: database.url }, () => now);
+    services.push(await startService({ bus: await nats.connect("approval"), modules: [module], logger: false }));
+  };
+  const stop = async () => {
+    await Promise.all(services.map((service) => service.close()));
+    services = [];
+  };
+  beforeAll(async () => {
+    [database, nats] = await Promise.all([freshDatabase(), freshNats()]);
+    // Two replicas: every race below is one between processes too.
+    await Promise.all([start(), start()]);
+    bus = await nats.connect("test");
+    bus.subscribePush([pushSubject.node(ENFORCER)], ({ message }) => {
+      if (message.case === "approvalDecided") heard.push(message.value);
+    });
+    await bus.nats.flush();
+    sql = new pg.Client({ connectionString: database.url });
+    await sql.connect();
+  });
+  afterAll(async () => {
+    await sql?.end();
+    await stop();
+    await nats?.drop();
+    await database?.drop();
+  });
+
+  const as = (name: string, ...roles: string[]): CallContext => ({
+    actor: { id: `key-${name}`, name, roles: roles.length > 0 ? roles : ["approver"] },
+    commandId: randomUUID(),
+  });
+  const holdOne = async (over: MessageInitShape<typeof edgeV1.HoldRequestSchema> = {}, enforcer = ENFORCER) => {
+    const approvalId = randomUUID();
+    const request = {
+      ...{
+        approvalId,
+        sessionId: "s1",
+        resource: "shop",
+        statement: "ALTER TABLE c ADD n text",
+        parameters: ["1", "NULL"],
+      },
+      ...{
+        digest: DIGEST,
+        policyEpoch: 3n,
+        policies: ["ddl"],
+        quorum: 1,
+        ttlSeconds: 60,
+        reason: "changes the schema",
+      },
+      principal: { id: "ci|7", issuer: "ci", subject: "7", name: "build", run: "r7", onBehalfOf: ["grace"] },
+      ...over,
+    };
+    const response = await bus.callEdge(hold, enforcer, request);
+    return { id: request.approvalId, request, response };
+  };
+  const vote = (id: string, who: CallContext, approve = true) =>
+    bus.call(decide, { id, approve, reason: `${who.actor.name} says so` }, who);
+  const take = (approvalId: string, over: Partial<edgeV1.ConsumeRequest> = {}, enforcer = ENFORCER) =>
+    bus.callEdge(consume, enforcer, { approvalId, sessionId: "s1", digest: DIGEST, ...over });
+  const get = (id: string) => bus.call(getApproval, { id }, as("anyone"));
+  const statusOf = async (id: string) => ApprovalStatus[(await get(id)).status];
+  const told = async (id: string) => {
+    for (let wait = 0; wait < 500; wait++) {
+      const found = heard.find(({ approvalId }) => approvalId === id);
+      if (found) return found;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error("the enforcer was not told");
+  };
+
+  it("shows the exact command that waits", async () => {
+    const { id, response } = await holdOne();
+    expect(timestampMs(response.expiresAt!)).toBe(now + 60_000);
+    expect(response.decided).toBeUndefined();
+    expect(await get(id)).toMatchObject({
+      ...{ id, status: ApprovalStatus.PENDING, statement: "ALTER TABLE c ADD n text", parameters: ["1", "NULL"] },
+      ...{
+        resource: "shop",
+        sessionId: "s1",
+        enforcerId: ENFORCER,
+        policyEpoch: 3n,
+        quorum: 1,
+        votes: [],
+        version: 1n,
+      },
+      requester: { id: "ci|7", run: "r7", onBehalfOf: ["grace"] },
+    });
+    expect(Buffer.from((await get(id)).digest)).toEqual(DIGEST);
+  });
+
+  it("goes on once it is approved, and only once", async () => {
+    const { id } = await holdOne();
+    expect(await take(id)).toMatchObject({ granted: false, reason: "it is not decided yet" });
+    expect(await vote(id, as("ada"))).toMatchObject({ status: ApprovalStatus.APPROVED, version: 3n });
+    expect(await told(id)).toMatchObject({ status: ApprovalStatus.APPROVED, by: [{ id: "key-ada", name: "ada" }] });
+    expect(await take(id)).toMatchObject({ granted: true, approvedBy: [{ name: "ada", roles: ["approver"] }] });
+    expect(await take(id)).toMatchObject({ granted: false, reason: "it has been used already" });
+    expect(await statusOf(id)).toBe("CONSUMED");
+  });
+
+  it("lets one of many through that consume at once", async () => {
+    for (let round = 0; round < 3; round++) {
+      const { id } = await holdOne();
+      await vote(id, as("ada"));
+      const answers = await Promise.all(Array.from({ length: 16 }, () => take(id)));
+      expect(answers.filter(({ granted }) => granted)).toHaveLength(1);
+    }
+  });
+
+  it("is good for its command, session and enforcer only", async () => {
+    const { id } = await holdOne();
+    await vote(id, as("ada"));
+    expect((await take(id, { digest: createHash("sha256").update("DROP").digest() })).granted).toBe(false);
+    expect((await take(id, { sessionId: "s2" })).granted).toBe(false);
+    expect((await take(id, {}, "e2")).granted).toBe(false);
+    expect((await take(randomUUID())).granted).toBe(false);
+    expect((await take(id)).granted).toBe(true);
+  });
+
+  it("loses no vote of those that come at once", async () => {
+    const people = Array.from({ length: 10 }, (_, n) => as(`person-${n}`));
+    for (let round = 0; round < 2; round++) {
+      const { id } = await holdOne({ quorum: 10 });
+      await Promise.all(people.map((who) => vote(id, { ...who, commandId: randomUUID() })));
+      const { votes, status } = await get(id);
+      expect(votes.map(({ by }) => by?.name).sort()).toEqual(people.map(({ actor }) => actor.name).sort());
+      expect(status).toBe(ApprovalStatus.APPROVED);
+    }
+  });
+
+  it("counts one person once, however often and with whichever key", async () => {
+    const { id } = await holdOne({ quorum: 2 });
+    const again = { ...as("Ada"), actor: { id: "key-other", name: "Ada", roles: ["admin"] } };
+    await Promise.all([vote(id, as("ada")), vote(id, as("ada")), vote(id, again)]);
+    expect(await statusOf(id)).toBe("PENDING");
+    expect((await get(id)).votes).toHaveLength(1);
+  });
+
+  it("is rejected by one, whoever approved before", async () => {
+    const { id } = await holdOne({ quorum: 3 });
+    await vote(id, as("ada"));
+    await vote(id, as("bob"), false);
+    expect(await told(id)).toMatchObject({
+      status: ApprovalStatus.REJECTED,
+      reason: "bob says so",
+      by: [{ name: "bob" }],
+    });
+    await expect(vote(id, as("eve"))).rejects.toMatchObject({ code: "gone" });
+    expect((await take(id)).granted).toBe(false);
+  });
+
+  it("is not decided by who asked, nor without the role", async () => {
+    const { id } = await holdOne();
+    await expect(vote(id, as("Grace", "admin"))).rejects.toMatchObject({ code: "forbidden" });
+    await expect(vote(id, as("ada", "auditor"))).rejects.toMatchObject({ code: "forbidden" });
+    expect(await statusOf(id)).toBe("PENDING");
+  });
+
+  it("heeds the version that the approver has seen", async () => {
+    const { id } = await holdOne({ quorum: 2 });
+    await vote(id, as("ada"));
+    const stale = { id, approve: true, reason: "", precondition: { version: 1n } };
+    await expect(bus.call(decide, stale, as("bob"))).rejects.toMatchObject({ code: "version_conflict" });
+    await bus.call(decide, { ...stale, precondition: { version: 2n } }, as("bob"));
+    expect(await statusOf(id)).toBe("APPROVED");
+  });
+
+  it("takes the same hold again for the same, and tells how it stands", async () => {
+    const { id, request, response } = await holdOne();
+    now += 1000;
+    expect((await bus.callEdge(hold, ENFORCER, request)).expiresAt).toEqual(response.expiresAt);
+    await vote(id, as("ada"), false);
+    const { decided } = await bus.callEdge(hold, ENFORCER, request);
+    expect(decided).toMatchObject({ approvalId: id, status: ApprovalStatus.REJECTED, by: [{ name: "ada" }] });
+    await expect(bus.callEdge(hold, "e2", request)).rejects.toMatchObject({ code: "conflict" });
+    await expect(holdOne({ approvalId: "not-a-uuid" })).rejects.toMatchObject({ code: "invalid" });
+    await expect(holdOne({ digest: Buffer.from("short") })).rejects.toMatchObject({ code: "invalid" });
+  });
+
+  it("can be withdrawn by its enforcer", async () => {
+    const { id } = await holdOne();
+    await expect(bus.callEdge(withdraw, "e2", { approvalId: id, reason: "x" })).rejects.toMatchObject({
+      code: "forbidden",
+    });
+    await bus.callEdge(withdraw, ENFORCER, { approvalId: id, reason: "Ctrl-C" });
+    await bus.callEdge(withdraw, ENFORCER, { approvalId: id, reason: "Ctrl-C" });
+    await bus.callEdge(withdraw, ENFORCER, { approvalId: randomUUID(), reason: "Ctrl-C" });
+    expect(await statusOf(id)).toBe("WITHDRAWN");
+    await expect(vote(id, as("ada"))).rejects.toMatchObject({ code: "gone" });
+  });
+
+  it("expires by itself, tells its enforcer, and takes no vote and no use any more", async () => {
+    const [pending, approved] = [await holdOne({ ttlSeconds: 30 }), await holdOne({ ttlSeconds: 30 })];
+    await vote(approved.id, as("ada"));
+    heard.length = 0;
+    now += 30_000;
+    expect((await take(approved.id)).granted).toBe(false);
+    await expect(vote(pending.id, as("ada"))).rejects.toMatchObject({ code: "gone" });
+    expect(await statusOf(pending.id)).toBe("EXPIRED");
+    for (const { id } of [pending, approved]) {
+      expect(await told(id)).toMatchObject({ status: ApprovalStatus.EXPIRED, by: [] });
+      const types = await sql.query("SELECT type FROM es.event WHERE stream_id = $1 ORDER BY stream_pos", [
+        `approval-${id}`,
+      ]);
+      expect(types.rows.filter(({ type }) => type === "ApprovalExpired")).toHaveLength(1);
+    }
+    expect((await bus.callEdge(hold, ENFORCER, pending.request)).decided?.status).toBe(ApprovalStatus.EXPIRED);
+  });
+
+  it("expires what became due while no service ran", async () => {
+    const { id } = await holdOne({ ttlSeconds: 30 });
+    await stop();
+    now += 30_000;
+    await Promise.all([start(), start()]);
+    expect(await told(id)).toMatchObject({ status: ApprovalStatus.EXPIRED });
+  });
+
+  it("lists in pages, newest first, each once", async () => {
+    const ids: string[] = [];
+    for (let n = 0; n < 5; n++) {
+      ids.push((await holdOne({ resource: "pages" })).id);
+      now += n % 2;
+    }
+    const listed: string[] = [];
+    let cursor = "";
+    do {
+      const answer = await bus.call(listApprovals, { page: { limit: 2, cursor }, resource: "pages" }, as("anyone"));
+      listed.push(...answer.approvals.map(({ id }) => id));
+      cursor = answer.next;
+    } while (cursor !== "");
+    expect(listed).toHaveLength(5);
+    expect([...listed].sort()).toEqual([...ids].sort());
+    await vote(ids[1]!, as("ada"), false);
+    const rejected = { resource: "pages", status: ApprovalStatus.REJECTED };
+    expect((await bus.call(listApprovals, rejected, as("anyone"))).approvals.map(({ id }) => id)).toEqual([ids[1]]);
+    await expect(bus.call(listApprovals, { page: { cursor: "x" } }, as("anyone"))).rejects.toMatchObject({
+      code: "invalid",
+    });
+    await expect(get(randomUUID())).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("makes its read model anew from the log, and it is the same", async () => {
+    const all = async () => (await sql.query("SELECT * FROM approval.approval ORDER BY id")).rows;
+    for (let wait = 0; wait < 500; wait++) {
+      if ((await sql.query("SELECT 1 FROM es.pending")).rowCount === 0) break;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    const before = await all();
+    expect(before.length).toBeGreaterThan(10);
+    const dataSource = await openDatabase({ databaseUrl: database.url });
+    try {
+      await sql.query("UPDATE approval.approval SET status = 'approved'");
+      await rebuildApprovals(new PostgresEventStore(dataSource), dataSource);
+    } finally {
+      await dataSource.destroy();
+    }
+    expect(await all()).toEqual(before);
+  });
+});
