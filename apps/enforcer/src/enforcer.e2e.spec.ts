@@ -1,26 +1,39 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import pg from "pg";
-import { createWorld, type World } from "./enforcer.fixture.js";
+import { approvalV1 } from "#contracts";
+import { createWorld, POLICIES, type World } from "./enforcer.fixture.js";
 import { Enforcer } from "./enforcer.js";
 
+const { ApprovalStatus } = approvalV1;
 let world: World;
 let enforcer: Enforcer;
 const clients: pg.Client[] = [];
+const children: ChildProcessWithoutNullStreams[] = [];
 
 beforeAll(async () => {
   world = await createWorld();
-  enforcer = await Enforcer.start(await world.config({ logLevel: "debug" }));
+  enforcer = await Enforcer.start(await world.config());
+});
+beforeEach(() => {
+  world.control.records.length = 0;
+  world.control.approvals.clear();
 });
 afterEach(async () => {
   for (const client of clients.splice(0)) await client.end().catch(() => {});
+  for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 afterAll(async () => {
   await enforcer?.drain();
   await world?.drop();
 });
 
-async function connect(token = world.control.token()): Promise<pg.Client> {
+interface Connected extends pg.Client {
+  readonly notices: { message?: string; hint?: string; code?: string }[];
+}
+
+async function connect(options: Partial<pg.ClientConfig> = {}, token = world.control.token()): Promise<Connected> {
   const client = new pg.Client({
     host: "127.0.0.1",
     port: enforcer.ports[0]!,
@@ -28,18 +41,416 @@ async function connect(token = world.control.token()): Promise<pg.Client> {
     password: token.secret,
     database: "shop",
     ssl: { ca: readFileSync(join(world.folder, "ca.pem"), "utf8") },
+    ...options,
   });
   client.on("error", () => {});
+  const notices: Connected["notices"] = [];
+  client.on("notice", (notice) => notices.push(notice));
   clients.push(client);
   await client.connect();
-  return client;
+  return Object.assign(client, { notices });
 }
 
-test("first light", async () => {
-  const client = await connect();
-  console.log(
-    (await client.query("select id, email as e, name, upper(email) u from customers order by id limit 2")).rows,
+/** Real psql; its answer is what it wrote and how it ended. */
+function psql(args: readonly string[], token = world.control.token()) {
+  const child = spawn("psql", ["-X", "-v", "VERBOSITY=verbose", ...args], {
+    env: {
+      PATH: process.env.PATH ?? "",
+      PGHOST: "127.0.0.1",
+      PGPORT: String(enforcer.ports[0]),
+      PGUSER: `foil_${token.id}`,
+      PGPASSWORD: token.secret,
+      PGDATABASE: "shop",
+      PGSSLMODE: "verify-full",
+      PGSSLROOTCERT: join(world.folder, "ca.pem"),
+      LC_ALL: "C.UTF-8",
+    },
+  });
+  children.push(child);
+  const said = { out: "", err: "" };
+  child.stdout.on("data", (chunk) => (said.out += chunk));
+  child.stderr.on("data", (chunk) => (said.err += chunk));
+  const ended = new Promise<{ code: number | null; out: string; err: string }>((resolve) =>
+    child.once("close", (code) => resolve({ code, ...said })),
   );
-  console.log((await client.query("select id, email from customers where id = $1", [3])).rows);
-  await client.query("delete from customers").catch((e) => console.log(e));
+  return { child, said, ended };
+}
+
+const failure = (query: Promise<unknown>) =>
+  query.then(
+    () => Promise.reject(new Error("it was let through")),
+    (error: pg.DatabaseError) => error,
+  );
+const bulk = async (client: pg.Client, sql: string) =>
+  new Promise<string>((resolve, reject) => {
+    let text = "";
+    const { connection } = client as unknown as { connection: NodeJS.EventEmitter };
+    const take = ({ chunk }: { chunk: Buffer }) => (text += chunk.toString("utf8"));
+    connection.on("copyData", take);
+    client.query(sql).then(() => resolve(text), reject);
+  });
+
+describe("allowed", () => {
+  test("reads and writes, with everything in the records", async () => {
+    const client = await connect({ application_name: "the test" });
+    expect((await client.query("select count(*)::int as n from orders where total > $1", [150])).rows).toEqual([
+      { n: 50 },
+    ]);
+    await client.query("insert into notes (body) values ($1), ($2)", ["a", null]);
+    const { rowCount } = await client.query("update notes set body = 'b' where body = 'a'");
+    expect(rowCount).toBe(1);
+    await client.end();
+
+    const [session] = await world.control.recorded("sessionStarted");
+    expect(session).toMatchObject({ resource: "shop", protocol: "postgres", tls: true, clientApplication: "the test" });
+    expect(session!.principal).toMatchObject({ id: "ci|job-1", run: "run-7", onBehalfOf: ["dev@example.com"] });
+    const started = await world.control.recorded("commandStarted", 3);
+    expect(started[1]!.command).toMatchObject({
+      ordinal: 2n,
+      statement: "insert into notes (body) values ($1), ($2)",
+      actions: expect.arrayContaining(["sql:insert"]),
+      tablesWritten: ["public.notes"],
+      policyEpoch: BigInt(world.control.epoch),
+      policies: ["shop#2"],
+    });
+    expect(started[1]!.command!.parameters.map(({ value }) => value)).toEqual([
+      { case: "text", value: "a" },
+      { case: "null", value: true },
+    ]);
+    const ended = await world.control.recorded("commandEnded", 3);
+    expect(ended[0]).toMatchObject({ ordinal: 1n, rows: 1n, errorCode: "" });
+    expect(ended[0]!.durationUs).toBeGreaterThan(0n);
+    expect(ended[2]!.tag).toBe("UPDATE 1");
+    expect((await world.control.recorded("sessionEnded"))[0]).toMatchObject({ cause: "client", commands: 3n });
+    // Before its outcome stands its intent.
+    const kinds = world.control.records.map(({ fact }) => fact.case);
+    expect(kinds.indexOf("commandStarted")).toBeLessThan(kinds.indexOf("commandEnded"));
+  });
+
+  test("psql, with \\d and several statements", async () => {
+    const { ended } = psql(["-c", "\\d orders", "-c", "begin; select 1; commit", "-c", "select count(*) from big"]);
+    const { code, out, err } = await ended;
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(out).toContain("customer_id");
+    expect(out).toContain("20000");
+  });
+
+  test("the server's own errors", async () => {
+    const client = await connect();
+    expect(await failure(client.query("select 1/0"))).toMatchObject({ code: "22012", message: "division by zero" });
+    expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+    const [, ended] = await world.control.recorded("commandEnded", 2);
+    expect(ended!.errorCode).toBe("");
+  });
+
+  test("COPY in, and large results whole", async () => {
+    const { child, ended } = psql(["-c", "copy notes (id, body) from stdin"]);
+    child.stdin.end("9001\tfrom copy\n9002\tagain\n\\.\n");
+    expect((await ended).code).toBe(0);
+    expect((await world.direct("select body from notes where id = 9002")).rows).toEqual([{ body: "again" }]);
+    const client = await connect();
+    const { rows } = await client.query("select * from big");
+    expect(rows).toHaveLength(20_000);
+    expect(rows.every(({ filler }) => filler.length === 1000)).toBe(true);
+  });
+});
+
+describe("masked", () => {
+  const seen = (text: string) => /user\d+@example\.com/.test(text);
+
+  test.each([
+    ["as it is", "select email from customers where id = 1"],
+    ["under another name", "select email as total from customers where id = 1"],
+    ["in an expression", "select upper(email), email || '', substr(email, 1, 99) from customers where id = 1"],
+    ["from a subquery", "select x from (select email as x from customers) y limit 1"],
+    ["by a common table expression", "with c(a) as (select email from customers) select a from c limit 1"],
+    ["as a whole row", "select c from customers c where id = 1"],
+    ["as JSON", "select row_to_json(c), json_agg(email) over () from customers c where id = 1"],
+    ["in an aggregate", "select string_agg(email, ',') from customers"],
+    ["by set operation", "select name from customers where false union all select email from customers limit 3"],
+    ["by RETURNING", "update customers set phone = phone where id = 1 returning email"],
+    ["prepared by SQL", "prepare p as select email from customers where id = 1; execute p; deallocate p"],
+    ["by a cursor", "begin; declare k cursor for select email from customers; fetch 2 from k; commit"],
+  ])("%s", async (_name, sql) => {
+    const client = await connect();
+    const direct = JSON.stringify((await world.direct(sql)) as unknown);
+    expect(seen(direct.toLowerCase())).toBe(true);
+    const answer = JSON.stringify(await client.query(sql));
+    expect(seen(answer.toLowerCase())).toBe(false);
+    expect(answer).toMatch(/redacted|null/);
+  });
+
+  test("in binary, prepared twice", async () => {
+    const client = await connect();
+    for (let round = 0; round < 2; round++) {
+      const query = { name: "again", text: "select id, email from customers where id = $1", values: [7], binary: true };
+      const { rows } = await client.query(query as pg.QueryConfig);
+      expect(rows[0].id).toBe(7);
+      expect(String(rows[0].email)).toBe("[redacted]");
+    }
+    const ended = await world.control.recorded("commandEnded", 2);
+    expect(ended.map(({ valuesMasked }) => valuesMasked)).toEqual([1n, 1n]);
+    const [started] = await world.control.recorded("commandStarted");
+    expect(started!.labelsMasked).toEqual(["pii.email"]);
+  });
+
+  test("through COPY, in each format", async () => {
+    const client = await connect();
+    for (const format of ["text", "csv", "binary"]) {
+      const sql = `copy customers (id, email) to stdout with (format ${format})`;
+      const text = await bulk(client, sql);
+      expect(text.length).toBeGreaterThan(100);
+      expect(seen(text)).toBe(false);
+    }
+  });
+
+  test("in error texts", async () => {
+    const client = await connect();
+    const sql = "insert into customers values (99, 'n', 'user1@example.com', null)";
+    expect((await failure(world.direct(sql))).detail).toContain("user1@example.com");
+    const error = await failure(client.query(sql));
+    expect(error).toMatchObject({ code: "23505", constraint: "customers_email_key" });
+    expect(seen(JSON.stringify(error))).toBe(false);
+    const cast = await failure(client.query("select email::int from customers where id = 1"));
+    expect(cast.code).toBe("22P02");
+    expect(seen(JSON.stringify(cast))).toBe(false);
+  });
+
+  test("not for whom a policy lets see it", async () => {
+    const before = world.control.policies;
+    const client = await connect();
+    const reveal = {
+      name: "see",
+      text: 'permit (principal, action == Action::"reveal", resource == Label::"pii.email");',
+    };
+    try {
+      world.control.change({ policies: [...POLICIES, reveal] });
+      await world.control.until(async () => true);
+      let email = "";
+      // In force within a second; nothing here depends on how fast it was.
+      while (email !== "user1@example.com") {
+        email = (await client.query("select email from customers where id = 1")).rows[0].email;
+      }
+    } finally {
+      world.control.change({ policies: before });
+    }
+  });
+
+  test("in a new column of a table, once it has a label", async () => {
+    await world.direct("alter table orders add column if not exists secret text default 'user77@example.com'");
+    const client = await connect();
+    const before = world.control.labels;
+    const column = { resource: "shop", schema: "public", table: "orders", column: "secret" };
+    const label = { name: "pii.secret", columns: [column], transform: { kind: "redact" as const, options: {} } };
+    try {
+      world.control.change({ labels: [...before, label] });
+      let secret = "user77@example.com";
+      while (seen(secret)) secret = (await client.query("select secret from orders where id = 1")).rows[0].secret;
+      expect(secret).toBe("[redacted]");
+    } finally {
+      world.control.change({ labels: before });
+    }
+  });
+});
+
+describe("denied", () => {
+  test("natively, naming the policy and what to do; the session goes on", async () => {
+    const client = await connect();
+    const error = await failure(client.query("delete from orders"));
+    expect(error).toMatchObject({ severity: "ERROR", code: "42501" });
+    expect(error.message).toContain("guard#1");
+    expect(error.message).toContain("Say which rows.");
+    expect(error.hint).toMatch(/./);
+    expect((await client.query("select count(*)::int as n from orders")).rows[0].n).toBe(200);
+    const [refused] = await world.control.recorded("commandRefused");
+    expect(refused).toMatchObject({
+      code: "denied",
+      command: { statement: "delete from orders", policies: ["guard#1"] },
+    });
+  });
+
+  test.each([
+    ["extended", (client: pg.Client) => client.query("delete from orders where $1", [true])],
+    ["behind another statement", (client: pg.Client) => client.query("select 1; drop table notes")],
+    ["prepared by SQL", (client: pg.Client) => client.query("prepare d as delete from orders; execute d")],
+    ["executed, but never prepared", (client: pg.Client) => client.query("execute nothing")],
+    ["not understood", (client: pg.Client) => client.query("selec 1")],
+    ["a program", (client: pg.Client) => client.query("copy notes to program 'cat'")],
+  ])("%s", async (_name, run) => {
+    const client = await connect();
+    const error = await failure(run(client));
+    expect(error.code).toBe("42501");
+    expect((await client.query("select count(*)::int as n from orders")).rows[0].n).toBe(200);
+    expect((await client.query("select to_regclass('notes') is not null as there")).rows[0].there).toBe(true);
+  });
+
+  test("inside a transaction, which is then aborted as the server would", async () => {
+    const client = await connect();
+    await client.query("begin");
+    await client.query("insert into notes (body) values ('in a transaction')");
+    expect((await failure(client.query("delete from orders"))).code).toBe("42501");
+    expect((await failure(client.query("select 1"))).code).toBe("25P02");
+    await client.query("rollback");
+    expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+    expect((await world.direct("select 1 from notes where body = 'in a transaction'")).rows).toEqual([]);
+  });
+
+  test("the token's resource is the only one; its database may be left out or named either way", async () => {
+    const { database } = world.control.resource.upstream;
+    for (const name of [database, "shop"]) await (await connect({ database: name })).end();
+    const token = world.control.token();
+    await (await connect({ database: `foil_${token.id}` }, token)).end();
+    expect(await failure(connect({ database: "postgres" }))).toMatchObject({ code: "42501" });
+    const [refused] = await world.control.recorded("loginRefused");
+    expect(refused!.message).toContain("not for a database postgres");
+  });
+
+  test("a search_path is followed, also back", async () => {
+    await world.direct("create schema if not exists side; create table if not exists side.customers (email text)");
+    await world.direct("insert into side.customers values ('plain@side')");
+    const client = await connect();
+    const mail = async () => (await client.query("select email from customers limit 1")).rows[0].email;
+    expect(await mail()).toBe("[redacted]");
+    await client.query("set search_path = side");
+    // The schema was made past the enforcer: until the catalog is read again, what it does not know is hidden.
+    for (let shown = await mail(); shown !== "plain@side"; shown = await mail()) expect(shown).toBe("[redacted]");
+    await client.query("begin; set local search_path = public");
+    expect(await mail()).toBe("[redacted]");
+    await client.query("commit");
+    expect(await mail()).toBe("plain@side");
+    await client.query("begin; set search_path = public; rollback");
+    expect(await mail()).toBe("plain@side");
+    await client.query("reset search_path");
+    expect(await mail()).toBe("[redacted]");
+    const started = await connect({ options: "-c search_path=side" });
+    expect((await started.query("select email from customers limit 1")).rows[0].email).toBe("plain@side");
+  });
+});
+
+describe("held", () => {
+  const alter = "alter table notes add column if not exists held int";
+
+  test("approved: the same connection goes on", async () => {
+    const client = await connect();
+    const running = client.query(alter);
+    const id = await world.control.pending();
+    const approval = world.control.approvals.get(id)!;
+    expect(approval).toMatchObject({ statement: alter, approvers: "dba", resource: "shop", ttlSeconds: 900 });
+    await world.control.until(() => client.notices.length > 0);
+    expect(client.notices[0]!.message).toContain(id);
+    expect(client.notices[0]!.hint).toContain(`counterfoil approvals approve ${id}`);
+    world.control.decide(id, ApprovalStatus.APPROVED);
+    expect((await running).command).toBe("ALTER");
+    const [started] = await world.control.recorded("commandStarted", 1, ({ approvalId }) => approvalId === id);
+    expect(started!.command!.statement).toBe(alter);
+    const [ended] = await world.control.recorded("holdEnded");
+    expect(ended).toMatchObject({ approvalId: id, status: ApprovalStatus.CONSUMED, by: [{ name: "Dana" }] });
+    expect((await client.query("select held from notes limit 1")).rows.length).toBeLessThan(2);
+  });
+
+  test("approved in psql", async () => {
+    const { ended, said } = psql(["-c", alter]);
+    const id = await world.control.pending();
+    await world.control.until(() => said.err.includes(id));
+    world.control.decide(id, ApprovalStatus.APPROVED);
+    const { code, out } = await ended;
+    expect(code).toBe(0);
+    expect(out).toContain("ALTER TABLE");
+  });
+
+  test("the decision's push is lost: it is found anyway", async () => {
+    world.control.pushesDecisions = false;
+    try {
+      const client = await connect();
+      const running = client.query(alter);
+      world.control.decide(await world.control.pending(), ApprovalStatus.APPROVED);
+      await running;
+    } finally {
+      world.control.pushesDecisions = true;
+    }
+  });
+
+  test.each([
+    ["rejected", ApprovalStatus.REJECTED, "42501"],
+    ["expired", ApprovalStatus.EXPIRED, "42501"],
+  ])("%s: a native error, and the session goes on", async (_name, status, code) => {
+    const client = await connect();
+    const running = failure(client.query(alter));
+    world.control.decide(await world.control.pending(), status, "not today");
+    const error = await running;
+    expect(error.code).toBe(code);
+    if (status === ApprovalStatus.REJECTED) expect(error.message).toContain("not today");
+    expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+    const [refused] = await world.control.recorded("commandRefused");
+    expect(refused!.approvalId).not.toBe("");
+  });
+
+  test("Ctrl-C in psql withdraws the request", async () => {
+    const { child, ended, said } = psql(["-c", alter]);
+    const id = await world.control.pending();
+    await world.control.until(() => said.err.includes(id));
+    child.kill("SIGINT");
+    const { err } = await ended;
+    expect(err).toContain("57014");
+    await world.control.until(() => world.control.approvals.get(id)!.status === ApprovalStatus.WITHDRAWN);
+  });
+
+  test("a client that goes away withdraws it", async () => {
+    const { child } = psql(["-c", alter]);
+    const id = await world.control.pending();
+    child.kill("SIGKILL");
+    await world.control.until(() => world.control.approvals.get(id)!.status === ApprovalStatus.WITHDRAWN);
+    const [ended] = await world.control.recorded("holdEnded");
+    expect(ended!.status).toBe(ApprovalStatus.WITHDRAWN);
+    await world.control.recorded("sessionEnded");
+  });
+
+  test("no other session notices", async () => {
+    const held = await connect();
+    const other = await connect();
+    const running = failure(held.query(alter));
+    const id = await world.control.pending();
+    for (let n = 0; n < 20; n++) await other.query("select count(*) from orders");
+    world.control.decide(id, ApprovalStatus.REJECTED);
+    await running;
+  });
+
+  test("the policy changes meanwhile: decided anew, and the approval of before is worth nothing", async () => {
+    const before = world.control.policies;
+    const client = await connect();
+    const running = client.query(alter);
+    const first = await world.control.pending();
+    try {
+      world.control.change({});
+      await world.control.until(() => world.control.approvals.get(first)!.status === ApprovalStatus.WITHDRAWN);
+      const second = await world.control.pending();
+      expect(second).not.toBe(first);
+      expect(world.control.approvals.get(second)!.policyEpoch).toBe(BigInt(world.control.epoch));
+      const free = { name: "free", text: 'permit (principal, action in Action::"sql:ddl", resource);' };
+      world.control.change({ policies: [...POLICIES, free] });
+      expect((await running).command).toBe("ALTER");
+    } finally {
+      world.control.change({ policies: before });
+    }
+  });
+});
+
+describe("the catalog", () => {
+  test("knows what the session itself has just made", async () => {
+    const client = await connect();
+    const making = client.query("create table fresh (id int, email text)");
+    world.control.decide(await world.control.pending(), ApprovalStatus.APPROVED);
+    await making;
+    await client.query("insert into fresh values (1, 'plain@fresh')");
+    expect((await client.query("select * from fresh")).rows).toEqual([{ id: 1, email: "plain@fresh" }]);
+  });
+
+  test("learns of what others made when it is asked for", async () => {
+    const client = await connect();
+    await client.query("select 1");
+    await world.direct("create table elsewhere (id int, what text); insert into elsewhere values (1, 'x')");
+    const read = async () => (await client.query("select what from elsewhere")).rows[0].what;
+    let what = await read();
+    while (what !== "x") what = await read();
+  });
 });

@@ -92,12 +92,14 @@ export class Interpreter {
     const operations: Operation[] = [];
     const unknownNames = [...understanding.unknownNames];
     const statements: Understood["statements"][number][] = [];
+    const cursors = new Map(this.options.names.now.cursors);
     for (const statement of understanding.statements) {
       operations.push(...statement.operations);
       let returns: Understood["statements"][number] = statement;
       for (const effect of statement.session) {
-        if (effect.kind === "fetches") {
-          const outputs = this.options.names.now.cursors.get(effect.cursor);
+        if (effect.kind === "declares") cursors.set(effect.cursor, effect.outputs);
+        else if (effect.kind === "fetches") {
+          const outputs = cursors.get(effect.cursor);
           if (outputs) returns = { outputs, bulk: null, bulkFormat: null };
           else problems.push(`the cursor ${effect.cursor} was not declared in this session`);
         } else if (effect.kind === "executes") {
