@@ -52,7 +52,7 @@ export class SubjectVerifier {
     } catch {
       throw refused("malformed", "the subject token is no signed JWT");
     }
-    const issuer = typeof iss === "string" ? await this.issuers.byUrl(iss) : null;
+    const issuer = typeof iss === "string" && /^[\x21-\x7e]+$/.test(iss) ? await this.issuers.byUrl(iss) : null;
     if (!issuer) throw refused("untrusted_issuer", "the token's issuer is not trusted here; see the list of issuers");
     return issuer;
   }
