@@ -218,6 +218,11 @@ export class TestControl {
     if (this.#beats) clearInterval(this.#beats);
   }
 
+  /** As if what came before had been lost on the way. */
+  forget(): void {
+    this.#seen.clear();
+  }
+
   signingKey(): string {
     return this.#keys.publicKey.export({ type: "spki", format: "pem" }) as string;
   }

@@ -49,7 +49,7 @@ export class Enforcer {
 
   private constructor(config: EnforcerConfig) {
     this.#log = createLog(config.logLevel);
-    mkdirSync(config.folder, { recursive: true, mode: 0o700 });
+    makeFolder(config.folder);
     const signingKey = createPublicKey(readSetting("signingKeyFile", config.signingKeyFile));
     const credentials = readSetting("credentialsFile", config.credentialsFile);
     const hashKey = keptSecret(join(config.folder, "mask.key"));
@@ -257,6 +257,14 @@ function readSetting(name: string, path: string): string {
     return readFileSync(path, "utf8");
   } catch (error) {
     throw new ConfigError(`${name}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new ConfigError(`folder: ${(error as Error).message}`, { cause: error });
   }
 }
 
