@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import pg from "pg";
 import type { Bus } from "#bus";
@@ -57,9 +57,12 @@ describe("the approval service", () => {
     actor: { id: `key-${name}`, name, roles: roles.length > 0 ? roles : ["approver"] },
     commandId: randomUUID(),
   });
-  const holdOne = async (over: MessageInitShape<typeof edgeV1.HoldRequestSchema> = {}, enforcer = ENFORCER) => {
+  const holdOne = async (
+    over: Partial<MessageInitShape<typeof edgeV1.HoldRequestSchema>> = {},
+    enforcer = ENFORCER,
+  ) => {
     const approvalId = randomUUID();
-    const request = {
+    const request = create(edgeV1.HoldRequestSchema, {
       ...{
         approvalId,
         sessionId: "s1",
@@ -77,7 +80,7 @@ describe("the approval service", () => {
       },
       principal: { id: "ci|7", issuer: "ci", subject: "7", name: "build", run: "r7", onBehalfOf: ["grace"] },
       ...over,
-    };
+    });
     const response = await bus.callEdge(hold, enforcer, request);
     return { id: request.approvalId, request, response };
   };

@@ -1,8 +1,8 @@
 import { Refused } from "#event-store";
 import type { Grant, Principal, UseMode } from "./events.js";
 
-export const DEFAULT_LIFETIME_SECONDS = 600;
-export const LONGEST_LIFETIME_SECONDS = 3600;
+const DEFAULT_LIFETIME_SECONDS = 600;
+const LONGEST_LIFETIME_SECONDS = 3600;
 const MOST_USES = 1000;
 const DEFAULT_USES = 10;
 const DEFAULT_WINDOW_SECONDS = 60;

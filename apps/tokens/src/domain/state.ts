@@ -1,7 +1,7 @@
 import type { Grant, TokenEvent } from "./events.js";
 
 /** One redemption: the session it opened, and what became of it. */
-export interface Session {
+interface Session {
   readonly enforcerId: string;
   readonly openedAt: number;
   readonly over: null | { readonly at: number; readonly because: string };

@@ -19,7 +19,7 @@ export const fixed: TransformDefinition = {
   },
   hide({ options, type, format, whole }) {
     if (type.family === "padded") return whole;
-    const encoded = type.encode?.(options["value"]!);
+    const encoded = type.encode?.(options.value!);
     if (!encoded || encoded.text.length > (type.maxBytes ?? Number.POSITIVE_INFINITY)) return whole;
     const value = encoded[format];
     return () => value;

@@ -15,7 +15,7 @@ export const hash: TransformDefinition = {
   check: (options) => unknownOption(options, ["length"]) ?? numberProblem(options, "length", 8, 64),
   hide(context) {
     const { type, format, options } = context;
-    const length = Math.min(Number(options["length"] ?? DEFAULT_LENGTH), type.maxBytes ?? 64);
+    const length = Math.min(Number(options.length ?? DEFAULT_LENGTH), type.maxBytes ?? 64);
     const digest = digestUnder(context);
     const hexOf = (value: Uint8Array) => digest(value).toString("hex").slice(0, length);
     switch (type.family) {

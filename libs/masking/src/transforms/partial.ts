@@ -33,11 +33,11 @@ export const partial: TransformDefinition = {
 };
 
 function partly(options: Options, padded: boolean, whole: Hide): Hide {
-  const given = options["keep_first"] ?? options["keep_last"];
-  const first = Number(options["keep_first"] ?? 0);
-  const last = Number(options["keep_last"] ?? (given === undefined ? DEFAULT_KEEP_LAST : 0));
-  const mask = (options["mask"] ?? "*").charCodeAt(0);
-  const keepDomain = options["keep_domain"] === "true";
+  const given = options.keep_first ?? options.keep_last;
+  const first = Number(options.keep_first ?? 0);
+  const last = Number(options.keep_last ?? (given === undefined ? DEFAULT_KEEP_LAST : 0));
+  const mask = (options.mask ?? "*").charCodeAt(0);
+  const keepDomain = options.keep_domain === "true";
 
   return (value) => {
     // Bytes of another client encoding could be cut in the middle of a character.

@@ -14,7 +14,7 @@ import {
 import type { Encoded, Family, PgType } from "./pg-type.js";
 
 /** What stands for a text that is hidden whole. ASCII, so it is right in every client encoding. */
-export const REDACTED = "[redacted]";
+const REDACTED = "[redacted]";
 
 const NOTHING = new Uint8Array(0);
 const hex = (text: string) => Buffer.from(text.replaceAll(" ", ""), "hex");
@@ -31,7 +31,7 @@ const only = (text: string, binary: Uint8Array): PgType => ({
 });
 
 /** A type of which nothing is known, or that has no safe value: composites, ranges, enums, extensions' types. */
-export const UNKNOWN: PgType = { family: "other", neutral: null, encode: null };
+const UNKNOWN: PgType = { family: "other", neutral: null, encode: null };
 
 /** By OID (pg_type.dat). Domains need no entry: the server describes them by their base type. */
 const SCALARS = new Map<number, PgType>([
