@@ -18,7 +18,6 @@ export const STATEMENT_ACTIONS: { readonly [K in NodeKind]?: SqlAction } = {
   CreateFunctionStmt: "sql:create_function",
   CreateTrigStmt: "sql:create_trigger",
   CreateEventTrigStmt: "sql:create_trigger",
-  CreateSchemaStmt: "sql:create_schema",
   CreateSeqStmt: "sql:create_other",
   CreateDomainStmt: "sql:create_other",
   CreateEnumStmt: "sql:create_other",

@@ -68,6 +68,14 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
       return NOTHING_BACK;
     },
   },
+  CreateSchemaStmt: {
+    action: "sql:create_schema",
+    analyse: (analysis, n) => {
+      // CREATE SCHEMA s CREATE VIEW … GRANT …: statements within the statement.
+      for (const node of n.schemaElts ?? []) analysis.within(actionOf(node), () => statement(analysis, node));
+      return NOTHING_BACK;
+    },
+  },
   RefreshMatViewStmt: {
     action: "sql:refresh_view",
     analyse: (analysis, n) => {

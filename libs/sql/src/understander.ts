@@ -9,7 +9,7 @@ import { type ParseAnswer, Parser } from "./parser/parser.js";
 import { preparedText } from "./prepared-text.js";
 import { query } from "./query.js";
 import { actionOf, changesCatalog, outputColumn, outputs, statement } from "./statements.js";
-import type { StatementFacts, Understanding } from "./understanding.js";
+import type { StatementFacts, TracedColumn, Understanding } from "./understanding.js";
 import { UnderstandingCache } from "./understanding-cache.js";
 
 export interface UnderstanderOptions {
@@ -69,15 +69,20 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     const unknown = new Set<string>();
     // Offsets are of UTF-8.
     const bytes = Buffer.from(text);
+    let current = context;
+    let stale = false;
     for (const raw of tree.stmts ?? []) {
       const start = raw.stmt_location ?? 0;
       const own = bytes.subarray(start, raw.stmt_len ? start + raw.stmt_len : bytes.length).toString();
       try {
         if (raw.stmt === undefined) throw new NotUnderstood("the parser gave an empty statement");
-        const { facts, analysis } = await analyse(raw.stmt, context);
+        const { facts, analysis } = await analyse(raw.stmt, current);
         const prepare = as("PrepareStmt", raw.stmt);
         const prepares = prepare ? [await prepared(prepare.name ?? "", prepare.query, own)] : [];
-        statements.push({ ...facts, session: [...facts.session, ...prepares] });
+        const whole = { ...facts, session: [...facts.session, ...prepares] };
+        statements.push(stale ? tainted(whole) : whole);
+        current = afterwards(current, whole);
+        stale ||= whole.session.some((effect) => effect.kind === "changesCatalog");
         for (const name of analysis.unknown) unknown.add(name);
       } catch (error) {
         problems.push(problemOf(error));
@@ -135,6 +140,31 @@ function factsOf(analysis: Analysis, node: Node): StatementFacts {
     bulkFormat,
     stores: analysis.stores.map((stored) => ({ ...outputColumn(stored), target: stored.target })),
     session: changes ? [...analysis.session, { kind: "changesCatalog" }] : analysis.session,
+  };
+}
+
+/** What names mean to the statements behind, in the same text. */
+function afterwards(context: SqlContext, { session }: StatementFacts): SqlContext {
+  let { searchPath, temporary = [] } = context;
+  for (const effect of session) {
+    if (effect.kind === "createsTemporary") temporary = [...temporary, effect.name];
+    else if (effect.kind === "discards") searchPath = context.defaultPath ?? searchPath;
+    else if (effect.kind === "searchPath") {
+      const path = effect.path ?? context.defaultPath ?? searchPath;
+      searchPath = path.map((schema) => (schema === "$user" ? (context.role ?? schema) : schema));
+    }
+  }
+  return { ...context, searchPath, temporary };
+}
+
+/** Behind a statement that changes what names mean, the catalog at hand says nothing certain. */
+function tainted(facts: StatementFacts): StatementFacts {
+  const taint = <T extends TracedColumn>(columns: readonly T[]) => columns.map((c) => ({ ...c, leaks: true }));
+  return {
+    ...facts,
+    outputs: facts.outputs && taint(facts.outputs),
+    bulk: facts.bulk && taint(facts.bulk),
+    stores: taint(facts.stores),
   };
 }
 

@@ -20,7 +20,8 @@ export interface StatementFacts {
   readonly kind: string;
   readonly operations: readonly Operation[];
   /**
-   * The columns of the rows it returns, in the order and number of RowDescription; null where it returns none. An
+   * The columns of the rows it returns, in the order and number of RowDescription; null where it returns none. A last
+   * one named `*` stands for columns that are not known: then any value could be in any of them. An
    * EXECUTE or FETCH returns what its statement or cursor returns: see `executes`, `fetches`.
    */
   readonly outputs: readonly TracedColumn[] | null;

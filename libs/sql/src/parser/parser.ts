@@ -22,6 +22,8 @@ interface Job {
 }
 
 const STACK_MB = 64;
+/** A thread and its WASM instance take some 20 ms; a busy machine much longer. */
+const START_MS = 30_000;
 
 /**
  * PostgreSQL's own parser in a thread of its own, one text at a time in the order they came. A text that breaks the
@@ -66,13 +68,18 @@ export class Parser {
     this.worker ??= this.start();
     this.worker.ref();
     if (this.ready) this.send(job);
+    else this.limit(START_MS, "the parser does not start");
   }
 
   private send(job: Job): void {
-    this.timer = setTimeout(() => {
-      this.replace(`the parser did not finish it in ${this.limits.timeLimitMs} ms`);
-    }, this.limits.timeLimitMs);
+    const { timeLimitMs } = this.limits;
+    this.limit(timeLimitMs, `the parser did not finish it in ${timeLimitMs} ms`);
     this.worker?.postMessage(job.text);
+  }
+
+  private limit(milliseconds: number, reason: string): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.replace(reason), milliseconds);
   }
 
   private start(): Worker {
