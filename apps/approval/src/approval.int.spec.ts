@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { type MessageInitShape } from "@bufbuild/protobuf";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import pg from "pg";
 import type { Bus } from "#bus";
