@@ -5,7 +5,7 @@ import { postgres } from "./protocol.js";
 export const DENIED: Refusal = { code: "denied", message: "policy prod forbids it", hint: "ask" };
 
 /** Shows the length of what it hides. */
-export const MASK: Mask = { labels: ["secret"], apply: (value) => Buffer.from(`<${value.length}>`) };
+const MASK: Mask = { labels: ["secret"], apply: (value) => Buffer.from(`<${value.length}>`) };
 
 export const masking = (...columns: string[]): MaskPlan => ({
   columns: (described) => described.map(({ name }) => (columns.includes(name) ? MASK : null)),

@@ -24,7 +24,7 @@ const SQLSTATE: Readonly<Record<RefusalCode, string>> = {
 
 export type Severity = "ERROR" | "FATAL";
 
-export const sqlState = (refusal: Refusal): string => SQLSTATE[refusal.code];
+const sqlState = (refusal: Refusal): string => SQLSTATE[refusal.code];
 
 function fieldsOf(severity: string, code: string, refusal: Pick<Refusal, "message" | "detail" | "hint">): Fields {
   const fields = new Map([

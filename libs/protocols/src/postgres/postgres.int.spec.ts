@@ -243,7 +243,8 @@ describe("PostgreSQL through the machines", () => {
     ["extended", (c: pg.Client) => c.query("SELECT email FROM person WHERE id = $1", [3])],
     [
       "binary",
-      (c: pg.Client) => c.query({ text: "SELECT id, age FROM person ORDER BY id", values: [], binary: true } as never),
+      (c: pg.Client) =>
+        c.query({ text: "SELECT id, age FROM person ORDER BY id", values: [], binary: true } as pg.QueryConfig),
     ],
     ["nothing back", (c: pg.Client) => c.query("CREATE TEMPORARY TABLE scratch (a int)")],
     ["null", (c: pg.Client) => c.query("SELECT $1::text AS a, $2::bytea AS b", [null, Buffer.from([0, 255])])],
@@ -326,7 +327,7 @@ describe("PostgreSQL through the machines", () => {
     const text = "SELECT id, email, age FROM person WHERE id = 2";
     expect((await through.query(text)).rows).toEqual([{ id: 2, email: "<8>", age: 2 }]);
     expect((await through.query({ text, values: [] })).rows).toEqual([{ id: 2, email: "<8>", age: 2 }]);
-    const binary = { text, values: [], binary: true } as never;
+    const binary = { text, values: [], binary: true } as pg.QueryConfig;
     expect((await through.query(binary)).rows).toEqual([{ id: 2, email: "<8>", age: 2 }]);
     for (let time = 0; time < 3; time++) {
       expect((await through.query({ name: "again", text, values: [] })).rows).toEqual([

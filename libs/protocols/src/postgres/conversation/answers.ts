@@ -56,7 +56,7 @@ export interface QueryAnswer {
   copy?: Copying;
 }
 
-export interface Copying {
+interface Copying {
   readonly direction: "in" | "out";
   readonly masker: CopyMasker | null;
 }

@@ -210,15 +210,19 @@ export class FromServer {
       if (head?.kind !== "describe") throw unexpected("ParameterDescription");
       return this.#pass(frame);
     }
-    const columns = type === SERVER.RowDescription ? decodeRowDescription(frame) : null;
-    if (head?.kind === "query" && columns) {
+    const columns = () => (type === SERVER.RowDescription ? decodeRowDescription(frame) : null);
+    if (head?.kind === "query" && type === SERVER.RowDescription) {
       const { plan, statement } = head.command;
-      head.described = columns;
-      head.masks = plan === NOTHING_MASKED ? null : masksFor(planOf(plan, statement), columns);
+      if (plan === NOTHING_MASKED) return this.#pass(frame);
+      head.described = columns() ?? [];
+      head.masks = masksFor(planOf(plan, statement), head.described);
       return this.#pass(frame);
     }
     if (head?.kind !== "describe") throw unexpected("a description");
-    if (head.of) head.of.columns = columns;
+    const { of } = head;
+    // What is not masked needs no description; should a changed policy mask it, it is asked for again.
+    if (of && "bind" in of && of.command.plan === NOTHING_MASKED) of.asked = false;
+    else if (of) of.columns = columns();
     if (!head.own) return this.#answered(frame);
     this.#state.answers.shift();
     return this.#swallow();
