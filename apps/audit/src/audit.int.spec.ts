@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { DataSource } from "typeorm";
 import { append, decodeFrontier, emptyFrontier, leafHash, rootOf } from "#audit-log";
@@ -166,7 +166,9 @@ describe("audit", () => {
     const edge = enforcer();
     const announced: bigint[] = [];
     const subscription = bus.nats.subscribe(AUDIT_APPENDED, {
-      callback: (_error, message) => announced.push(BigInt(message.data.length)),
+      callback: (_error, message) => {
+        announced.push(fromBinary(auditV1.ListEntriesResponseSchema, message.data).head);
+      },
     });
     await edge.ship(started("a-1"), runs("a-1", 1), done("a-1", 1), ended("a-1"));
     await edge.acknowledged();
@@ -176,7 +178,8 @@ describe("audit", () => {
       [3, "command.ended"],
       [4, "session.ended"],
     ]);
-    await until(() => announced.length > 0);
+    const head = BigInt((await all()).length);
+    await until(() => announced.includes(head));
     subscription.unsubscribe();
   });
 
@@ -245,7 +248,7 @@ describe("audit", () => {
     const edge = enforcer();
     await edge.ship(
       started("d-2"),
-      { ...runs("d-2", 1), time: { seconds: 300_000_000_000n } },
+      { ...runs("d-2", 1), time: { $typeName: "google.protobuf.Timestamp", seconds: 300_000_000_000n, nanos: 0 } },
       { sessionId: "d-2", fact: { case: "commandStarted", value: { command: command(2, "select 'nul \0'") } } },
     );
     await edge.acknowledged(3);
@@ -342,6 +345,16 @@ describe("audit", () => {
       await edge.acknowledged();
       expect((await get("l-1")).session?.status).toBe("ended");
       expect((await get("l-2")).session?.status).toBe("open");
+    });
+
+    it("are lost when their enforcer enrolls again", async () => {
+      const edge = enforcer();
+      await edge.ship(started("n-1"), runs("n-1", 1));
+      await edge.acknowledged();
+      const id = await decide("EnforcerEnrolled", { softwareVersion: "1" }, "enforcer", `enforcer/${edge.id}`);
+      await inLog(id);
+      const { session, commands } = await bus.call(getSession, { id: "n-1" }, context());
+      expect([session?.status, commands[0]?.status]).toEqual(["lost", "unknown"]);
     });
 
     it("of another enforcer can't be touched", async () => {
