@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from "node:crypto";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import pg from "pg";
 import type { Bus } from "#bus";
@@ -58,7 +58,7 @@ describe("the approval service", () => {
     commandId: randomUUID(),
   });
   const holdOne = async (
-    over: Partial<MessageInitShape<typeof edgeV1.HoldRequestSchema>> = {},
+    over: Partial<Pick<edgeV1.HoldRequest, "approvalId" | "digest" | "quorum" | "resource" | "ttlSeconds">> = {},
     enforcer = ENFORCER,
   ) => {
     const approvalId = randomUUID();
