@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { fetchRelease, type NatsRelease, releaseFor } from "./nats-release.js";
 
 export interface NatsBinary {
   readonly path: string;
@@ -14,6 +15,8 @@ export interface NatsSources {
   readonly folders: readonly string[];
   /** Runs a program in a folder and waits. @throws Error where it fails */
   readonly run: (program: string, args: readonly string[], cwd: string) => void;
+  /** Null where there is none for this machine. */
+  readonly release: NatsRelease | null;
 }
 
 const HERE: NatsSources = {
@@ -27,36 +30,41 @@ const HERE: NatsSources = {
   run: (program, args, cwd) => {
     execFileSync(program, args, { cwd, stdio: "ignore", timeout: 300_000 });
   },
+  release: releaseFor(process.platform, process.arch),
 };
 
 /**
- * The system's nats-server, else one kept in `stage`, else the distribution's package unpacked into `stage`: unpacked, not
- * installed, for an installed one would also run as a service of the system.
+ * The system's nats-server, else one kept in `stage`, else the distribution's package unpacked into `stage` (not installed:
+ * an installed one would also run as a service of the system), else the pinned release.
  *
- * @throws Error that says what to do
+ * @throws Error that says what to do; its cause says what was tried
  */
-export function findNats(stage: string, sources: NatsSources = HERE): NatsBinary {
+export async function findNats(stage: string, sources: NatsSources = HERE): Promise<NatsBinary> {
   const known = look([...sources.folders, stage]);
   if (known) return known;
-  const attempts: (() => void)[] = [() => unpackPackage(stage, sources)];
+  const { run, release } = sources;
+  const attempts: (() => void | Promise<void>)[] = [() => unpackPackage(stage, run)];
   // The package lists may be old or missing; only root can fetch them.
   if (process.getuid?.() === 0) {
     attempts.push(() => {
-      sources.run("apt-get", ["update"], "/");
-      unpackPackage(stage, sources);
+      run("apt-get", ["update"], "/");
+      unpackPackage(stage, run);
     });
   }
+  if (release) attempts.push(() => downloadRelease(release, stage, run));
+  const failures: unknown[] = [];
   for (const attempt of attempts) {
     try {
-      attempt();
-      const unpacked = look([stage]);
-      if (unpacked) return unpacked;
-    } catch {
-      // The next one may work; where none does, the sentence below says what to do.
+      await attempt();
+      const found = look([stage]);
+      if (found) return found;
+    } catch (error) {
+      failures.push(error);
     }
   }
   throw new Error(
     "no nats-server found: install it (Debian: apt-get install nats-server; otherwise https://github.com/nats-io/nats-server/releases, version 2.9 or newer) and put its folder on PATH",
+    { cause: new AggregateError(failures, "what was tried") },
   );
 }
 
@@ -79,15 +87,30 @@ function versionOf(path: string): string | null {
 }
 
 /** apt checks the package against its signed lists. */
-function unpackPackage(stage: string, { run }: NatsSources): void {
-  mkdirSync(stage, { recursive: true });
-  const folder = mkdtempSync(join(stage, "unpack-"));
-  try {
+function unpackPackage(stage: string, run: NatsSources["run"]): void {
+  inScratchFolder(stage, (folder) => {
     run("apt-get", ["download", "nats-server"], folder);
     const archive = readdirSync(folder).find((name) => name.endsWith(".deb"));
     if (!archive) return;
     run("dpkg-deb", ["-x", archive, "."], folder);
     renameSync(join(folder, "usr", "sbin", "nats-server"), join(stage, "nats-server"));
+  });
+}
+
+async function downloadRelease(release: NatsRelease, stage: string, run: NatsSources["run"]): Promise<void> {
+  const archive = await fetchRelease(release);
+  inScratchFolder(stage, (folder) => {
+    writeFileSync(join(folder, "release.tar.gz"), archive);
+    run("tar", ["-xzf", "release.tar.gz", "--strip-components=1"], folder);
+    renameSync(join(folder, "nats-server"), join(stage, "nats-server"));
+  });
+}
+
+function inScratchFolder(stage: string, work: (folder: string) => void): void {
+  mkdirSync(stage, { recursive: true });
+  const folder = mkdtempSync(join(stage, "unpack-"));
+  try {
+    work(folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

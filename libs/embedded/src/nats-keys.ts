@@ -10,23 +10,22 @@ export interface NatsKeys {
 /** The keys in the folder, made at the first time; only their owner reads them. */
 export async function keepNatsKeys(folder: string): Promise<NatsKeys> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const fresh = createBusKeys();
-  const seed = (name: keyof BusKeys) => keep(join(folder, `${name}.seed`), fresh[name]).text;
-  const seeds = {
-    operator: seed("operator"),
-    system: seed("system"),
-    control: seed("control"),
-    enforcers: seed("enforcers"),
+  let made: BusKeys | undefined;
+  const seed = async (name: keyof BusKeys) =>
+    (await keep(join(folder, `${name}.seed`), () => (made ??= createBusKeys())[name])).text;
+  const seeds: BusKeys = {
+    operator: await seed("operator"),
+    system: await seed("system"),
+    control: await seed("control"),
+    enforcers: await seed("enforcers"),
   };
-  const credentials = {
-    control: keep(join(folder, "control.creds"), await userCredentials(seeds.control, "control")).path,
-    system: keep(join(folder, "system.creds"), await userCredentials(seeds.system, "system")).path,
-  };
-  return { seeds, credentials };
+  const user = async (name: "control" | "system") =>
+    (await keep(join(folder, `${name}.creds`), () => userCredentials(seeds[name], name))).path;
+  return { seeds, credentials: { control: await user("control"), system: await user("system") } };
 }
 
-function keep(path: string, text: string): { path: string; text: string } {
-  if (!existsSync(path)) writeFileSync(path, `${text.trim()}\n`, { mode: 0o600, flag: "wx" });
+async function keep(path: string, make: () => string | Promise<string>): Promise<{ path: string; text: string }> {
+  if (!existsSync(path)) writeFileSync(path, `${(await make()).trim()}\n`, { mode: 0o600, flag: "wx" });
   chmodSync(path, 0o600);
   return { path, text: readFileSync(path, "utf8").trim() };
 }

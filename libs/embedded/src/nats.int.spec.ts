@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -9,13 +11,15 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { jetstream } from "@nats-io/jetstream";
 import { type Bus, connectBus, ensureStreams } from "#bus";
 import { startNats } from "./nats.js";
-import { findNats } from "./nats-binary.js";
+import { findNats, type NatsSources } from "./nats-binary.js";
+import { releaseFor } from "./nats-release.js";
 
 let folder: string;
 const cleanup: (() => unknown)[] = [];
@@ -95,19 +99,26 @@ describe("the binary", () => {
     writeFileSync(path, "#!/bin/sh\necho 'nats-server: v2.99.1'\n");
     chmodSync(path, 0o755);
   };
+  const nothing: NatsSources = {
+    folders: [],
+    release: null,
+    run: (program) => {
+      throw new Error(`${program}: no network`);
+    },
+  };
 
-  test("is taken from the first folder that has a working one", () => {
+  test("is taken from the first folder that has a working one", async () => {
     const [broken, working] = [join(folder, "a"), join(folder, "b")];
     for (const path of [broken, working]) mkdirSync(path);
     writeFileSync(join(broken, "nats-server"), "no program");
     fake(join(working, "nats-server"));
-    expect(findNats(join(folder, "stage"), { folders: [broken, working], run: () => {} })).toEqual({
+    expect(await findNats(join(folder, "stage"), { ...nothing, folders: [broken, working] })).toEqual({
       path: join(working, "nats-server"),
       version: "2.99.1",
     });
   });
 
-  test("is unpacked from the distribution's package, once", () => {
+  test("is unpacked from the distribution's package, once", async () => {
     const stage = join(folder, "stage");
     const runs: string[] = [];
     const run = (program: string, args: readonly string[], cwd: string) => {
@@ -118,18 +129,52 @@ describe("the binary", () => {
         fake(join(cwd, "usr", "sbin", "nats-server"));
       }
     };
-    expect(findNats(stage, { folders: [], run }).path).toBe(join(stage, "nats-server"));
+    expect((await findNats(stage, { ...nothing, run })).path).toBe(join(stage, "nats-server"));
     expect(runs).toEqual(["apt-get download nats-server", "dpkg-deb -x nats-server_2.deb ."]);
-    findNats(stage, { folders: [], run });
+    await findNats(stage, { ...nothing, run });
     expect(runs).toHaveLength(2);
     expect(readdirSync(stage)).toEqual(["nats-server"]);
   });
 
-  test("that is nowhere to be had is one sentence that says what to do", () => {
-    const run = () => {
-      throw new Error("no network");
+  test("is the pinned release where there is no package, if its checksum is right", async () => {
+    const made = join(folder, "nats-server-v2.99.1-linux-amd64");
+    mkdirSync(made);
+    fake(join(made, "nats-server"));
+    execFileSync("tar", ["-czf", "release.tar.gz", "nats-server-v2.99.1-linux-amd64"], { cwd: folder });
+    const archive = readFileSync(join(folder, "release.tar.gz"));
+    const front = createHttpServer((request, response) => {
+      if (request.url === "/moved") response.writeHead(302, { location: "/release" }).end();
+      else response.writeHead(request.url === "/release" ? 200 : 404).end(archive);
+    });
+    await new Promise<void>((listening) => front.listen(0, "127.0.0.1", listening));
+    cleanup.push(() => front.close());
+    const at = `http://127.0.0.1:${(front.address() as { port: number }).port}`;
+    const run: NatsSources["run"] = (program, args, cwd) => {
+      if (program !== "tar") throw new Error("no package");
+      execFileSync(program, args, { cwd });
     };
-    expect(() => findNats(join(folder, "stage"), { folders: [], run })).toThrow(/apt-get install nats-server/);
-    expect(existsSync(join(folder, "stage", "nats-server"))).toBe(false);
+    const sha256 = createHash("sha256").update(archive).digest("hex");
+    const stage = join(folder, "stage");
+
+    const wrong = { url: `${at}/release`, sha256: sha256.replace(/^./, (digit) => (digit === "0" ? "1" : "0")) };
+    for (const release of [wrong, { url: `${at}/nowhere`, sha256 }]) {
+      await expect(findNats(stage, { ...nothing, run, release })).rejects.toThrow(/no nats-server found/);
+      expect(existsSync(join(stage, "nats-server"))).toBe(false);
+    }
+    const found = await findNats(stage, { ...nothing, run, release: { url: `${at}/moved`, sha256 } });
+    expect(found).toEqual({ path: join(stage, "nats-server"), version: "2.99.1" });
+    expect(readdirSync(stage)).toEqual(["nats-server"]);
+  });
+
+  test("is pinned for the machines the project runs on", () => {
+    for (const arch of ["x64", "arm64"]) {
+      expect(releaseFor("linux", arch)?.url).toMatch(/^https:\/\/github\.com\/nats-io\/.*\.tar\.gz$/);
+      expect(releaseFor("linux", arch)?.sha256).toMatch(/^[0-9a-f]{64}$/);
+    }
+    expect(releaseFor("win32", "x64")).toBeNull();
+  });
+
+  test("that is nowhere to be had is one sentence that says what to do", async () => {
+    await expect(findNats(join(folder, "stage"), nothing)).rejects.toThrow(/apt-get install nats-server/);
   });
 });

@@ -53,7 +53,7 @@ const START_DEADLINE_MS = 20_000;
 export async function startNats(options: NatsOptions): Promise<PrivateNats> {
   const folder = resolve(options.folder);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const binary = findNats(join(folder, "bin"));
+  const binary = await findNats(join(folder, "bin"));
   const keysFolder = resolve(options.keys ?? join(folder, "keys"));
   const keys = await keepNatsKeys(keysFolder);
   const files = {

