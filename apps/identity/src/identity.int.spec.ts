@@ -69,7 +69,7 @@ const failureOf = (call: Promise<unknown>) =>
   );
 const sql = (text: string, ...values: unknown[]) => service.app.get(DataSource, { strict: false }).query(text, values);
 
-const ci = (changes: Partial<identityV1.Issuer> = {}) =>
+const ci = (changes: Omit<Partial<identityV1.Issuer>, "$typeName" | "$unknown"> = {}) =>
   create(identityV1.IssuerSchema, {
     name: "ci",
     url: issuer.url,
