@@ -3,11 +3,10 @@ import type { Catalog, Relation, RelationKind, RoutineFacts } from "./catalog.js
 /** The searched schemas of a fresh session, one text array. */
 export const SEARCH_PATH_QUERY = "select pg_catalog.current_schemas(false)::pg_catalog.text[] as path";
 
-/** Goes before the queries: their answers belong to one moment, and views spell their names out only without a path. */
-export const CATALOG_BEGIN = "begin isolation level repeatable read read only; set local search_path to pg_catalog";
-
-/** What to ask the server between CATALOG_BEGIN and `commit`; each row is one thing. */
+/** What to ask the server, in this order and in one transaction, for one moment's answers; each row is one thing. */
 export const CATALOG_QUERIES = {
+  // Views spell their names out only where no path would find them. Ends with the transaction.
+  settings: "select pg_catalog.set_config('search_path', 'pg_catalog', true)",
   relations: `
     select c.oid::int8::text as oid, n.nspname::text as schema, c.relname::text as name, c.relkind::text as kind,
            c.reltype::int8::text as type,

@@ -7,7 +7,6 @@ export type {
   SqlContext,
 } from "./catalog.js";
 export {
-  CATALOG_BEGIN,
   CATALOG_QUERIES,
   type CatalogRows,
   catalogFromRows,

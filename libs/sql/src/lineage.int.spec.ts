@@ -4,13 +4,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { type PrivatePostgres, removePostgres, startPostgres } from "#embedded";
 import type { Catalog, SqlContext } from "./catalog.js";
-import {
-  CATALOG_BEGIN,
-  CATALOG_QUERIES,
-  type CatalogRows,
-  catalogFromRows,
-  SEARCH_PATH_QUERY,
-} from "./catalog-loader.js";
+import { CATALOG_QUERIES, type CatalogRows, catalogFromRows, SEARCH_PATH_QUERY } from "./catalog-loader.js";
 import { CORPUS, CORPUS_17, CORPUS_18 } from "./corpus.fixture.js";
 import { SHOP_SQL } from "./shop.fixture.js";
 import { createUnderstander, type Understander } from "./understander.js";
@@ -49,7 +43,7 @@ describe("lineage and PostgreSQL agree", () => {
   });
 
   async function load(): Promise<Catalog> {
-    await client.query(CATALOG_BEGIN);
+    await client.query("begin isolation level repeatable read read only");
     const rows: Record<string, unknown> = {};
     for (const [name, text] of Object.entries(CATALOG_QUERIES)) rows[name] = (await client.query(text)).rows;
     await client.query("commit");
