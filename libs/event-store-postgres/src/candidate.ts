@@ -95,14 +95,16 @@ export class Candidate {
   }
 
   async #elected(client: pg.Client, term: Term): Promise<boolean> {
-    for (const channel of this.options.channels) await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
     while (!term.over) {
       const { rows } = await client.query(
         "SELECT pg_try_advisory_lock(hashtext('counterfoil'), hashtext($1)) AS mine",
         [this.options.office],
       );
-      if (rows[0].mine) return true;
-      // Notifications wake a candidate early; it does no harm.
+      if (rows[0].mine) {
+        // Before the first look at the work, so that none is missed between the two.
+        for (const channel of this.options.channels) await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+        return true;
+      }
       await this.#wake(ELECTION_MS);
     }
     return false;
