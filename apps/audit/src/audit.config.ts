@@ -9,7 +9,7 @@ export interface AuditConfig {
   readonly poolSize?: number;
 }
 
-export class ConfigError extends Error {
+class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 

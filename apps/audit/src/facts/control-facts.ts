@@ -5,7 +5,7 @@ import { withhold } from "./withhold.js";
 /** What is about to get its index. */
 export type Fact = Omit<AuditEntry, "index">;
 
-export const CONTROL_SOURCE = "control";
+const CONTROL_SOURCE = "control";
 
 /** A decided fact as it stands in the audit log. */
 export function controlFact(recorded: SequencedEvent): Fact {

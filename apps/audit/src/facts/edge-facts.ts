@@ -4,7 +4,7 @@ import { edgeV1 } from "#contracts";
 import type { Fact } from "./control-facts.js";
 import { withhold } from "./withhold.js";
 
-export const UNREADABLE = "record.unreadable";
+const UNREADABLE = "record.unreadable";
 
 const KINDS = {
   sessionStarted: ["session.started", edgeV1.SessionStartedSchema],

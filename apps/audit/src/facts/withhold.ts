@@ -24,7 +24,7 @@ export function withhold(value: unknown): Json {
   );
 }
 
-export const withholdText = (text: string): string =>
+const withholdText = (text: string): string =>
   wellFormed(text).replace(SECRET_TEXT, `$1${WITHHELD}`).replace(PRIVATE_KEY, WITHHELD);
 
 const holdsSecret = (name: string, held: unknown) =>
