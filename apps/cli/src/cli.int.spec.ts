@@ -1,0 +1,480 @@
+import { spawn } from "node:child_process";
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname, join } from "node:path";
+import { timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
+import { approvalV1, auditV1, identityV1, policyV1, tokensV1 } from "#contracts";
+import { refuse } from "../../api/test/control-plane.js";
+import { Fixture } from "../../api/test/fixture.js";
+import { Built, ended, says } from "../test/built.js";
+
+let fixture: Fixture;
+let built: Built;
+/** Stands for the issuer of a CI system: answers with what it was asked as the token. */
+let issuer: Server;
+let issuerUrl: string;
+beforeAll(async () => {
+  [fixture, built] = await Promise.all([Fixture.start(), Built.make()]);
+  issuer = createServer(async (request, response) => {
+    const asked = { url: request.url, authorization: request.headers.authorization, body: await bodyOf(request) };
+    const refused = asked.body.includes("scope=forbidden");
+    response.writeHead(refused ? 400 : 200, { "content-type": "application/json" });
+    const token = Buffer.from(JSON.stringify(asked)).toString("base64url");
+    response.end(JSON.stringify(refused ? { error: "invalid_scope" } : { access_token: token, value: token }));
+  });
+  await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
+  issuerUrl = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
+  services();
+});
+afterAll(async () => {
+  built?.remove();
+  await fixture?.stop();
+  await new Promise((resolve) => issuer?.close(resolve));
+});
+
+const ci = () => ({
+  token_endpoint: `${issuerUrl}/token`,
+  client_id: "ci:job",
+  client_secret: "s+cret",
+  audience: "counterfoil",
+});
+beforeEach(() => {
+  fixture.plane.forget();
+  built.settings({
+    ...{ api: fixture.api.url, key: "cfk_admin" },
+    identities: { ci: ci(), broken: { ...ci(), scope: "forbidden" }, empty: {} },
+  });
+});
+
+const bodyOf = async (request: IncomingMessage) => {
+  let text = "";
+  for await (const chunk of request) text += chunk;
+  return text;
+};
+const asked = <T>(method: string) => fixture.plane.last(method).request as T;
+
+const principal = { id: "demo|ci", issuer: "demo", subject: "ci", name: "ci", groups: ["ci"], run: "17" };
+const approval = {
+  ...{ id: "a1", status: approvalV1.ApprovalStatus.PENDING, requester: principal, resource: "shop", quorum: 2 },
+  statement: "drop table t\u001b[2J; -- \u202egnp",
+  expiresAt: timestampFromMs(Date.UTC(2026, 4, 1)),
+};
+const session = { id: "s1", status: "open", principal, resource: "shop", protocol: "postgres", commands: 1n };
+
+function services() {
+  const { plane } = fixture;
+  plane.on(identityV1.Identity.method.verifySubject, () => ({ principal }));
+  plane.on(policyV1.Policy.method.getResource, ({ name }) =>
+    name === "shop"
+      ? { name, protocol: "postgres", group: "default", upstream: { database: "shop" } }
+      : refuse("not_found", `there is no resource ${name}`),
+  );
+  plane.on(policyV1.Policy.method.authorizeConnect, () => ({ allowed: true }));
+  plane.on(identityV1.Identity.method.listEnforcers, () => ({
+    enforcers: [
+      ...[{ id: "e", name: "edge", group: "default", seenAt: timestampNow() }].map((enforcer) => ({
+        ...{ ...enforcer, listeners: [{ protocol: "postgres", host: "127.0.0.1", port: 7432 }] },
+      })),
+    ],
+  }));
+  plane.on(identityV1.Identity.method.getCertificateAuthority, () => ({ certificate: "THE CA" }));
+  plane.on(tokensV1.Tokens.method.mint, (request) => ({
+    token: { id: "abc", scope: request.scope, expiresAt: timestampFromMs(Date.now() + 60_000) },
+    text: "foil_abc_s3cret",
+  }));
+  plane.on(approvalV1.Approvals.method.listApprovals, () => ({ approvals: [approval] }));
+  plane.on(approvalV1.Approvals.method.getApproval, ({ id }) =>
+    id === "a1" ? approval : refuse("not_found", `there is no approval ${id}`),
+  );
+  plane.on(approvalV1.Approvals.method.decide, ({ approve }) => ({
+    ...approval,
+    status: approve ? approvalV1.ApprovalStatus.APPROVED : approvalV1.ApprovalStatus.REJECTED,
+  }));
+  plane.on(auditV1.Audit.method.listSessions, () => ({ sessions: [session] }));
+  plane.on(auditV1.Audit.method.getSession, () => ({
+    session,
+    commands: [{ ordinal: 1n, statement: "select 1", verdict: "allow", status: "done", policies: ["p"] }],
+  }));
+  plane.on(tokensV1.Tokens.method.endSession, () => ({}));
+  plane.on(tokensV1.Tokens.method.listTokens, ({ page }) =>
+    page?.cursor
+      ? { tokens: [{ id: "second", principal, resource: "shop", used: 1 }] }
+      : { tokens: [{ id: "first", principal, resource: "shop", uses: 3, used: 1 }], next: "more" },
+  );
+  plane.on(tokensV1.Tokens.method.revoke, ({ tokenId }) => ({ tokenIds: tokenId === "abc" ? ["abc"] : [] }));
+  plane.on(policyV1.Policy.method.simulate, () => ({
+    ...{ verdict: "deny", reason: "say which rows", policies: ["say-which-rows"], actions: ["sql:delete"] },
+    masks: [{ column: "email", labels: ["pii.email"], transform: "partial" }],
+  }));
+  plane.on(auditV1.Audit.method.listEntries, ({ after, limit }) => {
+    const entries = Array.from({ length: 12 }, (_, n) => ({
+      index: BigInt(n + 1),
+      json: JSON.stringify({
+        ...{ index: n + 1, time: "2026-05-01T09:30:00.000Z", type: "command.refused", sessionId: "0123456789" },
+        data: { command: { statement: "delete from t" }, reason: "say which rows" },
+      }),
+    }));
+    return { entries: entries.slice(Number(after), Number(after) + (limit || 100)), head: 12n };
+  });
+  const resource = { name: "shop", protocol: "postgres", group: "default", reads: policyV1.Durability.OS, version: 1n };
+  const upstream = { host: "db", port: 5432, tls: policyV1.TlsMode.REQUIRE };
+  const credential = { username: "app", password: "env:PW" };
+  plane.on(policyV1.Policy.method.listResources, () => ({ resources: [{ ...resource, upstream, credential }] }));
+  plane.on(policyV1.Policy.method.listPolicies, () => ({}));
+  plane.on(policyV1.Policy.method.putPolicy, ({ policy }) => ({ ...(policy as policyV1.PolicyDocument), version: 1n }));
+}
+
+describe("apply", () => {
+  const policy = "policies: [{ name: p, text: 'permit (principal, action == Action::\"connect\", resource);' }]";
+  test("shows the plan and carries it out", async () => {
+    const file = join(built.home, "p.yaml");
+    writeFileSync(file, policy);
+    const dry = await built.run(["apply", "-f", file, "--dry-run"]);
+    expect(dry).toMatchObject({ code: 0, stderr: "" });
+    expect(dry.stdout).toMatch(/ACTION\s+KIND\s+NAME\s+CHANGES\ncreate\s+policy\s+p\s+-\n1 of 1 would change/);
+    expect(fixture.plane.asked.some(({ method }) => method === "PutPolicy")).toBe(false);
+    const done = await built.run(["apply", "-f", "-", "--json"], { input: policy });
+    expect(JSON.parse(done.stdout).plan).toEqual([expect.objectContaining({ name: "p", outcome: "done" })]);
+  });
+  test("a document that is wrong is refused with each place", async () => {
+    const { code, stdout, stderr } = await built.run(["apply", "-f", "-"], {
+      input: "policies: [{ name: P, text: 'permit' }]",
+    });
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(/^counterfoil: The request is not valid\n {2}\/policies\/0\/name: must be a name/);
+  });
+  test("no such file is wrong usage", async () => {
+    expect((await built.run(["apply", "-f", "/nowhere"])).code).toBe(2);
+  });
+});
+
+describe("token", () => {
+  test("with an identity of cli.json (client credentials)", async () => {
+    const args = ["token", "--as", "ci", "--resource", "shop", "--scope", "sql:read", "--mode", "burst", "--uses", "3"];
+    const { code, stdout } = await built.run([...args, "--window", "9", "--lifetime", "60", "--json"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      access_token: "foil_abc_s3cret",
+      connection: { user: "foil_abc", ca: "THE CA" },
+    });
+    const mint = { scope: ["sql:read"], mode: tokensV1.UseMode.BURST, uses: 3, windowSeconds: 9, lifetimeSeconds: 60 };
+    expect(asked<tokensV1.MintRequest>("Mint")).toMatchObject(mint);
+    const shown = subject();
+    expect(new URLSearchParams(shown.body).get("grant_type")).toBe("client_credentials");
+    expect(new URLSearchParams(shown.body).get("audience")).toBe("counterfoil");
+    expect(Buffer.from(shown.authorization.slice(6), "base64").toString()).toBe("ci%3Ajob:s%2Bcret");
+  });
+  const subject = () =>
+    JSON.parse(
+      Buffer.from(asked<identityV1.VerifySubjectRequest>("VerifySubject").subjectToken, "base64url").toString(),
+    );
+  test("for people it is a list", async () => {
+    const { stdout } = await built.run(["token", "--as", "ci", "--resource", "shop"]);
+    expect(stdout).toMatch(/^token\s+abc\nexpires in\s+\d+ s\n/);
+    expect(stdout).toContain("uri");
+  });
+  test("from a file, from the environment", async () => {
+    const file = join(built.home, "jwt");
+    writeFileSync(file, "from.a.file\n");
+    await built.run(["token", "--subject-token-file", file, "--resource", "shop"]);
+    expect(asked<identityV1.VerifySubjectRequest>("VerifySubject").subjectToken).toBe("from.a.file");
+    await built.run(["token", "--resource", "shop"], { env: { COUNTERFOIL_SUBJECT_TOKEN: "from.the.env" } });
+    expect(asked<identityV1.VerifySubjectRequest>("VerifySubject").subjectToken).toBe("from.the.env");
+    await built.run(["token", "--resource", "shop"], {
+      env: { GITLAB_CI: "true", COUNTERFOIL_ID_TOKEN: "from.git.lab" },
+    });
+    expect(asked<identityV1.VerifySubjectRequest>("VerifySubject").subjectToken).toBe("from.git.lab");
+  });
+  test("in a GitHub job, from GitHub", async () => {
+    const env = { ACTIONS_ID_TOKEN_REQUEST_URL: `${issuerUrl}/id?v=1`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: "runner" };
+    expect((await built.run(["token", "--resource", "shop", "--audience", "x"], { env })).code).toBe(0);
+    expect(subject()).toMatchObject({ url: "/id?v=1&audience=x", authorization: "Bearer runner" });
+  });
+  test.each([
+    ["no identity at all", ["token", "--resource", "shop"], 2, "no workload identity"],
+    ["an unknown identity", ["token", "--resource", "shop", "--as", "x"], 2, "Known: ci, broken, empty"],
+    ["Object's own names", ["token", "--resource", "shop", "--as", "constructor"], 2, "no identity constructor"],
+    ["an incomplete identity", ["token", "--resource", "shop", "--as", "empty"], 2, "lacks token_endpoint"],
+    ["an identity its issuer refuses", ["token", "--resource", "shop", "--as", "broken"], 3, "invalid_scope"],
+    ["an unknown resource", ["token", "--resource", "shopp", "--as", "ci"], 3, "there is no resource shopp"],
+    ["an unknown mode", ["token", "--resource", "shop", "--as", "ci", "--mode", "twice"], 2, "once, burst, run"],
+    [
+      "a lifetime that is no number",
+      ["token", "--resource", "shop", "--as", "ci", "--lifetime", "1h"],
+      2,
+      "whole number",
+    ],
+  ])("%s", async (_, args, code, words) => {
+    const got = await built.run(args);
+    expect([got.code, got.stdout]).toEqual([code, ""]);
+    expect(got.stderr).toContain(words);
+    expect(got.stderr).not.toMatch(/\n\s+at /);
+  });
+});
+
+describe("run", () => {
+  const shop = ["run", "--as", "ci", "--resource", "shop", "--"];
+  const node = (script: string) => [...shop, process.execPath, "-e", script];
+  const leftovers = () => readdirSync(built.folder).filter((name) => name.startsWith("counterfoil-"));
+
+  test("the command has the connection, the CA in a private file, and none of our secrets", async () => {
+    const script = `
+      const fs = require("fs"), ca = process.env.PGSSLROOTCERT;
+      const { PGHOST, PGUSER, PGPASSWORD, COUNTERFOIL_KEY, COUNTERFOIL_SUBJECT_TOKEN, OTHER } = process.env;
+      const modes = [ca, require("path").dirname(ca)].map((path) => (fs.statSync(path).mode & 0o777).toString(8));
+      console.log(JSON.stringify({ PGHOST, PGUSER, PGPASSWORD, COUNTERFOIL_KEY, COUNTERFOIL_SUBJECT_TOKEN, OTHER, modes,
+        ca: fs.readFileSync(ca, "utf8"), argv: process.argv.slice(1) }));`;
+    const env = { COUNTERFOIL_KEY: "cfk_admin", COUNTERFOIL_SUBJECT_TOKEN: "secret", OTHER: "kept" };
+    const { code, stdout, stderr } = await built.run([...node(script), "a", "--resource", "b"], { env });
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(JSON.parse(stdout)).toEqual({
+      ...{ PGHOST: "127.0.0.1", PGUSER: "foil_abc", PGPASSWORD: "s3cret", OTHER: "kept" },
+      ...{ ca: "THE CA", modes: ["600", "700"], argv: ["a", "--resource", "b"] },
+    });
+    expect(leftovers()).toEqual([]);
+  });
+  test("it reads our input and exits as it exits", async () => {
+    const args = node("process.stdin.on('data', (d) => process.stdout.write(d)).on('end', () => process.exit(42))");
+    const { code, stdout } = await built.run(args, { input: "hello" });
+    expect([code, stdout]).toEqual([42, "hello"]);
+  });
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s reaches it, and nothing stays behind", async (signal) => {
+    const caught = built.begin(
+      node(`process.on("${signal}", () => process.exit(7)); setInterval(() => {}, 1000); console.log("up")`),
+    );
+    await says(caught, /up/);
+    caught.kill(signal);
+    expect((await ended(caught)).code).toBe(7);
+    const killed = built.begin(node(`setInterval(() => {}, 1000); console.log("up")`));
+    await says(killed, /up/);
+    killed.kill(signal);
+    expect((await ended(killed)).code).toBe({ SIGTERM: 143, SIGINT: 130, SIGHUP: 129 }[signal]);
+    expect(leftovers()).toEqual([]);
+  });
+  test("a command that is not there", async () => {
+    const { code, stderr } = await built.run([...shop, "no-such-program"]);
+    expect([code, stderr]).toEqual([127, expect.stringContaining("no-such-program is not found")]);
+    expect(leftovers()).toEqual([]);
+    expect((await built.run([...shop, built.home])).code).toBe(126);
+    expect((await built.run(["run", "--as", "ci", "--resource", "shop"])).code).toBe(2);
+  });
+  test("no token, no command", async () => {
+    const args = ["run", "--as", "ci", "--resource", "nowhere", "--", process.execPath, "-e", "console.log('ran')"];
+    expect(await built.run(args)).toMatchObject({ code: 3, stdout: "" });
+  });
+});
+
+describe("approvals, sessions, tokens", () => {
+  test("what waits, with nothing in it that moves the cursor", async () => {
+    const { code, stdout } = await built.run(["approvals", "ls"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^ID\s+STATUS\s+EXPIRES\s+REQUESTER\s+RESOURCE\s+STATEMENT\na1\s+pending \(0 of 2 approved\)/,
+    );
+    expect(stdout).toContain("drop table t\\u001b[2J; -- \\u202egnp");
+    for (const c of ["\u001b", "\u202e"]) expect(stdout).not.toContain(c);
+    expect(asked<approvalV1.ListApprovalsRequest>("ListApprovals").status).toBe(approvalV1.ApprovalStatus.PENDING);
+    expect(JSON.parse((await built.run(["approvals", "ls", "--json"])).stdout)[0].statement).toBe(approval.statement);
+  });
+  test("shown, approved, rejected, with the reason", async () => {
+    expect((await built.run(["approvals", "show", "a1"])).stdout).toMatch(/requester\s+demo\|ci\nrun\s+17/);
+    expect((await built.run(["approvals", "approve", "a1", "--reason", "ticket 42"])).stdout).toContain(
+      "a1 is approved",
+    );
+    expect(asked<approvalV1.DecideRequest>("Decide")).toMatchObject({ id: "a1", approve: true, reason: "ticket 42" });
+    expect((await built.run(["approvals", "reject", "a1"])).stdout).toContain("a1 is rejected");
+    expect((await built.run(["approvals", "show", "a2"])).code).toBe(4);
+  });
+  test("an auditor may look, not decide", async () => {
+    const env = { COUNTERFOIL_KEY: "cfk_auditor" };
+    expect((await built.run(["approvals", "ls"], { env })).code).toBe(0);
+    const { code, stderr } = await built.run(["approvals", "approve", "a1"], { env });
+    expect(code).toBe(3);
+    expect(stderr).toMatch(
+      /^counterfoil: Not permitted: This needs the role admin or approver.*\nAsk an administrator/,
+    );
+  });
+  test("sessions", async () => {
+    expect((await built.run(["sessions", "ls", "--status", "open"])).stdout).toMatch(/\ns1\s+open/);
+    expect((await built.run(["sessions", "show", "s1"])).stdout).toMatch(/1\s+allow\s+done\s+0\s+0\s+p\s+select 1/);
+    expect((await built.run(["sessions", "end", "s1", "--reason", "over"])).code).toBe(0);
+    expect(asked<tokensV1.EndSessionRequest>("EndSession")).toMatchObject({ sessionId: "s1", reason: "over" });
+  });
+  test("tokens, over all pages", async () => {
+    expect((await built.run(["tokens", "ls"])).stdout).toMatch(/\nfirst .*1\/3.*\nsecond /);
+    expect((await built.run(["tokens", "revoke", "foil_abc_s3cret", "--reason", "leaked"])).stdout).toBe(
+      "revoked abc\n",
+    );
+    expect(asked<tokensV1.RevokeRequest>("Revoke")).toMatchObject({ tokenId: "abc", reason: "leaked" });
+    expect((await built.run(["tokens", "revoke", "--run", "17"])).stdout).toBe("nothing was live\n");
+    for (const args of [[], ["abc", "--run", "17"], ["--run", "1", "--issuer", "x"]]) {
+      expect((await built.run(["tokens", "revoke", ...args])).code).toBe(2);
+    }
+  });
+});
+
+describe("events", () => {
+  test("lines for people, objects for programs", async () => {
+    const { stdout } = await built.run(["events", "--after", "10"]);
+    expect(stdout.split("\n")[0]).toBe(
+      "    11  2026-05-01 09:30:00  command.refused     01234567  delete from t · say which rows",
+    );
+    const lines = (await built.run(["events", "--json", "--limit", "3"])).stdout.trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line).index)).toEqual([1, 2, 3]);
+    expect(lines[0]).toMatch(/^\{"index":1,/);
+  });
+  test("following goes on after a lost connection, without a gap or a repetition", async () => {
+    let connections = 0;
+    const server = createServer((request, response) => {
+      const after = Number(new URL(request.url ?? "", "http://x").searchParams.get("after"));
+      connections += 1;
+      if (connections === 2) return void response.writeHead(503).end();
+      const next = [1, 2].map((n) => `{"index":${after + n},"type":"t"}\n`).join("");
+      // The last line is cut off in the middle.
+      response.write(`\n${next}{"index":${after + 3},"ty`, () => request.socket.destroy());
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    try {
+      built.settings({ api: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, key: "cfk_x" });
+      const { code, stdout } = await built.run(["events", "--follow", "--json", "--after", "5", "--limit", "5"]);
+      expect(code).toBe(0);
+      expect(
+        stdout
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line).index),
+      ).toEqual([6, 7, 8, 9, 10]);
+      expect(connections).toBeGreaterThanOrEqual(4);
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+  test("a key that is refused is not tried for ever", async () => {
+    expect((await built.run(["events", "--follow"], { env: { COUNTERFOIL_KEY: "cfk_wrong" } })).code).toBe(3);
+  });
+  test("a reader that has had enough ends it quietly", async () => {
+    const command = `"${process.execPath}" "${built.program}" events --follow 2>&1 | head -n 1; exit $\{PIPESTATUS[0]}`;
+    const child = spawn("bash", ["-c", command], {
+      cwd: built.home,
+      env: { PATH: process.env.PATH, HOME: built.home },
+    });
+    const done = ended(child);
+    // What is written after the reader has left is what meets the closed pipe.
+    const pump = setInterval(() => fixture.bus.nats.publish("audit.appended"), 20);
+    fixture.plane.on(auditV1.Audit.method.listEntries, ({ after }) => ({
+      entries: [{ index: after + 1n, json: JSON.stringify({ index: Number(after) + 1 }) }],
+    }));
+    try {
+      const { code, stdout } = await done;
+      expect([code, stdout.trim()]).toEqual([0, "1"]);
+    } finally {
+      clearInterval(pump);
+      services();
+    }
+  });
+});
+
+describe("what is declared", () => {
+  test("listed and shown", async () => {
+    expect((await built.run(["resources", "ls"])).stdout).toMatch(/\nshop\s+postgres\s+default\s+db:5432\s+os\s+1/);
+    expect((await built.run(["policies", "ls"])).stdout).toBe("no policies\n");
+    expect((await built.run(["enforcers", "ls"])).stdout).toContain("127.0.0.1:7432");
+    expect(JSON.parse((await built.run(["resources", "get", "shop"])).stdout).name).toBe("shop");
+    expect((await built.run(["resources", "get", "x"])).code).toBe(4);
+  });
+  test("a simulation names the policy", async () => {
+    const args = ["--principal", "demo|ci", "--groups", "ci, ops", "--resource", "shop", "delete from t"];
+    const { code, stdout } = await built.run(["policies", "simulate", ...args]);
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^deny\npolicies\s+say-which-rows\n/)]);
+    expect(asked<policyV1.SimulateRequest>("Simulate").principal?.groups).toEqual(["ci", "ops"]);
+  });
+});
+
+describe("settings", () => {
+  const ls = (options: object = {}) => built.run(["approvals", "ls"], options);
+  const nested = () => {
+    const folder = join(built.home, "project/src/deep");
+    mkdirSync(folder, { recursive: true });
+    return folder;
+  };
+  test.each([0o640, 0o604, 0o660, 0o777])("a file of mode %o is refused", async (mode) => {
+    const file = built.settings({ api: fixture.api.url, key: "cfk_admin" }, mode);
+    chmodSync(file, mode);
+    const { code, stderr } = await ls();
+    expect(code).toBe(1);
+    expect(stderr).toContain(`chmod 600 ${file}`);
+    expect(stderr).not.toContain("cfk_admin");
+  });
+  test("the nearest .counterfoil/cli.json upwards comes before the home's", async () => {
+    const folder = nested();
+    const file = join(built.home, "project/.counterfoil/cli.json");
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, JSON.stringify({ api: fixture.api.url, key: "cfk_wrong" }), { mode: 0o600 });
+    expect((await ls({ cwd: folder })).code).toBe(3);
+    expect((await ls()).code).toBe(0);
+    expect((await ls({ cwd: folder, env: { COUNTERFOIL_KEY: "cfk_admin" } })).code).toBe(0);
+  });
+  test("a file's key goes only to the file's API", async () => {
+    built.settings({ api: "http://127.0.0.1:1", key: "cfk_admin" });
+    const { code, stderr } = await built.run(["--api", fixture.api.url, "approvals", "ls"]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("there is no key for the API")]);
+    const env = { COUNTERFOIL_KEY: "cfk_admin", COUNTERFOIL_API: fixture.api.url };
+    expect((await ls({ env })).code).toBe(0);
+  });
+  test.each([
+    ["broken", "{", 1, "cannot be read"],
+    ["of another shape", '["cfk_x"]', 1, "is not like"],
+    ["with a wrong address", '{"api":"ftp://x","key":"k"}', 2, "not the API's address"],
+    ["empty", "{}", 2, "there is no key"],
+  ])("a file %s", async (_, content, code, words) => {
+    built.settings(content);
+    const got = await ls();
+    expect([got.code, got.stdout]).toEqual([code, ""]);
+    expect(got.stderr).toContain(words);
+    expect(got.stderr).not.toMatch(/\n\s+at /);
+  });
+});
+
+test("nobody at the address is worth another try", async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  built.settings({ api: `http://127.0.0.1:${port}`, key: "cfk_x" });
+  const { code, stderr } = await built.run(["approvals", "ls"]);
+  expect([code, stderr]).toEqual([5, expect.stringContaining("cannot be reached (ECONNREFUSED)")]);
+});
+
+describe("the program", () => {
+  test("help says all commands and what the exit codes mean", async () => {
+    const { code, stdout } = await built.run(["--help"]);
+    expect(code).toBe(0);
+    for (const word of [
+      "run",
+      "token",
+      "apply",
+      "approvals",
+      "sessions",
+      "tokens",
+      "events",
+      "policies",
+      "5 unavailable",
+    ]) {
+      expect(stdout).toContain(word);
+    }
+  });
+  test.each([[["nonsense"]], [["apply"]], [["events", "--after", "-1"]], [["approvals", "show"]], [["--nonsense"]]])(
+    "%j is wrong usage",
+    async (args) => {
+      expect((await built.run(args)).code).toBe(2);
+    },
+  );
+  test("not built yet: one clear sentence", async () => {
+    const bare = join(built.folder, "bare/apps/cli/bin");
+    cpSync(dirname(built.program), bare, { recursive: true });
+    const child = spawn(process.execPath, [join(bare, "counterfoil.mjs")]);
+    expect(await ended(child)).toMatchObject({ code: 1, stderr: expect.stringContaining("npm run build") });
+    expect(existsSync(join(built.folder, "bare/dist"))).toBe(false);
+  });
+});

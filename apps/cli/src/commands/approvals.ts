@@ -1,0 +1,93 @@
+import type { Command } from "commander";
+import type { Context } from "../context.js";
+import { facts, json, moment, shortened, table } from "../output.js";
+
+interface Approval {
+  readonly id: string;
+  readonly status: string;
+  readonly requester?: { readonly id: string; readonly run: string };
+  readonly resource: string;
+  readonly session_id: string;
+  readonly statement: string;
+  readonly parameters: readonly string[];
+  readonly policies: readonly string[];
+  readonly approvers: string;
+  readonly quorum: number;
+  readonly reason: string;
+  readonly requested_at?: string;
+  readonly expires_at?: string;
+  readonly votes: readonly {
+    readonly by?: { readonly name: string };
+    readonly approve: boolean;
+    readonly reason: string;
+  }[];
+}
+
+export function addApprovals(program: Command, { client, print }: Context): void {
+  const approvals = program.command("approvals").description("what waits for a person");
+  approvals
+    .command("ls")
+    .description("list them; those that wait unless --status or --all says otherwise")
+    .option("--status <status>", "only these")
+    .option("--all", "whatever their status")
+    .option("--resource <name>", "only of this resource")
+    .option("--json")
+    .action(async (options: { status?: string; all?: boolean; resource?: string; json?: boolean }) => {
+      const status = options.all ? undefined : (options.status ?? "pending");
+      const found = await client().list<Approval>("/v1/approvals", { status, resource: options.resource });
+      print(options.json ? json(found) : found.length === 0 ? "nothing waits" : listed(found));
+    });
+  approvals
+    .command("show <id>")
+    .description("the exact command, and how it stands")
+    .option("--json")
+    .action(async (id: string, options: { json?: boolean }) => {
+      const approval = await client().get<Approval>(`/v1/approvals/${encodeURIComponent(id)}`);
+      print(options.json ? json(approval) : shown(approval));
+    });
+  for (const decision of ["approve", "reject"] as const) {
+    approvals
+      .command(`${decision} <id>`)
+      .description(decision === "approve" ? "let the command through" : "refuse the command")
+      .option("--reason <text>", "why; it is recorded, and the requester is told")
+      .option("--json")
+      .action(async (id: string, { reason = "", json: asJson }: { reason?: string; json?: boolean }) => {
+        const path = `/v1/approvals/${encodeURIComponent(id)}/decision`;
+        const approval = await client().change<Approval>("POST", path, { json: { decision, reason } });
+        print(asJson ? json(approval) : `${approval.id} is ${standing(approval)}: ${shortened(approval.statement)}`);
+      });
+  }
+}
+
+const standing = ({ status, votes, quorum }: Approval) =>
+  status === "pending" ? `pending (${votes.filter(({ approve }) => approve).length} of ${quorum} approved)` : status;
+
+const listed = (found: readonly Approval[]) =>
+  table(found, [
+    { title: "id", of: ({ id }) => id },
+    { title: "status", of: standing },
+    { title: "expires", of: ({ expires_at }) => moment(expires_at) },
+    { title: "requester", of: ({ requester }) => requester?.id },
+    { title: "resource", of: ({ resource }) => resource },
+    { title: "statement", of: ({ statement }) => shortened(statement) },
+  ]);
+
+const shown = (approval: Approval) =>
+  facts([
+    ["id", approval.id],
+    ["status", standing(approval)],
+    ["requester", approval.requester?.id],
+    ["run", approval.requester?.run],
+    ["resource", approval.resource],
+    ["session", approval.session_id],
+    ["statement", approval.statement],
+    ...approval.parameters.map((value, n) => [`$${n + 1}`, value] as const),
+    ["held by", approval.policies],
+    ["because", approval.reason],
+    ["approvers", approval.approvers || "any"],
+    ["requested", moment(approval.requested_at)],
+    ["expires", moment(approval.expires_at)],
+    ...approval.votes.map(
+      ({ by, approve, reason }) => [approve ? "approved by" : "rejected by", `${by?.name ?? "?"} ${reason}`] as const,
+    ),
+  ]);

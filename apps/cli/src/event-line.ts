@@ -1,0 +1,59 @@
+import { moment, shortened, style } from "./output.js";
+
+/** One line of GET /v1/events. */
+export interface Entry {
+  readonly index: number;
+  readonly time?: string;
+  readonly type?: string;
+  readonly sessionId?: string;
+  readonly data?: unknown;
+}
+
+type Fields = Record<string, unknown>;
+
+/** `12  09:30:01  command.refused  4fa2c1d0  delete from customers · say-which-rows`. */
+export function eventLine({ index, time, type = "", sessionId = "", data }: Entry): string {
+  const about = summary(fieldsOf(data));
+  const columns = [
+    String(index).padStart(6),
+    style("dim", moment(time).padEnd(19)),
+    painted(type, type.padEnd(18)),
+    style("dim", sessionId.slice(0, 8).padEnd(8)),
+    about,
+  ];
+  return columns.join("  ").trimEnd();
+}
+
+function painted(type: string, text: string): string {
+  if (/refused|revoked|rejected|denied/.test(type)) return style("red", text);
+  if (/held|hold|requested/.test(type)) return style("yellow", text);
+  return /ended|approved|granted/.test(type) ? style("green", text) : text;
+}
+
+/** What a person wants to know first of an entry, of whatever kind: what, by whom, how it went. */
+function summary(data: Fields): string {
+  const event = fieldsOf(data.event);
+  const command = fieldsOf(data.command);
+  const all = { ...data, ...event };
+  const principal = fieldsOf(all.principal ?? all.requester);
+  const said = [
+    command.statement ?? all.statement,
+    principal.id ?? fieldsOf(data.actor).name,
+    all.resource,
+    fieldsOf(all.object ?? all.document).name ?? all.name,
+    all.approvalId && `approval ${String(all.approvalId)}`,
+    all.tag,
+    all.errorCode,
+    typeof all.valuesMasked === "string" && all.valuesMasked !== "0" ? `${all.valuesMasked} masked` : "",
+    all.reason ?? all.message,
+    all.cause,
+    all.status,
+  ];
+  return said
+    .filter((part): part is string => typeof part === "string" && part !== "")
+    .map((part) => shortened(part, 100))
+    .join(" · ");
+}
+
+const fieldsOf = (value: unknown): Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : {};

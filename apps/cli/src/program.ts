@@ -1,0 +1,44 @@
+import { Command, Option } from "commander";
+import { ApiClient } from "./api-client.js";
+import { addApply } from "./commands/apply.js";
+import { addApprovals } from "./commands/approvals.js";
+import { addDeclared } from "./commands/declared.js";
+import { addEvents } from "./commands/events.js";
+import { addPolicies } from "./commands/policies.js";
+import { addRun } from "./commands/run.js";
+import { addSessions } from "./commands/sessions.js";
+import { addToken } from "./commands/token.js";
+import { addTokens } from "./commands/tokens.js";
+import type { Context } from "./context.js";
+import { readSettings } from "./settings.js";
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 not found, 5 unavailable: try again.
+(\`run\` exits as the command it runs does.)`;
+
+export function createProgram(env: NodeJS.ProcessEnv, cwd: string): Command {
+  const program = new Command("counterfoil")
+    .description("Short-lived tokens for databases; enforcers hold the credentials and own the traffic.")
+    .addOption(new Option("--api <url>", "the control API (or COUNTERFOIL_API, or cli.json)"))
+    .addHelpText("after", EXIT_CODES)
+    .showHelpAfterError("(--help shows how)")
+    .enablePositionalOptions()
+    .exitOverride();
+  const settings = () => readSettings(program.opts<{ api?: string }>(), env, cwd);
+  const context: Context = {
+    settings,
+    client: () => new ApiClient(settings()),
+    env,
+    print: (text) => void process.stdout.write(`${text}\n`),
+  };
+  addRun(program, context);
+  addToken(program, context);
+  addApply(program, context);
+  addApprovals(program, context);
+  addSessions(program, context);
+  addTokens(program, context);
+  addEvents(program, context);
+  const policies = addDeclared(program, context);
+  addPolicies(policies, context);
+  return program;
+}
