@@ -23,7 +23,7 @@ class ApplyQuery {
   prune = false;
 }
 
-export class PlanStep {
+class PlanStep {
   @Choice(["issuer", "resource", "label", "policy"], { description: "What it is about." })
   kind!: string;
   @Text({ description: "Its name.", example: "shop" })
@@ -38,7 +38,7 @@ export class PlanStep {
   version?: number;
 }
 
-export class Plan {
+class Plan {
   @NestedList(() => PlanStep, { description: "Every object of the document, in the order of the writes." })
   plan!: PlanStep[];
 }

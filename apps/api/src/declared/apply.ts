@@ -17,7 +17,7 @@ import { resources } from "./resources.js";
 export const KINDS: readonly Kind[] = [issuers, resources, labels, policies];
 
 export type Document = Readonly<Record<string, unknown>>;
-export type Action = "create" | "update" | "unchanged" | "delete";
+type Action = "create" | "update" | "unchanged" | "delete";
 
 export interface Step {
   readonly kind: Kind["one"];

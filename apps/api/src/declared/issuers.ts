@@ -9,7 +9,7 @@ const ALGORITHMS = [
 ];
 const CLAIM = { max: 256, optional: true };
 
-export class ClaimMapping {
+class ClaimMapping {
   @Text({ description: "Dotted path of the claim that identifies the principal; `sub` where empty.", ...CLAIM })
   subject = "";
   @Text({ description: "Dotted path of a readable name; empty: not mapped.", ...CLAIM })
@@ -22,7 +22,7 @@ export class ClaimMapping {
   on_behalf_of = "";
 }
 
-export class IssuerBody {
+class IssuerBody {
   @Text({
     description: "The `iss` value, exactly. Keys come from its discovery document unless `jwks_uri` is set.",
     pattern: /^https?:\/\/[^\s?#]+$/,
@@ -67,12 +67,12 @@ export class IssuerBody {
   groups: string[] = [];
 }
 
-export class DeclaredIssuer extends IssuerBody {
+class DeclaredIssuer extends IssuerBody {
   @Name({ description: "Its name.", example: "github" })
   name!: string;
 }
 
-export class Issuer extends DeclaredIssuer {
+class Issuer extends DeclaredIssuer {
   @Integer({ description: "Rises with every change; the ETag.", example: 3 })
   version!: number;
 }

@@ -5,7 +5,7 @@ import { given, type Kind } from "./kind.js";
 
 const identifier = { min: 1, max: 63 };
 
-export class ColumnSelector {
+class ColumnSelector {
   @Name({ description: "The resource it is in.", example: "shop" })
   resource!: string;
   @Text({ description: "The schema.", ...identifier, optional: true, example: "public" })
@@ -16,7 +16,7 @@ export class ColumnSelector {
   column!: string;
 }
 
-export class Transform {
+class Transform {
   @Choice(["redact", "null", "partial", "hash", "fixed"], { description: "How a value is hidden.", example: "partial" })
   kind!: string;
   @TextMap({
@@ -27,7 +27,7 @@ export class Transform {
   options: Record<string, string> = {};
 }
 
-export class LabelBody {
+class LabelBody {
   @Text({ description: "What it means, for people.", optional: true, example: "E-mail addresses" })
   description = "";
   @NestedList(() => ColumnSelector, { description: "The columns it covers.", atMost: 1000 })
@@ -36,12 +36,12 @@ export class LabelBody {
   transform!: Transform;
 }
 
-export class DeclaredLabel extends LabelBody {
+class DeclaredLabel extends LabelBody {
   @LabelName({ description: "Its name.", example: "pii.email" })
   name!: string;
 }
 
-export class Label extends DeclaredLabel {
+class Label extends DeclaredLabel {
   @Integer({ description: "Rises with every change; the ETag.", example: 3 })
   version!: number;
 }

@@ -5,19 +5,19 @@ import { given, type Kind } from "./kind.js";
 
 const CEDAR = 'permit (principal in Group::"ci", action in Action::"sql:read", resource == Resource::"shop");';
 
-export class PolicyBody {
+class PolicyBody {
   @Text({ description: "What it is for, for people.", optional: true, example: "CI may read the shop" })
   description = "";
   @Text({ description: "Cedar policies. Checked against the schema.", min: 1, max: 262_144, example: CEDAR })
   text!: string;
 }
 
-export class DeclaredPolicy extends PolicyBody {
+class DeclaredPolicy extends PolicyBody {
   @Name({ description: "Its name.", example: "ci-reads" })
   name!: string;
 }
 
-export class Policy extends DeclaredPolicy {
+class Policy extends DeclaredPolicy {
   @Integer({ description: "Rises with every change; the ETag.", example: 3 })
   version!: number;
 }

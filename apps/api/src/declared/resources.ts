@@ -4,7 +4,7 @@ import { protocols } from "#protocols";
 import { Choice, Integer, isName, Name, Nested, Text } from "../http/fields.js";
 import { given, type Kind } from "./kind.js";
 
-export class Upstream {
+class Upstream {
   @Text({ description: "Its address, as the enforcer reaches it.", min: 1, max: 255, example: "db.internal" })
   host!: string;
   @Integer({ description: "Its port.", min: 1, max: 65_535, example: 5432 })
@@ -21,7 +21,7 @@ export class Upstream {
   ca = "";
 }
 
-export class Credential {
+class Credential {
   @Text({ description: "The real user name.", min: 1, max: 255, example: "shop_app" })
   username!: string;
   @Text({
@@ -33,7 +33,7 @@ export class Credential {
   password!: string;
 }
 
-export class ResourceBody {
+class ResourceBody {
   @Choice([...protocols.keys()], { description: "The protocol it speaks.", example: "postgres" })
   protocol!: string;
   @Name({ description: "The group of enforcers that serve it.", example: "default" })
@@ -49,12 +49,12 @@ export class ResourceBody {
   reads = "os";
 }
 
-export class DeclaredResource extends ResourceBody {
+class DeclaredResource extends ResourceBody {
   @Name({ description: "Its name.", example: "shop" })
   name!: string;
 }
 
-export class Resource extends DeclaredResource {
+class Resource extends DeclaredResource {
   @Integer({ description: "Rises with every change; the ETag.", example: 3 })
   version!: number;
 }

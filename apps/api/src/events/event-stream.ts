@@ -52,10 +52,9 @@ async function list(bus: Bus, after: number, limit: number, call: CallContext): 
   return (await bus.call(auditV1.Audit.method.listEntries, request, call)).entries;
 }
 
-/** The entry exactly as it was hashed, with its index put first. */
-export function line({ index, json }: auditV1.Entry): string {
-  if (json.startsWith('{"index":')) return json;
-  return json === "{}" ? `{"index":${index}}` : `{"index":${index},${json.slice(1)}`;
+/** The entry with its index put first. Canonicalised (RFC 8785), it is again the text that was hashed. */
+function line({ index, json }: auditV1.Entry): string {
+  return JSON.stringify({ index: Number(index), ...JSON.parse(json) });
 }
 
 /** Waits for the log to grow. What is announced between two waits is not lost. */

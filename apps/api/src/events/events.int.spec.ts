@@ -13,7 +13,7 @@ afterAll(() => fixture?.stop());
 const entry = (index: number) => ({
   index: BigInt(index),
   type: "t",
-  json: `{"type":"t","n":${index},"text":"a\\nb"}`,
+  json: `{"data":{"n":${index},"text":"a\\nb"},"index":${index},"type":"t"}`,
 });
 beforeEach(() => {
   size = 2500;
@@ -35,9 +35,11 @@ const indexes = (text: string) =>
     .map((line) => JSON.parse(line).index as number);
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
 
-test("the index comes first in each line, the entry follows as it was hashed", async () => {
+test("the index comes first in each line, and once", async () => {
   const { text, headers } = await fixture.send("GET", "/v1/events?after=0&limit=2");
-  expect(text).toBe('{"index":1,"type":"t","n":1,"text":"a\\nb"}\n{"index":2,"type":"t","n":2,"text":"a\\nb"}\n');
+  expect(text).toBe(
+    '{"index":1,"data":{"n":1,"text":"a\\nb"},"type":"t"}\n{"index":2,"data":{"n":2,"text":"a\\nb"},"type":"t"}\n',
+  );
   expect(headers.get("content-type")).toBe("application/x-ndjson; charset=utf-8");
 });
 

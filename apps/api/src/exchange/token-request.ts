@@ -17,7 +17,7 @@ export interface TokenRequest {
 
 export const GRANT_TYPE = "urn:ietf:params:oauth:grant-type:token-exchange";
 export const ISSUED_TOKEN_TYPE = "urn:counterfoil:token-type:foil";
-export const RESOURCE_URN = "urn:counterfoil:resource:";
+const RESOURCE_URN = "urn:counterfoil:resource:";
 export const SUBJECT_TOKEN_TYPES = ["jwt", "id_token", "access_token"].map(
   (type) => `urn:ietf:params:oauth:token-type:${type}`,
 );

@@ -50,7 +50,7 @@ export class TokenAnswer {
 }
 
 /** RFC 6749 section 5.2. */
-export class TokenErrorDocument {
+class TokenErrorDocument {
   @ApiProperty({
     type: "string",
     description: "A stable machine word.",
