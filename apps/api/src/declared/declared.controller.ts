@@ -28,7 +28,7 @@ import type { CallContext } from "#contracts";
 import { Access } from "../http/access.js";
 import { Caller } from "../http/caller.js";
 import { ETAG, Fails, Idempotent, IfMatch } from "../http/documented.js";
-import { Checked } from "../http/input.js";
+import { Checked, checked, invalidInput } from "../http/input.js";
 import { PageOf, PageQuery, page, pageRequest } from "../http/pages.js";
 import { Problem } from "../http/problem.js";
 import { parse, represent } from "../http/representation.js";
@@ -87,7 +87,7 @@ export function declaredController(kind: Kind): Type {
     @ApiOperation({
       operationId: `put_${kind.one}`,
       summary: `Create or replace one ${kind.one}`,
-      description: "The body is the whole object: what it leaves out goes back to its default.",
+      description: "The body is the whole object: what it leaves out goes back to its default. It may repeat the name.",
     })
     @ByName()
     @ApiBody({ type: kind.body, examples: { usual: { value: kind.example } } })
@@ -107,12 +107,13 @@ export function declaredController(kind: Kind): Type {
     )
     async put(
       @Param("name") name: string,
-      @Body(new Checked(kind.body)) body: object,
+      @Body() plain: unknown,
       @Caller() call: CallContext,
       @Req() request: FastifyRequest,
       @Res({ passthrough: true }) reply: FastifyReply,
     ) {
-      const object = parse(kind.schema, { ...body, name: this.named(name) }) as Stored;
+      const body = checked(kind.body, withoutName(plain, this.named(name)));
+      const object = parse(kind.schema, { ...body, name }) as Stored;
       const condition = await precondition(request, () => this.currentVersion(name, call));
       const written = await kind.put(this.bus, object, condition, call);
       reply.header("etag", etag(written.version));
@@ -146,4 +147,12 @@ export function declaredController(kind: Kind): Type {
   }
   Object.defineProperty(DeclaredController, "name", { value: `${kind.one}-controller` });
   return DeclaredController;
+}
+
+/** What is read can be written back: a name in the body must be that of the path. */
+function withoutName(plain: unknown, expected: string): unknown {
+  if (typeof plain !== "object" || plain === null || !("name" in plain)) return plain;
+  const { name, ...body } = plain;
+  if (name === expected) return body;
+  throw invalidInput([{ pointer: "/name", detail: `must be ${expected}, as in the path, or be left out` }]);
 }

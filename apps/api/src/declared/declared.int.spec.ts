@@ -89,6 +89,12 @@ describe.each(CASES)("$many", ({ many, calls, field, name, body }) => {
     expect((await fixture.send("GET", path, { headers: { "if-none-match": '"6"' } })).status).toBe(200);
   });
 
+  test("a name in the body is the path's or refused", async () => {
+    expect((await fixture.send("PUT", path, { json: { ...body, name } })).status).toBe(200);
+    const other = await fixture.send("PUT", path, { json: { ...body, name: `${name}x` } });
+    expect([other.status, other.body.errors[0].pointer]).toEqual([400, "/name"]);
+  });
+
   test("preconditions go with the write and the deletion", async () => {
     const version = () => (fixture.plane.last(put.name).request as Loose).precondition?.version;
     await fixture.send("PUT", path, { json: body });

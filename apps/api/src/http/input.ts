@@ -8,7 +8,7 @@ import { type InputError, Problem } from "./problem.js";
  *
  * @throws Problem `invalid`, with every field that is wrong
  */
-function checked<T extends object>(type: Type<T>, plain: unknown, where: "body" | "query" = "body"): T {
+export function checked<T extends object>(type: Type<T>, plain: unknown, where: "body" | "query" = "body"): T {
   const [value, errors] = inspect(type, plain, where);
   if (errors.length > 0) throw invalidInput(errors);
   return value;
