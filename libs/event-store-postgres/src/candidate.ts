@@ -28,6 +28,8 @@ export interface CandidateOptions {
 
 const ELECTION_MS = 500;
 const LONGEST_BACKOFF_MS = 2_000;
+/** A failure after this long is another failure. */
+const LASTING_MS = 30_000;
 
 /**
  * One of several processes that could do a work only one must do. The office is a session's advisory lock: it falls free
@@ -37,7 +39,7 @@ const LONGEST_BACKOFF_MS = 2_000;
 export class Candidate {
   #stopped = false;
   #running: Promise<void> | undefined;
-  #ring = () => {};
+  #interrupt = () => {};
 
   constructor(private readonly options: CandidateOptions) {}
 
@@ -47,85 +49,110 @@ export class Candidate {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#ring();
+    this.#interrupt();
     await this.#running;
   }
 
   async #run(): Promise<void> {
-    const { databaseUrl, office, logger } = this.options;
+    const { office, logger } = this.options;
     for (let failures = 0; !this.#stopped; ) {
-      const client = new pg.Client({ connectionString: databaseUrl, application_name: office, keepAlive: true });
-      let lost: Error | undefined;
-      client.on("error", (error) => {
-        lost = error;
-        this.#ring();
-      });
-      client.on("end", () => {
-        lost ??= new Error("the connection ended");
-        this.#ring();
-      });
-      client.on("notification", () => this.#ring());
-      const candidate = this;
-      const term: Term = {
-        client,
-        wake: (ms) => this.#wake(ms),
-        get over() {
-          return candidate.#stopped || lost !== undefined;
-        },
-      };
+      const begun = Date.now();
       try {
-        await client.connect();
-        // A holder whose machine vanished must not hold the office for the system's two hours.
-        await client.query(
-          "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3",
-        );
-        if (await this.#elected(client, term)) {
-          failures = 0;
-          await this.options.lead(term);
-        }
-        if (lost && !this.#stopped) throw lost;
+        await this.#serve();
       } catch (error) {
-        failures++;
-        if (!this.#stopped) logger.warn(`${office} stepped down: ${(error as Error).message}`);
-      } finally {
-        await client.end().catch(() => {});
+        if (this.#stopped) return;
+        if (Date.now() - begun > LASTING_MS) failures = 0;
+        if (failures++ === 0) logger.warn(`${office} stepped down, and tries again: ${(error as Error).message}`);
+        await this.#pause(Math.min(LONGEST_BACKOFF_MS, 50 * 2 ** failures));
       }
-      if (failures > 0) await this.#wake(Math.min(LONGEST_BACKOFF_MS, 100 * 2 ** failures));
     }
   }
 
-  async #elected(client: pg.Client, term: Term): Promise<boolean> {
+  /** From one connection's beginning to its end. */
+  async #serve(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.options.databaseUrl,
+      application_name: this.options.office,
+      connectionTimeoutMillis: 5_000,
+      query_timeout: 30_000,
+    });
+    const bell = new Bell();
+    let lost: Error | undefined;
+    client.on("notification", () => bell.ring());
+    client.on("error", (error) => {
+      lost ??= error;
+      bell.ring();
+    });
+    client.on("end", () => {
+      lost ??= new Error("the connection ended");
+      bell.ring();
+    });
+    const over = () => this.#stopped || lost !== undefined;
+    const term: Term = {
+      client,
+      wake: (ms) => bell.rung(ms),
+      get over() {
+        return over();
+      },
+    };
+    this.#interrupt = () => bell.ring();
+    try {
+      await client.connect();
+      // A holder whose machine vanished must not hold the office for the system's two hours.
+      await client.query("SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 3");
+      if (await this.#elected(term)) await this.options.lead(term);
+      if (lost) throw lost;
+    } finally {
+      await client.end().catch(() => {});
+    }
+  }
+
+  async #elected(term: Term): Promise<boolean> {
     while (!term.over) {
-      const { rows } = await client.query(
+      const { rows } = await term.client.query(
         "SELECT pg_try_advisory_lock(hashtext('counterfoil'), hashtext($1)) AS mine",
         [this.options.office],
       );
       if (rows[0].mine) {
         // Before the first look at the work, so that none is missed between the two.
-        for (const channel of this.options.channels) await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+        for (const channel of this.options.channels) await term.client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
         return true;
       }
-      await this.#wake(ELECTION_MS);
+      await term.wake(ELECTION_MS);
     }
     return false;
   }
 
-  #rung = false;
-  #wake(ms: number): Promise<void> {
-    if (this.#stopped || this.#rung) {
-      this.#rung = false;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.#ring = () => {
-          this.#rung = true;
+  #pause(ms: number): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    const bell = new Bell();
+    this.#interrupt = () => bell.ring();
+    return bell.rung(ms);
+  }
+}
+
+/** Rung before it is listened to, it is heard all the same. */
+class Bell {
+  #pending = false;
+  #heard: (() => void) | undefined;
+
+  ring(): void {
+    if (this.#heard) this.#heard();
+    else this.#pending = true;
+  }
+
+  /** Resolves when it has rung since the last time, and after `ms` at the latest. */
+  async rung(ms: number): Promise<void> {
+    if (!this.#pending) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        this.#heard = () => {
+          clearTimeout(timer);
+          resolve();
         };
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      this.#ring = done;
-    });
+      });
+      this.#heard = undefined;
+    }
+    this.#pending = false;
   }
 }
