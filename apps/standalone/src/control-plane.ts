@@ -3,12 +3,15 @@ import { type Bus, connectBus, ensureStreams } from "#bus";
 import { type RunningService, startService } from "#bus/nest";
 import { ApprovalModule } from "../../approval/src/approval.module.js";
 import { AuditModule } from "../../audit/src/audit.module.js";
+import { FirstAdminKey } from "../../identity/src/admin-keys/first-admin-key.js";
 import { IdentityModule } from "../../identity/src/identity.module.js";
 import { PolicyModule } from "../../policy/src/policy.module.js";
 import { TokensModule } from "../../tokens/src/tokens.module.js";
 
 export interface ControlPlane {
   readonly bus: Bus;
+  /** The text of the installation's first admin key where there was none before. */
+  firstAdminKey(): Promise<string | null>;
   close(): Promise<void>;
 }
 
@@ -32,7 +35,7 @@ export async function startControlPlane(options: {
     service = await startService({
       bus,
       modules: [
-        IdentityModule.register({ ...shared, natsUrl, natsKeys: keys }),
+        IdentityModule.register({ ...shared, natsUrl }),
         TokensModule.register(shared),
         PolicyModule.register({ ...shared, leaseSeconds: 15 }),
         ApprovalModule.register(shared),
@@ -45,6 +48,7 @@ export async function startControlPlane(options: {
   }
   return {
     bus,
+    firstAdminKey: () => service.app.get(FirstAdminKey, { strict: false }).ensure(),
     close: async () => {
       await service.close();
       await bus.close();

@@ -26,6 +26,7 @@ async function main(): Promise<void> {
     say(cheatSheet(started));
     say("ready");
     void started.failed.then((reason) => {
+      if (asked > 0) return;
       process.stderr.write(`${reason}\n`);
       return end(1);
     });

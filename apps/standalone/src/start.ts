@@ -3,7 +3,6 @@ import { join } from "node:path";
 import type { JWK } from "jose";
 import { startNats, startPostgres } from "#embedded";
 import { API_DEFAULTS, startApi } from "../../api/src/index.js";
-import { ensureFirstAdminKey } from "../../identity/src/index.js";
 import { ControlApi } from "./control-api.js";
 import { startControlPlane } from "./control-plane.js";
 import { demoDocument } from "./demo/document.js";
@@ -49,7 +48,7 @@ export async function startEverything(
   const keys = state.folder("keys");
   const nats = await installation.start(
     "nats-server",
-    () => startNats({ folder: state.folder("nats"), keys }),
+    () => startNats({ folder: state.folder("nats"), keys: state.folder("keys", "nats") }),
     (server) => server.stop(),
   );
   await postgres.createDatabase("counterfoil");
@@ -75,7 +74,7 @@ export async function startEverything(
   const secret = state.secret("demo-identities").text;
   const identities = demoIdentities(secret);
   const issuerUrl = `http://${config.host}:${config.issuerPort}`;
-  const firstKey = await ensureFirstAdminKey(control.bus);
+  const firstKey = await control.firstAdminKey();
   const key = firstKey ?? JSON.parse(readFileSync(cliFile, "utf8")).key;
   state.writePrivate(cliFile, `${JSON.stringify({ api: api.url, key, identities: cliIdentities() }, null, 2)}\n`);
 

@@ -3,11 +3,12 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Controller } from "@nestjs/common";
 import { CommandBus } from "@nestjs/cqrs";
 import { type BusCall, EdgeRpc } from "#bus/nest";
-import { edgeV1 } from "#contracts";
+import { approvalV1, edgeV1 } from "#contracts";
 import { Refused } from "#event-store";
 import { Consume } from "../handlers/consume.js";
 import { Hold } from "../handlers/hold.js";
 import { decidedMessage } from "../handlers/verdict-push.js";
+import { WIRE_STATUSES } from "../handlers/wire-status.js";
 import { Withdraw } from "../handlers/withdraw.js";
 import { principalOf } from "./messages.js";
 
@@ -54,9 +55,16 @@ export class EdgeApprovalsApi {
   ): Promise<MessageInitShape<typeof edgeV1.ConsumeResponseSchema>> {
     const asked = { id: approvalId, enforcerId: enforcerId ?? "", sessionId, digest: hexOf(digest) };
     const consumed = await this.commands.execute(new Consume(asked, context.actor));
-    if ("refused" in consumed) return { granted: false, reason: consumed.refused };
+    if ("refused" in consumed) {
+      const { as, refused } = consumed;
+      // A decision's own reason says more than that it cannot be consumed.
+      const decided = decidedMessage(approvalId, as);
+      const status =
+        as.status === "absent" ? approvalV1.ApprovalStatus.APPROVAL_STATUS_UNSPECIFIED : WIRE_STATUSES[as.status];
+      return { granted: false, reason: decided?.reason || refused, status, approvedBy: decided?.by ?? [] };
+    }
     const approvedBy = consumed.approvedBy.map((actor) => ({ ...actor, roles: [...actor.roles] }));
-    return { granted: true, approvedBy };
+    return { granted: true, approvedBy, status: approvalV1.ApprovalStatus.CONSUMED };
   }
 }
 

@@ -5,7 +5,7 @@ import { type CarriedOut, carryOut } from "#event-store";
 import { PostgresEventStore } from "#event-store-postgres";
 import { type ApprovalCommand, approval } from "../domain/approval.js";
 import type { ApprovalEvent } from "../domain/events.js";
-import type { ApprovalState } from "../domain/state.js";
+import { type ApprovalState, evolve, initialState } from "../domain/state.js";
 import { project } from "../projections/approval-table.js";
 import { APPROVAL_STREAM, approvalStream } from "./stream.js";
 
@@ -31,5 +31,11 @@ export class ApprovalCommands {
     return carryOut(this.store, approval, { ...asked, precondition, reason, actor }, (tx, appended) =>
       project(tx, id, appended),
     );
+  }
+
+  /** As it stands in the log now. */
+  async read(id: string): Promise<ApprovalState> {
+    const recorded = await this.store.readStream(approvalStream(id));
+    return recorded.reduce((state, { event }) => evolve(state, event as ApprovalEvent), initialState());
   }
 }

@@ -5,7 +5,7 @@ import { Refused } from "#event-store";
 import { CLOCK, type Clock } from "../clock.js";
 import { notGrantedReason } from "../domain/approval.js";
 import type { Actor } from "../domain/events.js";
-import { decidedBy } from "../domain/state.js";
+import { type ApprovalState, decidedBy, initialState } from "../domain/state.js";
 import { ApprovalCommands } from "./approval-commands.js";
 
 export interface ConsumeAsked {
@@ -14,7 +14,10 @@ export interface ConsumeAsked {
   readonly sessionId: string;
   readonly digest: string;
 }
-export type Consumed = { readonly approvedBy: readonly Actor[] } | { readonly refused: string };
+export type Consumed =
+  | { readonly approvedBy: readonly Actor[] }
+  /** `as`: what it is, so that one who only asks whether it is decided learns it. */
+  | { readonly refused: string; readonly as: ApprovalState };
 
 /** Takes an approved decision: granted exactly once, for exactly the approved command. */
 export class Consume extends Command<Consumed> {
@@ -45,8 +48,8 @@ export class ConsumeHandler implements ICommandHandler<Consume> {
       return { approvedBy: state.status === "absent" ? [] : decidedBy(state) };
     } catch (error) {
       const refused = notGrantedReason(error);
-      if (refused) return { refused };
-      if (error instanceof Refused && error.code === "not_found") return { refused: error.message };
+      if (refused) return { refused, as: await this.approvals.read(id) };
+      if (error instanceof Refused && error.code === "not_found") return { refused: error.message, as: initialState() };
       throw error;
     }
   }

@@ -1,6 +1,5 @@
 import { createServer, type Server } from "node:http";
 import { exportJWK, generateKeyPair, type JWK } from "jose";
-import Provider from "oidc-provider";
 
 /** One machine identity the demo's CI system can vouch for. */
 export interface DemoIdentity {
@@ -34,38 +33,41 @@ export async function startDemoIssuer(options: {
   readonly identities: readonly DemoIdentity[];
 }): Promise<DemoIssuer> {
   const url = `http://${options.host}:${options.port}`;
-  const provider = new Provider(url, {
-    jwks: { keys: [options.key] },
-    clients: options.identities.map((identity) => ({
-      client_id: identity.clientId,
-      client_secret: identity.clientSecret,
-      grant_types: ["client_credentials"],
-      id_token_signed_response_alg: "ES256" as const,
-      redirect_uris: [],
-      response_types: [],
-    })),
-    features: {
-      devInteractions: { enabled: false },
-      clientCredentials: { enabled: true },
-      resourceIndicators: {
-        enabled: true,
-        defaultResource: () => `urn:${AUDIENCE}`,
-        useGrantedResource: () => true,
-        getResourceServerInfo: () => ({
-          scope: "",
-          audience: AUDIENCE,
-          accessTokenFormat: "jwt",
-          accessTokenTTL: 600,
-          jwt: { sign: { alg: "ES256" } },
-        }),
+  const Provider = await quietly(async () => (await import("oidc-provider")).default);
+  const create = () =>
+    new Provider(url, {
+      jwks: { keys: [options.key] },
+      clients: options.identities.map((identity) => ({
+        client_id: identity.clientId,
+        client_secret: identity.clientSecret,
+        grant_types: ["client_credentials"],
+        id_token_signed_response_alg: "ES256" as const,
+        redirect_uris: [],
+        response_types: [],
+      })),
+      features: {
+        devInteractions: { enabled: false },
+        clientCredentials: { enabled: true },
+        resourceIndicators: {
+          enabled: true,
+          defaultResource: () => `urn:${AUDIENCE}`,
+          useGrantedResource: () => true,
+          getResourceServerInfo: () => ({
+            scope: "",
+            audience: AUDIENCE,
+            accessTokenFormat: "jwt",
+            accessTokenTTL: 600,
+            jwt: { sign: { alg: "ES256" } },
+          }),
+        },
       },
-    },
-    ttl: { ClientCredentials: 600 },
-    extraTokenClaims: (_context, token) => {
-      const identity = options.identities.find(({ clientId }) => clientId === token.clientId);
-      return identity && { groups: [...identity.groups], run_id: identity.run };
-    },
-  });
+      ttl: { ClientCredentials: 600 },
+      extraTokenClaims: (_context, token) => {
+        const identity = options.identities.find(({ clientId }) => clientId === token.clientId);
+        return identity && { groups: [...identity.groups], run_id: identity.run };
+      },
+    });
+  const provider = await quietly(async () => create());
   const server = createServer(provider.callback());
   await listen(server, options.host, options.port);
   return {
@@ -76,6 +78,18 @@ export async function startDemoIssuer(options: {
         server.closeAllConnections();
       }),
   };
+}
+
+/** The provider warns of what a demo may do: an in-memory store, a Node it was not released for. */
+async function quietly<T>(work: () => Promise<T>): Promise<T> {
+  const { warn, info } = console;
+  console.warn = console.info = () => {};
+  try {
+    return await work();
+  } finally {
+    console.warn = warn;
+    console.info = info;
+  }
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {
