@@ -91,6 +91,11 @@ export class FrameAssembler {
     return this.#scratch[0] as number;
   }
 
+  /** Part of a frame has been passed and the rest has not come: nothing can be put between. */
+  get midway(): boolean {
+    return this.#toPass > 0 && !this.#dropping;
+  }
+
   /** After `next`: the size of that frame, header included. */
   get size(): number {
     return this.#size;

@@ -159,9 +159,12 @@ export interface Conversation {
   /** The text of a prepared statement, whichever way it was made. */
   statementText(name: string): string | undefined;
 
-  /** Tells the client something while a command is held. Empty where the protocol cannot. */
+  /**
+   * Tells the client something while a command is held: what to send now. Empty where the protocol cannot, and where a
+   * message is on its way, which it then follows by itself.
+   */
   notice(message: string, detail: string, hint: string): Uint8Array;
-  /** The native error that ends a session. */
+  /** The native error that ends a session; empty where half a message is with the client already. */
   goodbye(refusal: Refusal): Uint8Array;
   /** Whether a command runs upstream that a cancel request could stop. */
   readonly busy: boolean;

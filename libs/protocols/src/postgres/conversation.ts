@@ -63,11 +63,12 @@ export class PostgresConversation implements Conversation {
   }
 
   notice(message: string, detail: string, hint: string): Uint8Array {
-    return notice(message, detail, hint);
+    return this.#server.say(notice(message, detail, hint));
   }
 
   goodbye(refusal: Refusal): Uint8Array {
-    return goodbyeResponse(refusal);
+    // Behind half a message it would be read as the other half; the end of the connection has to say it.
+    return this.#server.midway ? new Uint8Array(0) : goodbyeResponse(refusal);
   }
 
   get busy(): boolean {

@@ -500,3 +500,23 @@ test("what a lost connection leaves is known", () => {
   driven.server(back.columns({ name: "x" }), back.row("1"), back.row("2"));
   expect(driven.conversation.unfinished()).toMatchObject([{ ordinal: 1, outcome: { rows: 2 } }]);
 });
+
+describe("between the server's messages", () => {
+  const notices = (bytes: Uint8Array) =>
+    taken(bytes)
+      .map(({ type }) => type)
+      .join("");
+
+  test("a notice waits for the message that is passing; a goodbye is left out", () => {
+    const driven = new Driven();
+    driven.client(front.query("SELECT 1"));
+    const row = back.row("x".repeat(100));
+    let told = driven.server(back.columns({ name: "a" }), row.subarray(0, 40));
+    expect(driven.conversation.notice("held", "", "").length).toBe(0);
+    expect(driven.conversation.goodbye(DENIED).length).toBe(0);
+    told = Buffer.concat([told, driven.server(row.subarray(40, 60)), driven.server(row.subarray(60))]);
+    expect(notices(told)).toBe("TDN");
+    expect(notices(driven.conversation.notice("at once", "", ""))).toBe("N");
+    expect(notices(driven.conversation.goodbye(DENIED))).toBe("E");
+  });
+});

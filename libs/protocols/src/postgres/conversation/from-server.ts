@@ -32,6 +32,8 @@ export class FromServer {
   /** Rewritten messages that have not left; what passes behind them while they are here joins them. */
   readonly #rewritten = new ByteWriter(1024);
   #ready: ServerStep[] = [];
+  /** Ours, for the client, as soon as the message that is passing has passed. */
+  #aside: Uint8Array[] = [];
   #over = false;
 
   constructor(state: SessionState) {
@@ -41,6 +43,18 @@ export class FromServer {
 
   push(chunk: Uint8Array): void {
     if (!this.#over) this.#frames.push(chunk);
+  }
+
+  /** Part of a message has gone to the client, and the rest has not come. */
+  get midway(): boolean {
+    return this.#frames.midway;
+  }
+
+  /** What the client can be sent now of a message of our own; it follows by itself where it has to wait. */
+  say(message: Uint8Array): Uint8Array {
+    if (!this.midway) return message;
+    this.#aside.push(message);
+    return new Uint8Array(0);
   }
 
   next(): ServerStep | null {
@@ -62,6 +76,10 @@ export class FromServer {
   #read(): boolean {
     for (;;) {
       const type = this.#frames.next();
+      if (this.#aside.length > 0 && !this.midway) {
+        this.#rewrite();
+        for (const message of this.#aside.splice(0)) this.#rewritten.bytes(message);
+      }
       if (type < 0 || !this.#message(type)) break;
       if (this.#rewritten.length >= PIECE || this.#ready.length > 0) break;
     }
