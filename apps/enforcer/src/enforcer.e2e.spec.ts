@@ -23,6 +23,7 @@ beforeEach(() => {
 afterEach(async () => {
   for (const client of clients.splice(0)) await client.end().catch(() => {});
   for (const child of children.splice(0)) child.kill("SIGKILL");
+  await world.control.allEnded();
 });
 afterAll(async () => {
   await enforcer?.drain();
@@ -225,7 +226,6 @@ describe("masked", () => {
     };
     try {
       world.control.change({ policies: [...POLICIES, reveal] });
-      await world.control.until(async () => true);
       let email = "";
       // In force within a second; nothing here depends on how fast it was.
       while (email !== "user1@example.com") {

@@ -97,6 +97,7 @@ export class TestControl {
   readonly #waiting = new Set<() => void>();
   readonly #ca: Promise<{ keys: CryptoKeyPair; certificate: x509.X509Certificate }> = makeCa();
   readonly #seen = new Set<string>();
+  readonly #open = new Set<string>();
   #beats: NodeJS.Timeout | null = null;
 
   constructor(
@@ -201,6 +202,8 @@ export class TestControl {
         for (const record of records) {
           const key = `${source}/${record.sequence}`;
           if (!this.#seen.has(key)) this.records.push(record);
+          if (record.fact.case === "sessionStarted") this.#open.add(record.sessionId);
+          if (record.fact.case === "sessionEnded") this.#open.delete(record.sessionId);
           this.#seen.add(key);
         }
         const sequence = records.at(-1)!.sequence;
@@ -216,6 +219,11 @@ export class TestControl {
 
   stop(): void {
     if (this.#beats) clearInterval(this.#beats);
+  }
+
+  /** Every session that was recorded as begun is recorded as over: no record of it comes any more. */
+  async allEnded(): Promise<void> {
+    await this.until(() => this.#open.size === 0);
   }
 
   /** As if what came before had been lost on the way. */
