@@ -2,7 +2,7 @@
  * One server of a kind for all specs of a run, started when the first spec asks: a run of unit specs pays nothing. Specs
  * ask over HTTP, since they run in other processes.
  */
-import { mkdtempSync } from "node:fs";
+import { chmodSync, mkdtempSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,8 @@ const starters = {
   async postgres() {
     const { removePostgres, startPostgres } = await import("../../libs/embedded/src/postgres.ts");
     const folder = mkdtempSync(join(tmpdir(), "counterfoil-test-postgres-"));
+    // Started by root, the server runs as another user, who must get here.
+    chmodSync(folder, 0o711);
     const server = await startPostgres({ folder, durable: false });
     const stop = async () => {
       await server.stop();
