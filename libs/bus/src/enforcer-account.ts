@@ -56,6 +56,35 @@ export async function revokeEnforcers(
   if (data?.code !== 200) throw new BusUnavailable(`nats-server did not take a revocation: ${error?.description}`);
 }
 
+/** Connections a server tells of in one answer: some 2 KB each. */
+const PAGE = 2000;
+
+/** The public keys of the ENFORCERS account's users that are connected now, to any server. `system` as above. */
+export async function connectedEnforcers(system: Bus, accountSeed: string): Promise<ReadonlySet<string>> {
+  const account = keyOf(accountSeed).getPublicKey();
+  const users = new Set<string>();
+  for (let offset = 0, full = true; full; offset += PAGE) {
+    full = false;
+    const options = JSON.stringify({ acc: account, auth: true, limit: PAGE, offset });
+    // Each server answers for itself.
+    const answers = await system.nats.requestMany(`$SYS.REQ.ACCOUNT.${account}.CONNZ`, options, {
+      strategy: "stall",
+      stall: 300,
+      maxWait: 3000,
+    });
+    for await (const answer of answers) {
+      const { connections = [] } = answer.json<{ data?: Connections }>().data ?? {};
+      for (const { authorized_user: user } of connections) if (user) users.add(user);
+      full ||= connections.length === PAGE;
+    }
+  }
+  return users;
+}
+
+interface Connections {
+  readonly connections?: readonly { readonly authorized_user?: string }[];
+}
+
 async function lookUp(system: Bus, account: string): Promise<string> {
   const jwt = (await ask(system, `$SYS.REQ.ACCOUNT.${account}.CLAIMS.LOOKUP`, "")).string();
   if (!jwt) throw new BusUnavailable("nats-server does not know the account ENFORCERS");

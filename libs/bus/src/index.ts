@@ -11,7 +11,7 @@ export {
 } from "./accounts.js";
 export { Bus, type CallOptions, type EdgeCallOptions } from "./bus.js";
 export { type BusOptions, connectBus } from "./connect.js";
-export { admitEnforcer, revokeEnforcers } from "./enforcer-account.js";
+export { admitEnforcer, connectedEnforcers, revokeEnforcers } from "./enforcer-account.js";
 export { BusFailure, BusUnavailable } from "./failures.js";
 export { type ServerConfigOptions, serverConfig } from "./server-config.js";
 export { ensureStreams } from "./streams.js";

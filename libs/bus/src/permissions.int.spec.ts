@@ -5,7 +5,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { edgeV1, enforcerInbox, pushSubject, STREAM } from "#contracts";
 import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
 import type { Bus } from "./bus.js";
-import { admitEnforcer, revokeEnforcers } from "./enforcer-account.js";
+import { admitEnforcer, connectedEnforcers, revokeEnforcers } from "./enforcer-account.js";
 import { BusUnavailable } from "./failures.js";
 import { ensureStreams } from "./streams.js";
 
@@ -110,6 +110,15 @@ describe("an enforcer", () => {
     await expect(
       mine.bus.callEdge(edgeV1.EdgePolicy.method.getBundle, other.id, {}, { timeoutMs: 300 }),
     ).rejects.toBeInstanceOf(BusUnavailable);
+  });
+
+  test("is known to be connected for as long as it is", async () => {
+    const { bus, user } = await node();
+    const system = await nats.connect("system", { credentials: readFileSync(nats.credentials.system, "utf8") });
+    const connected = () => connectedEnforcers(system, seed("enforcers"));
+    expect(await connected()).toContain(user.publicKey);
+    await bus.close();
+    while ((await connected()).has(user.publicKey));
   });
 
   test("that is revoked is cut off at once and stays out, also after the server's restart", async () => {

@@ -21,6 +21,8 @@ export function serverConfig(accounts: BusAccounts, options: ServerConfigOptions
   return `
 listen: ${quoted(`${options.host}:${options.port}`)}
 max_payload: 8MB
+ping_interval: 10s
+ping_max: 2
 jetstream {
   store_dir: ${quoted(options.store)}
   max_file_store: ${options.maxStore ?? 16 * 1024 ** 3}${sync}
