@@ -13,7 +13,7 @@ export interface IdentityConfig {
   readonly poolSize?: number;
 }
 
-export class ConfigError extends Error {
+class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 

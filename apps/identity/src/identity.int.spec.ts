@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import * as x509 from "@peculiar/x509";
 import { DataSource } from "typeorm";
 import type { Bus } from "#bus";
@@ -13,6 +14,7 @@ import { PostgresEventStore } from "#event-store-postgres";
 import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
 import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
 import { FirstAdminKey } from "./admin-keys/first-admin-key.js";
+import { Presence } from "./bus-access/presence.js";
 import { IdentityModule } from "./identity.module.js";
 import { rebuild } from "./projections/rebuild.js";
 import { LocalIssuer } from "./subjects/issuer.fixture.js";
@@ -261,6 +263,21 @@ describe("enforcers", () => {
     expect(enforcers.map((it) => it.id)).not.toContain(id);
     // Its name is free again.
     expect((await register("edge-1")).enforcer?.id).not.toBe(id);
+  });
+
+  test("are seen for as long as they are connected", async () => {
+    const { enforcer, busCredentials } = await register("edge-5");
+    const id = enforcer!.id;
+    const presence = service.app.get(Presence, { strict: false });
+    const seen = async () => (await client.call(method.getEnforcer, { id }, as())).seenAt;
+    await presence.note();
+    expect(await seen()).toBeUndefined();
+    const node = await connectAs(id, busCredentials);
+    await presence.note();
+    const first = timestampMs((await seen())!);
+    await presence.note();
+    expect(timestampMs((await seen())!)).toBeGreaterThan(first);
+    await node.close();
   });
 
   test("have a name each, and are made once by a repeated command", async () => {

@@ -10,6 +10,7 @@ import { EnforcersController } from "./api/enforcers.controller.js";
 import { IssuersController } from "./api/issuers.controller.js";
 import { SigningKeyFile } from "./api/signing-key-file.js";
 import { BusAccess } from "./bus-access/bus-access.js";
+import { Presence } from "./bus-access/presence.js";
 import { CertificateAuthority } from "./certificates/certificate-authority.js";
 import { CreateAdminKeyHandler } from "./handlers/create-admin-key.js";
 import { DeleteIssuerHandler } from "./handlers/delete-issuer.js";
@@ -53,6 +54,7 @@ export class IdentityModule {
           useFactory: (enforcers: Enforcers) => new BusAccess(keys, natsUrl, enforcers),
         },
         { provide: SigningKeyFile, useValue: new SigningKeyFile(keys) },
+        Presence,
         Authentication,
         FirstAdminKey,
         PutIssuerHandler,

@@ -1,18 +1,19 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from "@nestjs/common";
-import { admitEnforcer, type BusUser, connectBus, revokeEnforcers } from "#bus";
+import { admitEnforcer, type Bus, type BusUser, connectBus, connectedEnforcers, revokeEnforcers } from "#bus";
 import type { Enforcers } from "../projections/enforcers.js";
 
 const RETRY_MS = 30_000;
 
 /**
- * The enforcers' users on the bus. `nats/enforcers.seed` admits them; shutting one out takes `nats/operator.seed` and
- * `nats/system.creds` too. An installation may keep those two elsewhere, and revoke with its own tools.
+ * The enforcers' users on the bus. `nats/enforcers.seed` admits them; knowing who is connected takes `nats/system.creds`,
+ * shutting one out `nats/operator.seed` too. An installation may keep those two elsewhere, and revoke with its own tools.
  */
 export class BusAccess implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly log = new Logger(BusAccess.name);
   private readonly seed: string;
+  private system: Promise<Bus> | null = null;
   private retry: NodeJS.Timeout | null = null;
   private ended = false;
 
@@ -31,6 +32,12 @@ export class BusAccess implements OnApplicationBootstrap, OnApplicationShutdown 
     return admitEnforcer(this.seed, enforcer);
   }
 
+  /** Public keys of the users that are connected now; none where this service may not know. */
+  async connected(): Promise<ReadonlySet<string>> {
+    const credentials = this.read("system.creds");
+    return credentials ? connectedEnforcers(await this.connection(credentials), this.seed) : new Set();
+  }
+
   /** Cuts the removed enforcers off. Where the bus can't do it now, it is tried again until it can. */
   async shutOutRemoved(): Promise<void> {
     const [operatorSeed, credentials] = [this.read("operator.seed"), this.read("system.creds")];
@@ -41,12 +48,8 @@ export class BusAccess implements OnApplicationBootstrap, OnApplicationShutdown 
       return;
     }
     try {
-      const system = await connectBus({ url: this.natsUrl, name: "identity-system", credentials, patienceMs: 2000 });
-      try {
-        await revokeEnforcers(system, { operatorSeed, accountSeed: this.seed }, removed, new Date());
-      } finally {
-        await system.close();
-      }
+      const keys = { operatorSeed, accountSeed: this.seed };
+      await revokeEnforcers(await this.connection(credentials), keys, removed, new Date());
     } catch (error) {
       this.log.warn(`a removed enforcer could not be cut off from the bus yet: ${(error as Error).message}`);
       this.tryAgain();
@@ -58,9 +61,20 @@ export class BusAccess implements OnApplicationBootstrap, OnApplicationShutdown 
     return this.shutOutRemoved();
   }
 
-  onApplicationShutdown(): void {
+  async onApplicationShutdown(): Promise<void> {
     this.ended = true;
     if (this.retry) clearTimeout(this.retry);
+    await (await this.system?.catch(() => null))?.close();
+  }
+
+  private connection(credentials: string): Promise<Bus> {
+    if (this.system) return this.system;
+    const connecting = connectBus({ url: this.natsUrl, name: "identity-system", credentials, patienceMs: 2000 });
+    this.system = connecting;
+    connecting.catch(() => {
+      this.system = null;
+    });
+    return connecting;
   }
 
   private tryAgain(): void {

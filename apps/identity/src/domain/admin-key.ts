@@ -1,7 +1,7 @@
 import { type Decider, type DomainEvent, Refused } from "#event-store";
 import { checkText, invalid } from "./checks.js";
 
-export const ROLES = ["admin", "approver", "auditor"] as const;
+const ROLES = ["admin", "approver", "auditor"] as const;
 
 export type AdminKeyState =
   | { readonly status: "absent" }

@@ -83,7 +83,7 @@ export const enforcerDecider: Decider<EnforcerState, EnforcerCommand, EnforcerEv
 };
 
 /** @throws Refused where there is none, or it was removed: it must not come back. */
-export function registered(state: EnforcerState): EnforcerState & { status: "registered" } {
+function registered(state: EnforcerState): EnforcerState & { status: "registered" } {
   if (state.status === "absent") throw new Refused("not_found", "there is no such enforcer");
   if (state.status === "removed") throw new Refused("gone", "this enforcer was removed; register it anew");
   return state;

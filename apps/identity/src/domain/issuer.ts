@@ -1,7 +1,7 @@
 import { type Decider, type DomainEvent, Refused } from "#event-store";
 import { checkName, checkText, invalid } from "./checks.js";
 
-export interface ClaimMapping {
+interface ClaimMapping {
   /** Dotted paths into the claims; empty: not mapped (`subject`: `sub`). */
   readonly subject: string;
   readonly name: string;

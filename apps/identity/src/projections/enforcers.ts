@@ -17,7 +17,8 @@ export interface StoredEnforcer {
   readonly version: number;
 }
 
-const COLUMNS = "id, name, group_name, listeners, bus_key, software_version, seen_at, removed, version";
+const COLUMNS = `id, name, group_name, listeners, bus_key, software_version, removed, version,
+  greatest(seen_at, (SELECT p.seen_at FROM identity.presence p WHERE p.bus_key = enforcer.bus_key)) AS seen_at`;
 
 /** Every enforcer there has been. */
 export class Enforcers {
@@ -46,6 +47,16 @@ export class Enforcers {
       "SELECT bus_key FROM identity.enforcer WHERE removed ORDER BY id",
     );
     return rows.map((row) => row.bus_key);
+  }
+
+  /** Notes that the bus had these users connected. No fact of the log: a rebuild leaves it as it is. */
+  async see(busKeys: readonly string[], at: Date): Promise<void> {
+    await this.dataSource.query(
+      `INSERT INTO identity.presence (bus_key, seen_at)
+       SELECT bus_key, $2 FROM identity.enforcer WHERE bus_key = ANY($1) AND NOT removed
+       ON CONFLICT (bus_key) DO UPDATE SET seen_at = greatest(presence.seen_at, excluded.seen_at)`,
+      [busKeys, at],
+    );
   }
 
   /** @throws Refused `exists` where another has the name */

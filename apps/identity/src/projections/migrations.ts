@@ -10,7 +10,24 @@ export const identityMigrations: readonly Migration[] = [
       await runner.query("DROP SCHEMA identity CASCADE");
     },
   },
+  {
+    name: "identity-002-presence",
+    async up(runner) {
+      await runner.query(PRESENCE);
+    },
+    async down(runner) {
+      await runner.query("DROP TABLE identity.presence");
+    },
+  },
 ];
+
+const PRESENCE = `
+-- When an enforcer's user was last connected to the bus. Observed, so in no event.
+CREATE TABLE identity.presence (
+  bus_key text        PRIMARY KEY COLLATE "C",
+  seen_at timestamptz NOT NULL
+);
+`;
 
 const TABLES = `
 CREATE SCHEMA IF NOT EXISTS identity;
