@@ -112,7 +112,7 @@ test("no enforcer to reach it: nothing is minted, and trying again later is advi
 
 test("a scope or a lifetime the tokens service refuses", async () => {
   fixture.plane.on(Tokens.method.mint, () => refuse("invalid", "no such action", { field: "scope" }));
-  expect((await exchange({ ...FORM, scope: "sql:nonsense" })).body.error).toBe("invalid_scope");
+  expect((await exchange({ ...FORM, scope: "sql:read" })).body.error).toBe("invalid_scope");
   fixture.plane.on(Tokens.method.mint, () => refuse("invalid", "at most 3600 seconds"));
   expect((await exchange({ ...FORM, lifetime_seconds: "7200" })).body).toEqual({
     error: "invalid_request",

@@ -64,6 +64,7 @@ test.each([
   [{ resource: "../shop" }, "invalid_target"],
   [{ scope: "sql:read;drop" }, "invalid_scope"],
   [{ scope: "SQL:READ" }, "invalid_scope"],
+  [{ scope: "sql:nonsense" }, "invalid_scope"],
   [{ lifetime_seconds: "0" }, "invalid_request"],
   [{ lifetime_seconds: "-1" }, "invalid_request"],
   [{ lifetime_seconds: "1e3" }, "invalid_request"],

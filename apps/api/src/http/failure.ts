@@ -1,12 +1,18 @@
 import { HttpException, Logger } from "@nestjs/common";
 import { BusFailure, BusUnavailable } from "#bus";
-import { FailedPartway, PROBLEMS, Problem, type ProblemCode } from "./problem.js";
+import { FailedPartway, type InputError, PROBLEMS, Problem, type ProblemCode } from "./problem.js";
 
 const RETRY_AFTER_SECONDS = 2;
 const log = new Logger("api");
 
+interface Asked {
+  readonly id: string;
+  readonly method: string;
+  readonly idempotencyKey: boolean;
+}
+
 /** Whatever was thrown, as the problem its caller gets. What is nobody's business is logged and left out. */
-export function problemOf(error: unknown, request: { idempotencyKey: boolean; id: string }): Problem {
+export function problemOf(error: unknown, request: Asked): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof FailedPartway) {
     const { code, detail, extensions, retryAfterSeconds } = problemOf(error.cause, request);
@@ -21,15 +27,34 @@ export function problemOf(error: unknown, request: { idempotencyKey: boolean; id
 }
 
 /** A service's refusal: its codes are ours. */
-function ofService(failure: BusFailure, request: { idempotencyKey: boolean; id: string }): Problem {
+function ofService(failure: BusFailure, request: Asked): Problem {
   if (request.idempotencyKey && failure.code === "conflict" && failure.details.reason === "command_id_reused") {
     return new Problem("key_reused", "This Idempotency-Key came with another request before.");
   }
   if (failure.code === "unavailable") return unavailable(failure.message);
   if (!(failure.code in PROBLEMS) || failure.code === "internal") return unexpected(failure, request.id);
+  // The store speaks of its streams; the caller knows versions.
+  const message = failure.message.replace(/^stream \S+ is/, "It is");
   const { details } = failure;
-  const extensions = Object.keys(details).length > 0 ? { details } : {};
-  return new Problem(failure.code as ProblemCode, failure.message, extensions);
+  const more = Object.keys(details).length > 0 ? { details } : {};
+  return new Problem(failure.code as ProblemCode, message, { ...more, ...fieldErrors(failure, request) });
+}
+
+/** The field a service names (`columns[0].resource`), in the same place where our own checks name theirs. */
+function fieldErrors({ code, message, details }: BusFailure, { method }: Asked): { errors?: readonly InputError[] } {
+  if (code !== "invalid" || details.field === undefined) return {};
+  if (method === "GET") return { errors: [{ parameter: details.field, detail: message }] };
+  return {
+    errors: [
+      {
+        pointer: `/${details.field
+          .split(/[.[\]]+/)
+          .filter(Boolean)
+          .join("/")}`,
+        detail: message,
+      },
+    ],
+  };
 }
 
 /** The errors of Fastify and Nest that are the client's: an unknown route, a body that cannot be read. */

@@ -17,7 +17,7 @@ export function answerProblem(error: unknown, request: FastifyRequest, reply: Fa
   if (reply.sent) return;
   const idempotencyKey = request.headers["idempotency-key"] !== undefined;
   const path = request.url.split("?", 1)[0] as string;
-  const problem = problemOf(error, { idempotencyKey, id: request.id });
+  const problem = problemOf(error, { idempotencyKey, id: request.id, method: request.method });
   if (problem.retryAfterSeconds !== undefined) reply.header("retry-after", problem.retryAfterSeconds);
   if (path === TOKEN_ENDPOINT) {
     const { status, body } = tokenError(problem);

@@ -143,6 +143,23 @@ test("ready while the bus answers, and not when it is gone; alive either way", a
   }
 });
 
+test("a field that a service refuses stands where ours do", async () => {
+  const where = { field: "columns[1].resource" };
+  fixture.plane.on(policyV1.Policy.method.putPolicy, () => refuse("invalid", "no such resource", where));
+  fixture.plane.on(policyV1.Policy.method.listPolicies, () => refuse("invalid", "no such cursor", { field: "cursor" }));
+  const put = await fixture.send("PUT", "/v1/policies/p", { json: { text: "permit?" } });
+  expect(put.body.errors).toEqual([{ pointer: "/columns/1/resource", detail: "no such resource" }]);
+  const list = await fixture.send("GET", "/v1/policies?cursor=x");
+  expect(list.body.errors).toEqual([{ parameter: "cursor", detail: "no such cursor" }]);
+});
+
+test("the store's own words for a version become the caller's", async () => {
+  const told = "stream issuer/ci is at version 1, not 3";
+  fixture.plane.on(identityV1.Identity.method.putIssuer, () => refuse("version_conflict", told));
+  const got = await fixture.send("PUT", "/v1/issuers/ci", { json: body, headers: { "if-match": '"3"' } });
+  expect(got.body.detail).toBe("It is at version 1, not 3");
+});
+
 test("policies that a service refuses say where", async () => {
   fixture.plane.on(policyV1.Policy.method.putPolicy, () =>
     refuse("invalid", "line 1, column 7: unexpected token", { line: "1" }),
