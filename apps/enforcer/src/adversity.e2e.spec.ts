@@ -5,6 +5,7 @@ import { createServer, connect as dial, type Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { front, taken } from "../../../libs/protocols/src/postgres/wire.fixture.js";
 import { createWorld, type World } from "./enforcer.fixture.js";
 import { Enforcer } from "./enforcer.js";
 import { ListenFailed } from "./listener/listener.js";
@@ -24,6 +25,8 @@ beforeEach(() => {
 afterEach(async () => {
   for (const client of clients.splice(0)) await client.end().catch(() => {});
   for (const socket of sockets.splice(0)) socket.destroy();
+  // No record of this test reaches the next.
+  await world.control.until(() => enforcer.sessions === 0 && enforcer.unshipped === 0);
 });
 afterAll(async () => {
   await enforcer?.drain();
@@ -235,6 +238,105 @@ describe("in a session", () => {
     await world.direct(`select pg_terminate_backend(${rows[0].pid})`);
     expect((await told).severity).toBe("FATAL");
     await world.control.recorded("sessionEnded");
+  });
+});
+
+describe("pipelined", () => {
+  /** Writes it all at once and gives the types and bodies of what comes back, up to the nth ReadyForQuery. */
+  async function exchange(client: pg.Client, messages: Uint8Array[], readies: number) {
+    const { connection } = client as unknown as { connection: NodeJS.EventEmitter & { stream: Socket } };
+    connection.removeAllListeners();
+    const answer = new Promise<{ type: string; body: string }[]>((resolve) => {
+      let bytes = Buffer.alloc(0);
+      const take = (chunk: Buffer) => {
+        bytes = Buffer.concat([bytes, chunk]);
+        const all = taken(bytes);
+        if (all.filter(({ type }) => type === "Z").length < readies) return;
+        connection.stream.off("data", take);
+        resolve(all);
+      };
+      connection.stream.on("data", take);
+    });
+    connection.stream.write(Buffer.concat(messages));
+    return answer;
+  }
+  const run = (sql: string) => [front.parse("", sql), front.bind("", ""), front.execute("")];
+  const rows = (answer: { type: string; body: string }[]) =>
+    answer.filter(({ type }) => type === "D").map(({ body }) => body);
+  const read = run("select email || '' from customers order by 1 limit 1");
+
+  beforeAll(async () => {
+    await world.direct("create schema side; create table side.customers (email text)");
+    await world.direct("insert into side.customers values ('plain@side')");
+    const client = await connect();
+    // Until the catalog has it.
+    for (let shown = ""; !shown.includes("plain"); ) {
+      shown = JSON.stringify((await client.query("select email from side.customers")).rows);
+    }
+    await client.end();
+    await world.control.until(() => enforcer.sessions === 0 && enforcer.unshipped === 0);
+  });
+
+  test("hundreds in one batch, each with its record", async () => {
+    const messages = Array.from({ length: 300 }, (_, n) => run(`select ${n}`)).flat();
+    const answer = await exchange(await connect({ ssl: false }), [...messages, front.sync()], 1);
+    expect(rows(answer)).toHaveLength(300);
+    const ended = await world.control.recorded("commandEnded", 300);
+    expect(ended.map(({ ordinal }) => Number(ordinal))).toEqual(Array.from({ length: 300 }, (_, n) => n + 1));
+  });
+
+  test.each([
+    ["in one batch", [...run("set search_path = side"), ...read, front.sync()], 1, "plain@side"],
+    ["in two batches", [...run("set search_path = side"), front.sync(), ...read, front.sync()], 2, "plain@side"],
+    [
+      "set in vain, in two",
+      [...run("set search_path = side"), ...run("select 1/0"), front.sync(), ...read, front.sync()],
+      2,
+      "[redacted]",
+    ],
+    [
+      "skipped, in two",
+      [...run("select 1/0"), ...run("set search_path = side"), front.sync(), ...read, front.sync()],
+      2,
+      "[redacted]",
+    ],
+    [
+      "local to its batch",
+      [...run("set local search_path = side"), front.sync(), ...read, front.sync()],
+      2,
+      "[redacted]",
+    ],
+  ])("a search_path %s", async (_name, messages, readies, expected) => {
+    const answer = await exchange(await connect({ ssl: false }), messages, readies);
+    expect(rows(answer)).toHaveLength(1);
+    expect(rows(answer)[0]).toContain(expected);
+  });
+
+  test("what is refused takes its batch with it, and nothing else", async () => {
+    const messages = [
+      ...run("select 1"),
+      ...run("delete from orders"),
+      ...run("select 2"),
+      front.sync(),
+      ...run("select 3"),
+      front.sync(),
+    ];
+    const answer = await exchange(await connect({ ssl: false }), messages, 2);
+    expect(rows(answer).map((body) => body.at(-1))).toEqual(["1", "3"]);
+    expect(answer.filter(({ type }) => type === "E").map(({ body }) => body)).toEqual([
+      expect.stringContaining("42501"),
+    ]);
+  });
+
+  test("a held command holds what is behind it", async () => {
+    const messages = [...run("select 1"), ...run("create table behind (id int)"), ...run("select 2"), front.sync()];
+    const client = await connect({ ssl: false });
+    const answer = exchange(client, messages, 1);
+    const approval = await world.control.pending();
+    const [, ...started] = await world.control.recorded("commandStarted");
+    expect(started).toEqual([]);
+    world.control.decide(approval, 2);
+    expect(rows(await answer)).toHaveLength(2);
   });
 });
 

@@ -17,7 +17,7 @@ import {
   toBinary,
 } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { headers } from "@nats-io/transport-node";
+import { headers, type Msg } from "@nats-io/transport-node";
 import * as x509 from "@peculiar/x509";
 import pg from "pg";
 import { admitEnforcer, type Bus, ensureStreams } from "#bus";
@@ -95,9 +95,8 @@ export class TestControl {
   readonly #tokens = new Map<string, TestToken>();
   readonly #keys = generateKeyPairSync("ed25519");
   readonly #waiting = new Set<() => void>();
-  readonly #ca: Promise<{ keys: CryptoKeyPair; certificate: x509.X509Certificate }> = makeCa();
+  readonly #ca: Promise<{ keys: webcrypto.CryptoKeyPair; certificate: x509.X509Certificate }> = makeCa();
   readonly #seen = new Set<string>();
-  readonly #open = new Set<string>();
   #beats: NodeJS.Timeout | null = null;
 
   constructor(
@@ -132,7 +131,7 @@ export class TestControl {
         issuer: certificate.subject,
         publicKey: request.publicKey,
         signingKey: keys.privateKey,
-        signingAlgorithm: { name: "ECDSA", hash: "SHA-256" } as EcdsaParams,
+        signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
         notBefore: new Date(Date.now() - 1000),
         notAfter: new Date(Date.now() + 3_600_000),
         extensions: [names],
@@ -145,8 +144,8 @@ export class TestControl {
     });
     this.#answer(edgeTokens.redeem, ({ tokenId, sessionId }) => {
       const token = this.#tokens.get(tokenId)!;
-      if (token.refused) return { outcome: { case: "refused", value: token.refused } };
-      if (token.uses-- <= 0) return { outcome: { case: "refused", value: "spent" } };
+      const refused = token.refused || (token.uses-- <= 0 ? "spent" : "");
+      if (refused) return { outcome: { case: "refused" as const, value: refused } };
       const principal = {
         id: "ci|job-1",
         issuer: "ci",
@@ -164,7 +163,7 @@ export class TestControl {
         scope: [],
         expiresAt: timestampFromMs(Date.now() + token.lifetimeMs),
       };
-      return { outcome: { case: "lease", value: lease } };
+      return { outcome: { case: "lease" as const, value: lease } };
     });
     this.#answer(edgeTokens.release, ({ sessionId }) => {
       this.released.push(sessionId);
@@ -202,8 +201,6 @@ export class TestControl {
         for (const record of records) {
           const key = `${source}/${record.sequence}`;
           if (!this.#seen.has(key)) this.records.push(record);
-          if (record.fact.case === "sessionStarted") this.#open.add(record.sessionId);
-          if (record.fact.case === "sessionEnded") this.#open.delete(record.sessionId);
           this.#seen.add(key);
         }
         const sequence = records.at(-1)!.sequence;
@@ -219,11 +216,6 @@ export class TestControl {
 
   stop(): void {
     if (this.#beats) clearInterval(this.#beats);
-  }
-
-  /** Every session that was recorded as begun is recorded as over: no record of it comes any more. */
-  async allEnded(): Promise<void> {
-    await this.until(() => this.#open.size === 0);
   }
 
   /** As if what came before had been lost on the way. */
@@ -272,7 +264,7 @@ export class TestControl {
   ) {
     type Value = Extract<edgeV1.Record["fact"], { case: Case }>["value"];
     return this.until(() => {
-      const found = this.records.filter(({ fact }) => fact.case === kind && of(fact.value as Value));
+      const found = this.records.filter(({ fact }) => fact.case === kind && of(fact.value as never));
       return found.length >= count ? found.map(({ fact }) => fact.value as Value) : null;
     });
   }
@@ -332,20 +324,21 @@ export class TestControl {
     answer: (request: MessageShape<I>) => MessageInitShape<O> | Promise<MessageInitShape<O>>,
   ): void {
     this.bus.nats.subscribe(edgeSubject(method, "*"), {
-      callback: async (_error, message) => {
-        if (this.silent.has(method.name)) return;
-        try {
-          const response = await answer(fromBinary(method.input, message.data));
-          message.respond(toBinary(method.output, create(method.output, response)));
-        } catch (error) {
-          const header = headers();
-          header.set(HEADER.outcome, "failure");
-          const failure = create(busV1.FailureSchema, { code: "internal", message: String(error) });
-          message.respond(toBinary(busV1.FailureSchema, failure), { headers: header });
-        }
-        this.#wake();
-      },
+      callback: (_error, message) => void respond(message),
     });
+    const respond = async (message: Msg) => {
+      if (this.silent.has(method.name)) return;
+      try {
+        const response = await answer(fromBinary(method.input, message.data));
+        message.respond(toBinary(method.output, create(method.output, response)));
+      } catch (error) {
+        const header = headers();
+        header.set(HEADER.outcome, "failure");
+        const failure = create(busV1.FailureSchema, { code: "internal", message: String(error) });
+        message.respond(toBinary(busV1.FailureSchema, failure), { headers: header });
+      }
+      this.#wake();
+    };
   }
 
   #wake(): void {
@@ -357,9 +350,9 @@ export class TestControl {
 const DBA = { id: "key|dba", name: "Dana", roles: ["approver"] };
 
 async function makeCa() {
-  x509.cryptoProvider.set(webcrypto as Parameters<typeof x509.cryptoProvider.set>[0]);
+  x509.cryptoProvider.set(webcrypto as never);
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as CryptoKeyPair;
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])) as webcrypto.CryptoKeyPair;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: "CN=test CA",
     keys,

@@ -146,6 +146,11 @@ export class Enforcer {
     return this.#sessions.size;
   }
 
+  /** Records the audit service has not acknowledged. */
+  get unshipped(): number {
+    return this.#spool.last - this.#spool.acknowledged;
+  }
+
   /** Takes no more, ends what is open with a native error, and ships what it can. Twice is once. */
   drain(): Promise<void> {
     this.#draining ??= this.#drain();
@@ -160,10 +165,7 @@ export class Enforcer {
     this.#certificate.stop();
     await this.#spool.durable(this.#spool.last, "disk")?.catch(() => {});
     this.#shipper.ship();
-    for (
-      const until = Date.now() + LAST_SHIPMENT_MS;
-      Date.now() < until && this.#spool.acknowledged < this.#spool.last;
-    ) {
+    for (const until = Date.now() + LAST_SHIPMENT_MS; Date.now() < until && this.unshipped > 0; ) {
       await sleep(20);
     }
     this.#shipper.stop();

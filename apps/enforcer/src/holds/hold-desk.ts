@@ -27,6 +27,8 @@ export interface Approver {
 
 export interface HeldCommand {
   readonly approvalId: string;
+  /** Whether the command still waits once the control plane has answered the request. Never rejects. */
+  readonly asked: Promise<boolean>;
   /** Never rejects. */
   readonly ended: Promise<HoldEnd>;
   withdraw(reason: string): void;
@@ -66,7 +68,6 @@ export class HoldDesk {
   hold(subject: HoldSubject, verdict: Hold): HeldCommand {
     const held = new Held(this.control, this.clock, subject, verdict, () => this.#waiting.delete(held.approvalId));
     this.#waiting.set(held.approvalId, held);
-    void held.request();
     return held;
   }
 
@@ -82,6 +83,7 @@ export class HoldDesk {
 
 class Held implements HeldCommand {
   readonly approvalId = randomUUID();
+  readonly asked: Promise<boolean>;
   readonly ended: Promise<HoldEnd>;
   #finish!: (end: HoldEnd) => void;
   #over = false;
@@ -97,9 +99,10 @@ class Held implements HeldCommand {
     private readonly left: () => void,
   ) {
     this.ended = new Promise((resolve) => (this.#finish = resolve));
+    this.asked = this.#ask().then(() => !this.#over);
   }
 
-  async request(): Promise<void> {
+  async #ask(): Promise<void> {
     const { subject, verdict, approvalId } = this;
     try {
       const { expiresAt } = await this.control.call(edgeV1.EdgeApprovals.method.hold, {
@@ -211,8 +214,11 @@ class Held implements HeldCommand {
   }
 
   #tellWithdrawn(reason: string): void {
-    this.control.call(edgeV1.EdgeApprovals.method.withdraw, { approvalId: this.approvalId, reason }).catch(() => {
-      // It expires by itself, and nothing waits for it any more.
-    });
+    // After the request is answered: a withdrawal that overtakes it would find nothing to withdraw.
+    this.asked
+      .then(() => this.control.call(edgeV1.EdgeApprovals.method.withdraw, { approvalId: this.approvalId, reason }))
+      .catch(() => {
+        // It expires by itself, and nothing waits for it any more.
+      });
   }
 }

@@ -227,15 +227,10 @@ export class Session implements PipelineSession {
       approvalId: held.approvalId,
       reason: verdict.reason,
     });
-    const who = verdict.approvers ? `someone of ${verdict.approvers}` : "an approver";
-    const people = verdict.quorum > 1 ? `${verdict.quorum} people of ${verdict.approvers || "the approvers"}` : who;
-    this.#client.write(
-      this.#conversation.notice(
-        `This command waits for approval ${held.approvalId}.`,
-        verdict.reason,
-        `${people} can decide: counterfoil approvals approve ${held.approvalId} (or reject). Cancel (Ctrl-C) withdraws it.`,
-      ),
-    );
+    // Once the approval exists: whoever reads the notice may decide at once.
+    void held.asked.then((asked) => {
+      if (asked) this.#client.write(this.#conversation.notice(...waitingNotice(held.approvalId, verdict)));
+    });
     return held;
   }
 
@@ -398,4 +393,14 @@ function hasLabels(policy: PolicyInForce | null, resource: string): boolean {
 function startPath(settings: ReadonlyMap<string, string>): readonly string[] | null {
   for (const [name, value] of settings) if (name.toLowerCase() === "search_path") return parseSearchPath(value);
   return null;
+}
+
+function waitingNotice(approvalId: string, { approvers, quorum, reason }: Hold): [string, string, string] {
+  const group = approvers || "the approvers";
+  const who = quorum > 1 ? `${quorum} of ${group}` : `One of ${group}`;
+  return [
+    `This command waits for approval ${approvalId}.`,
+    reason,
+    `${who} can decide it: counterfoil approvals approve ${approvalId} (or reject). Cancel (Ctrl-C) withdraws it.`,
+  ];
 }
