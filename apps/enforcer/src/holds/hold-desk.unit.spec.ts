@@ -146,3 +146,18 @@ test.each([
   const end = await holds.hold(subject, verdict).ended;
   expect(end).toMatchObject({ kind: "refused", code: "unavailable", reason: expect.stringMatching(reason) });
 });
+
+test("a withdrawal never overtakes its request", async () => {
+  const { holds, answers, calls, clock } = desk();
+  let answer = () => {};
+  answers.Hold = () =>
+    new Promise((resolve) => (answer = () => resolve({ expiresAt: timestampFromMs(clock.now() + 1) })));
+  const held = holds.hold(subject, verdict);
+  held.withdraw("Ctrl-C");
+  await settle();
+  expect(calls.map(({ method }) => method)).toEqual(["Hold"]);
+  answer();
+  expect(await held.asked).toBe(false);
+  await settle();
+  expect(calls.map(({ method }) => method)).toEqual(["Hold", "Withdraw"]);
+});

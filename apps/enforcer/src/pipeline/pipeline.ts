@@ -26,7 +26,7 @@ export interface PipelineSession {
   understand(gate: Gate): Understood | Promise<Understood>;
   decide(understood: Understood): Verdict;
   plan(understood: Understood, verdict: Verdict): MaskPlan;
-  /** Asks a person; the client has been told. */
+  /** Asks a person, and tells the client. */
   hold(gate: Gate, understood: Understood, verdict: Hold): HeldCommand;
   /** Each answers with the sequence to make durable. @throws where it cannot be recorded */
   recordStarted(gate: Gate, understood: Understood, verdict: Verdict, approvalId: string): number;
@@ -205,7 +205,6 @@ export class Pipeline {
     if (verdict.kind === "allow" || gate.stage === "prepare") return { verdict, approvalId: "" };
     const held = this.session.hold(gate, understood, verdict);
     this.#held = { gate, command: held };
-    this.client.flush();
     return held.ended.then((end) => {
       if (this.#over) return null;
       this.#held = null;

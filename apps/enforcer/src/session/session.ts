@@ -229,7 +229,9 @@ export class Session implements PipelineSession {
     });
     // Once the approval exists: whoever reads the notice may decide at once.
     void held.asked.then((asked) => {
-      if (asked) this.#client.write(this.#conversation.notice(...waitingNotice(held.approvalId, verdict)));
+      if (!asked) return;
+      this.#client.write(this.#conversation.notice(...waitingNotice(held.approvalId, verdict)));
+      this.#client.flush();
     });
     return held;
   }
