@@ -30,8 +30,8 @@ import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgre
 import type { EnforcerConfig } from "./enforcer.config.js";
 
 const { ApprovalStatus } = approvalV1;
-export const GROUP = "demo";
-export const RESOURCE = "shop";
+const GROUP = "demo";
+const RESOURCE = "shop";
 
 const SHOP = `
   create table customers (id int primary key, name text not null, email text not null unique, phone text);
@@ -43,7 +43,7 @@ const SHOP = `
   insert into big select n, repeat('x', 1000) from generate_series(1, 20000) n;
 `;
 
-export const LABELS: LabelPart[] = [
+const LABELS: LabelPart[] = [
   {
     name: "pii.email",
     columns: [{ resource: RESOURCE, schema: "public", table: "customers", column: "email" }],
@@ -77,7 +77,7 @@ interface TestToken {
 }
 
 /** A control plane of one test file. What it answers can be changed between and during tests. */
-export class TestControl {
+class TestControl {
   readonly records: edgeV1.Record[] = [];
   readonly approvals = new Map<string, edgeV1.HoldRequest & { status: approvalV1.ApprovalStatus; reason: string }>();
   readonly released: string[] = [];

@@ -203,8 +203,11 @@ export class Enforcer {
   #revoke({ tokenIds, sessionIds, reason }: edgeV1.Revoked): void {
     const tokens = new Set(tokenIds);
     const ids = new Set(sessionIds);
+    const told = refusal.revoked(reason);
+    const matches = (sessionId: string, tokenId: string) => tokens.has(tokenId) || ids.has(sessionId);
+    this.#frontDoor.refuseOpening(matches, told);
     for (const session of [...this.#sessions.values()]) {
-      if (tokens.has(session.tokenId) || ids.has(session.id)) session.end("revoked", reason, refusal.revoked(reason));
+      if (matches(session.id, session.tokenId)) session.end("revoked", reason, told);
     }
   }
 
@@ -250,6 +253,7 @@ export class Enforcer {
   }
 
   #endAll(...[cause, message, told]: Parameters<Session["end"]>): void {
+    if (told) this.#frontDoor.refuseOpening(() => true, told);
     for (const session of [...this.#sessions.values()]) session.end(cause, message, told);
   }
 }

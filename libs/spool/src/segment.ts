@@ -11,7 +11,7 @@ import { crc32c } from "./crc32c.js";
 export const HEADER_BYTES = 52;
 export const FRAME_BYTES = 16;
 /** A length beyond this is damage, whatever the checksum says. */
-export const MAX_PAYLOAD = 1 << 30;
+const MAX_PAYLOAD = 1 << 30;
 
 const MAGIC = Buffer.from("CFSPOOL\x01", "latin1");
 

@@ -172,7 +172,7 @@ describe("space", () => {
         expect(kept).toHaveLength(sequence - 30);
       } finally {
         await spool.close();
-        spawnSync("umount", [mount]);
+        spawnSync("sh", ["-c", `umount ${mount}`]);
       }
     },
   );

@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { farewell } from "./farewell.js";
 
 /** What may wait for a slow reader before nothing more is read from the other side. */
 const WINDOW = 256 * 1024;
@@ -71,16 +72,11 @@ export class Channel {
     else this.socket.pause();
   }
 
-  /** Sends what is written, then closes; whoever does not read it loses it after the grace. */
-  end(graceMs: number): void {
+  /** Sends what is written, then closes. */
+  end(): void {
     this.#closed = true;
     this.flush();
-    if (this.socket.destroyed) return;
-    this.socket.resume();
-    this.socket.end();
-    const late = setTimeout(() => this.socket.destroy(), graceMs);
-    late.unref();
-    this.socket.once("close", () => clearTimeout(late));
+    farewell(this.socket);
   }
 
   #gone(): void {

@@ -19,7 +19,7 @@ export type HoldEnd =
   /** The policy is another one now, and the approval is bound to the one before: decide again. */
   | { readonly kind: "policy-changed" };
 
-export interface Approver {
+interface Approver {
   readonly id: string;
   readonly name: string;
   readonly roles: readonly string[];

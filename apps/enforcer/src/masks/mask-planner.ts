@@ -31,6 +31,7 @@ const OPAQUE = new Set(["sql:do", "sql:call", "sql:function_write"]);
 export class MaskPlanner {
   readonly #labelled: LabelledColumns;
   readonly #plans = new WeakMap<object, MaskPlan>();
+  readonly #labels = new WeakMap<object, readonly string[]>();
 
   constructor(
     bundle: Bundle,
@@ -62,8 +63,13 @@ export class MaskPlanner {
   /** The names of the labels a plan hides, as far as the statement tells before it runs. */
   labelsOf(returned: Returned): readonly string[] {
     if (!this.active) return [];
-    const columns = returned.statements.flatMap(({ outputs, bulk }) => [...(outputs ?? []), ...(bulk ?? [])]);
-    return [...new Set(columns.flatMap((column) => this.#tracedLabels(column).map(({ label }) => label)))].sort();
+    let labels = this.#labels.get(returned);
+    if (!labels) {
+      const columns = returned.statements.flatMap(({ outputs, bulk }) => [...(outputs ?? []), ...(bulk ?? [])]);
+      labels = [...new Set(columns.flatMap((column) => this.#tracedLabels(column).map(({ label }) => label)))].sort();
+      this.#labels.set(returned, labels);
+    }
+    return labels;
   }
 
   #make(returned: Returned): MaskPlan {

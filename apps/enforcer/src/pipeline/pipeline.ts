@@ -84,16 +84,21 @@ export class Pipeline {
 
   fromServer(chunk: Uint8Array): void {
     this.conversation.pushServer(chunk);
-    for (let step = this.conversation.nextServer(); step && !this.#over; step = this.conversation.nextServer()) {
-      this.#answer(step);
-    }
-    if (this.#over) return;
-    this.session.settled();
+    this.#guarded(() => {
+      for (let step = this.conversation.nextServer(); step && !this.#over; step = this.conversation.nextServer()) {
+        this.#answer(step);
+      }
+      if (!this.#over) this.session.settled();
+    });
     this.pump();
   }
 
-  /** Moves what can move, then sends what was written and sets the pace of both sides by the slower. */
   pump(): void {
+    this.#guarded(() => this.#pump());
+  }
+
+  /** Moves what can move, then sends what was written and sets the pace of both sides by the slower. */
+  #pump(): void {
     while (!this.#waiting && !this.#over && !this.server.clogged) {
       const step = this.conversation.nextClient();
       if (!step) break;
@@ -166,20 +171,16 @@ export class Pipeline {
   }
 
   #gate(gate: Gate): void {
-    try {
-      const passed = this.#pass(gate);
-      if (!(passed instanceof Promise)) return;
-      this.#waiting = true;
-      this.#bytesInBeforeWait = this.client.bytesIn;
-      passed
-        .then(() => {
-          this.#waiting = false;
-          this.pump();
-        })
-        .catch((error) => this.#failed(error));
-    } catch (error) {
-      this.#failed(error);
-    }
+    const passed = this.#pass(gate);
+    if (!(passed instanceof Promise)) return;
+    this.#waiting = true;
+    this.#bytesInBeforeWait = this.client.bytesIn;
+    passed
+      .then(() => {
+        this.#waiting = false;
+        this.pump();
+      })
+      .catch((error) => this.#failed(error));
   }
 
   #pass(gate: Gate): void | Promise<void> {
@@ -233,12 +234,7 @@ export class Pipeline {
   }
 
   #flush(): void {
-    try {
-      if (this.#unwritten > 0) this.session.durable(this.#unwritten, "os");
-    } catch (error) {
-      this.#failed(error);
-      return;
-    }
+    if (this.#unwritten > 0) this.session.durable(this.#unwritten, "os");
     this.#unwritten = 0;
     this.server.flush();
     this.client.flush();
@@ -249,6 +245,15 @@ export class Pipeline {
   /** While a command waits, the client is still listened to, so that its going is noticed; but not without end. */
   #crowded(): boolean {
     return this.#waiting && this.client.bytesIn - this.#bytesInBeforeWait > WAITING_WINDOW;
+  }
+
+  /** Whatever goes wrong, in recording most of all, ends this session and nothing else. */
+  #guarded(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   #failed(error: unknown): void {

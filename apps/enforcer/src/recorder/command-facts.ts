@@ -14,20 +14,33 @@ const MOST_NAMES = 1_000;
 
 /** Exactly what was sent and what it does; what does not fit is cut, and says how long it was and its SHA-256. */
 export function commandFacts(gate: Gate, understood: Understood, verdict: Verdict | null): edgeV1.CommandFacts {
-  const { operations } = understood;
-  const names = (of: (operation: (typeof operations)[number]) => readonly string[]) =>
-    operations.length === 1 ? of(operations[0]!).slice(0, MOST_NAMES) : unique(operations.flatMap(of));
   return create(edgeV1.CommandFactsSchema, {
     ordinal: BigInt(gate.ordinal),
     statement: cut(gate.functionOid === undefined ? gate.text : `function call ${gate.functionOid}`, LONGEST_STATEMENT),
     parameters: parameterFacts(gate.parameters),
-    actions: unique(operations.map(({ action }) => action)),
-    tablesRead: names(({ tablesRead }) => tablesRead),
-    tablesWritten: names(({ tablesWritten }) => tablesWritten),
-    functions: names(({ functions }) => functions),
+    ...objectsOf(understood),
     policies: [...(verdict?.policies ?? [])],
     policyEpoch: BigInt(verdict?.epoch ?? 0),
   });
+}
+
+type Objects = Pick<edgeV1.CommandFacts, "actions" | "tablesRead" | "tablesWritten" | "functions">;
+const objects = new WeakMap<Understood, Objects>();
+
+/** What it does and to what: the same for every run of a statement. */
+function objectsOf(understood: Understood): Objects {
+  let known = objects.get(understood);
+  if (!known) {
+    const { operations } = understood;
+    known = {
+      actions: unique(operations.map(({ action }) => action)),
+      tablesRead: unique(operations.flatMap(({ tablesRead }) => tablesRead)),
+      tablesWritten: unique(operations.flatMap(({ tablesWritten }) => tablesWritten)),
+      functions: unique(operations.flatMap(({ functions }) => functions)),
+    };
+    objects.set(understood, known);
+  }
+  return known;
 }
 
 /** One text a parameter, as it is shown to who approves. */
@@ -71,4 +84,4 @@ function cut(text: string, most: number): string {
 }
 
 const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
-const unique = (names: readonly string[]) => (names.length < 2 ? [...names] : [...new Set(names)].slice(0, MOST_NAMES));
+const unique = (names: readonly string[]) => [...new Set(names)].slice(0, MOST_NAMES);

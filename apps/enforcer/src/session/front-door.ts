@@ -4,6 +4,7 @@ import type { Principal, Refusal, ResourcePart, SessionFacts } from "#commands";
 import { edgeV1 } from "#contracts";
 import type { Protocol } from "#protocols";
 import { CancelKeys } from "../connection/cancel-keys.js";
+import { farewell } from "../connection/farewell.js";
 import { dialUpstream, type UpstreamConnection, UpstreamFailure } from "../connection/upstream.js";
 import { type ControlPlane, ControlPlaneAway } from "../control/control-plane.js";
 import type { ListenerTls } from "../listener/certificate.js";
@@ -24,6 +25,11 @@ export interface FrontDoorOptions {
 /** Everything up to the proof must be done by then; a silent client costs a socket, and not for long. */
 const HANDSHAKE_MS = 10_000;
 
+interface Opening {
+  readonly tokenId: string;
+  ended: Refusal | null;
+}
+
 /** A login that is refused after its proof, told natively. */
 class Turned extends Error {
   constructor(
@@ -39,7 +45,17 @@ export class FrontDoor {
   readonly #mockKey = randomBytes(32);
   readonly #cancelKeys = new CancelKeys<Session>();
 
+  /** Leased or about to be, and not a session yet: what ends sessions must end these too. */
+  readonly #opening = new Map<string, Opening>();
+
   constructor(private readonly options: FrontDoorOptions) {}
+
+  /** Those that match are refused instead of opened. */
+  refuseOpening(matches: (sessionId: string, tokenId: string) => boolean, told: Refusal): void {
+    for (const [sessionId, opening] of this.#opening) {
+      if (matches(sessionId, opening.tokenId)) opening.ended = told;
+    }
+  }
 
   async serve(socket: Socket, protocol: Protocol): Promise<void> {
     const { services } = this.options;
@@ -87,6 +103,8 @@ export class FrontDoor {
   async #open(client: ProvedClient, protocol: Protocol, address: string, cancelKey: Uint8Array): Promise<void> {
     const sessionId = randomUUID();
     const { services } = this.options;
+    const opening: Opening = { tokenId: client.hello.tokenId, ended: null };
+    this.#opening.set(sessionId, opening);
     let leased = false;
     let upstream: UpstreamConnection | null = null;
     try {
@@ -101,6 +119,8 @@ export class FrontDoor {
       if (dialled.status === "fulfilled") upstream = dialled.value;
       for (const each of [dialled, names]) if (each.status === "rejected") throw each.reason;
       if (client.inbox.ended) throw new Error("the client went away");
+      if (opening.ended) throw new Turned(opening.ended);
+      if (!services.policy.fresh) throw new Turned(refusal.controlPlaneAway());
       const session: Session = new Session(services, {
         protocol,
         resource,
@@ -115,20 +135,17 @@ export class FrontDoor {
       });
       this.#cancelKeys.remember(cancelKey, session);
       this.options.opened(session);
-      try {
-        await session.start();
-      } catch (error) {
-        session.end("fault", String(error), null);
-        throw error;
-      }
+      session.start().catch((error) => session.end("fault", String(error), refusal.notOpened()));
     } catch (error) {
       upstream?.socket.destroy();
-      if (leased && !upstream) this.#giveBack(sessionId);
+      if (leased) this.#giveBack(sessionId);
       const told = this.#toldOf(error);
       services.log.warn({ resource: client.resource, error: causeOf(error) }, "a session could not be opened");
       this.#recordRefused(protocol, address, client.hello.tokenId, told);
       client.inbox.detach();
-      client.socket.end(client.login.refuse(told));
+      farewell(client.socket, client.login.refuse(told));
+    } finally {
+      this.#opening.delete(sessionId);
     }
   }
 

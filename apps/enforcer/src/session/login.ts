@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import type { Refusal } from "#commands";
 import type { ClientHello, ClientLogin, ClientLoginStep, Protocol } from "#protocols";
+import { farewell } from "../connection/farewell.js";
 import { Inbox } from "../connection/inbox.js";
 import type { ListenerTls } from "../listener/certificate.js";
 
@@ -75,7 +76,7 @@ export async function logIn(plain: Socket, options: LoginOptions): Promise<Login
         const answer = await options.lookup(tokenId);
         if (answer && "code" in answer) {
           inbox.detach();
-          socket.end(login.refuse(answer));
+          farewell(socket, login.refuse(answer));
           return { kind: "refused", refusal: answer, tokenId };
         }
         found = answer;
@@ -89,11 +90,11 @@ export async function logIn(plain: Socket, options: LoginOptions): Promise<Login
       }
       case "cancel":
         inbox.detach();
-        socket.end();
+        farewell(socket);
         return { kind: "cancel", key: step.key };
       case "refuse":
         inbox.detach();
-        socket.end(step.bytes);
+        farewell(socket, step.bytes);
         return { kind: "refused", refusal: step.refusal, tokenId: step.tokenId };
       default:
         step satisfies never;

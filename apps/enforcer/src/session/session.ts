@@ -56,8 +56,6 @@ export interface SessionParts {
 
 /** Largest message that is buffered whole: a statement, or the parameters of one. What is streamed has no limit. */
 const MESSAGE_LIMIT = 64 << 20;
-/** What a client that is told goodbye has to read it. */
-const GOODBYE_MS = 1_000;
 const PLAIN_READS: ReadonlySet<string> = new Set([...SQL_ACTIONS["sql:read"], ...SQL_ACTIONS["sql:session"]]);
 
 /** One client connection under a lease, from its welcome to its end. */
@@ -124,6 +122,7 @@ export class Session implements PipelineSession {
       tls: client.encrypted,
     });
     await recorder.durable(sequence, "disk");
+    if (this.#over) return;
     const expiry = lease.expiresAt ? timestampDate(lease.expiresAt).getTime() : 0;
     this.#stopExpiry = clock.after(expiry - clock.now(), () => this.end("expired", "", refusal.expired()));
 
@@ -179,9 +178,9 @@ export class Session implements PipelineSession {
     }
     if (cause !== "upstream") this.#cancelUpstream();
     if (told) this.#client.write(this.#conversation.goodbye(told));
-    this.#client.end(GOODBYE_MS);
+    this.#client.end();
     // In order only where the client itself said so: else nothing written and not yet sent may leave any more.
-    if (cause === "client") this.#server.end(GOODBYE_MS);
+    if (cause === "client") this.#server.end();
     else this.#server.socket.destroy();
     this.parts.ended();
   }
