@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { type Bus, connectBus, ensureStreams } from "#bus";
 import { type RunningService, startService } from "#bus/nest";
+import { identityV1 } from "#contracts";
 import { ApprovalModule } from "../../approval/src/approval.module.js";
 import { AuditModule } from "../../audit/src/audit.module.js";
 import { FirstAdminKey } from "../../identity/src/admin-keys/first-admin-key.js";
@@ -12,6 +14,8 @@ export interface ControlPlane {
   readonly bus: Bus;
   /** The text of the installation's first admin key where there was none before. */
   firstAdminKey(): Promise<string | null>;
+  /** The text of a further one, for an installation whose first is lost. */
+  anotherAdminKey(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -49,6 +53,12 @@ export async function startControlPlane(options: {
   return {
     bus,
     firstAdminKey: () => service.app.get(FirstAdminKey, { strict: false }).ensure(),
+    anotherAdminKey: async () => {
+      const actor = { id: "system", name: "counterfoil", roles: [] };
+      const request = { name: "recovered", roles: ["admin", "approver", "auditor"] };
+      const call = { actor, commandId: randomUUID() };
+      return (await bus.call(identityV1.Identity.method.createAdminKey, request, call)).secret;
+    },
     close: async () => {
       await service.close();
       await bus.close();

@@ -27,7 +27,7 @@ export class StateFolder {
    * Makes the folder if need be, checks that it can be used and takes it.
    * @throws StateFolderError when it cannot be written, is nearly full, or is in use.
    */
-  static take(path: string, reset: boolean): StateFolder {
+  static take(path: string): StateFolder {
     try {
       mkdirSync(path, { recursive: true, mode: 0o700 });
       accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
@@ -40,7 +40,6 @@ export class StateFolder {
     const folder = new StateFolder(path);
     folder.lock();
     try {
-      if (reset) folder.empty();
       // 0711: the private PostgreSQL may run as another user and must be able to enter its own folder below.
       chmodSync(path, 0o711);
       const { bavail, bsize } = statfsSync(path);
@@ -119,11 +118,18 @@ export class StateFolder {
 
   /** The process that holds the lock, or null where it is gone. */
   private lockOwner(): number | null {
-    const [pid, start] = readFileSync(this.lockFile, "utf8").split(" ");
+    let text: string;
+    try {
+      text = readFileSync(this.lockFile, "utf8");
+    } catch (cause) {
+      throw new StateFolderError(`${this.lockFile} cannot be read; remove it if no Counterfoil runs there`, { cause });
+    }
+    const [pid, start] = text.split(" ");
     return start !== undefined && start !== "gone" && startOf(Number(pid)) === start ? Number(pid) : null;
   }
 
-  private empty(): void {
+  /** Forgets everything an installation knows; what else lies in the folder stays. */
+  empty(): void {
     for (const name of [
       "postgres",
       "nats",
