@@ -34,6 +34,10 @@ interface Segment {
 
 const MIB = 1 << 20;
 const RETRY_MS = 500;
+/** What nobody waits for is written with what somebody does, or after this. */
+const WRITE_WITHIN_MS = 5;
+/** A restart forgets at most this much of what was acknowledged, and sends it twice. */
+const REMEMBER_WITHIN_MS = 500;
 
 /**
  * The enforcer's durable local log: append-only, one writer, records numbered densely from 1 within a source.
@@ -60,7 +64,8 @@ export class Spool {
   #syncing: Promise<void> | null = null;
   #syncTimer: NodeJS.Timeout | null = null;
   #retryTimer: NodeJS.Timeout | null = null;
-  #flushPlanned = false;
+  #writeTimer: NodeJS.Timeout | null = null;
+  #acknowledgeTimer: NodeJS.Timeout | null = null;
   #failure: SpoolUnwritable | null = null;
   /** After a failed fdatasync nobody knows what the disk has: only opening it anew tells. */
   #beyondRepair = false;
@@ -149,9 +154,9 @@ export class Spool {
     if (this.size + bytes > this.#limit * (essential ? 1 : 0.9)) throw new SpoolFull(this.#folder, this.#limit);
     for (const payload of records) this.#pending.push({ payload });
     this.#pendingBytes += bytes;
-    if (!this.#flushPlanned) {
-      this.#flushPlanned = true;
-      setImmediate(() => this.#flushQuietly());
+    if (!this.#writeTimer) {
+      this.#writeTimer = setTimeout(() => this.#flushQuietly(), WRITE_WITHIN_MS);
+      this.#writeTimer.unref();
     }
     return this.last;
   }
@@ -219,20 +224,20 @@ export class Spool {
   acknowledge(sequence: number): void {
     if (sequence <= this.#acknowledged) return;
     this.#acknowledged = Math.min(sequence, this.#synced);
-    try {
-      writeAcknowledged(this.#folder, this.source, this.#acknowledged);
-    } catch {
-      // A full disk: freeing is what helps. Forgotten over a restart, it only means that something is sent twice.
-    }
     this.#free();
+    if (this.#acknowledgeTimer) return;
+    this.#acknowledgeTimer = setTimeout(() => this.#remember(), REMEMBER_WITHIN_MS);
+    this.#acknowledgeTimer.unref();
   }
 
   /** Writes and syncs what is left, and gives the folder back. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const timer of [this.#syncTimer, this.#retryTimer]) if (timer) clearTimeout(timer);
+    const timers = [this.#syncTimer, this.#retryTimer, this.#writeTimer, this.#acknowledgeTimer];
+    for (const timer of timers) if (timer) clearTimeout(timer);
     try {
+      this.#remember();
       this.#flush();
       await this.#syncing;
       fdatasyncSync(this.#fd);
@@ -248,7 +253,7 @@ export class Spool {
   }
 
   #flushQuietly(): void {
-    this.#flushPlanned = false;
+    this.#writeTimer = null;
     if (this.#closed) return;
     try {
       this.#flush();
@@ -375,6 +380,15 @@ export class Spool {
       this.#retryTimer.unref();
     }
     return this.#failure;
+  }
+
+  #remember(): void {
+    this.#acknowledgeTimer = null;
+    try {
+      writeAcknowledged(this.#folder, this.source, this.#acknowledged);
+    } catch {
+      // Forgotten over a restart, it only means that something is sent twice.
+    }
   }
 
   #free(): void {

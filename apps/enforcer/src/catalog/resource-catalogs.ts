@@ -77,8 +77,17 @@ export class ResourceCatalogs {
   }
 }
 
-const keyOf = ({ name, upstream, credential }: ResourcePart) =>
-  JSON.stringify([name, upstream.host, upstream.port, upstream.database, credential.username]);
+const keys = new WeakMap<ResourcePart, string>();
+
+function keyOf(resource: ResourcePart): string {
+  let key = keys.get(resource);
+  if (key === undefined) {
+    const { name, upstream, credential } = resource;
+    key = JSON.stringify([name, upstream.host, upstream.port, upstream.database, credential.username]);
+    keys.set(resource, key);
+  }
+  return key;
+}
 
 async function readCatalog(resource: ResourcePart): Promise<CatalogRows & { path: readonly string[] }> {
   const { upstream, credential } = resource;

@@ -10,6 +10,7 @@ const BATCH_BYTES = 256 * 1024;
 /** Sent and not yet acknowledged; more waits on disk. */
 const WINDOW_RECORDS = 20_000;
 const RESEND_MS = 5_000;
+const GATHER_MS = 25;
 
 /**
  * Ships the spool in order. Only the audit service's own acknowledgement frees a record; what it does not acknowledge
@@ -21,6 +22,7 @@ export class Shipper {
   #again = false;
   #stopped = false;
   #resend: (() => void) | null = null;
+  #planned: (() => void) | null = null;
 
   constructor(
     private readonly spool: Spool,
@@ -29,7 +31,7 @@ export class Shipper {
     private readonly log: Log,
   ) {
     this.#sent = spool.acknowledged;
-    spool.onReadable(() => this.ship());
+    spool.onReadable(() => this.#soon());
   }
 
   /** Sends what there is; called whenever there may be more. */
@@ -50,7 +52,16 @@ export class Shipper {
 
   stop(): void {
     this.#stopped = true;
+    this.#planned?.();
     this.#resend?.();
+  }
+
+  /** Every group commit brings a few records: some of them share a batch. */
+  #soon(): void {
+    this.#planned ??= this.clock.after(GATHER_MS, () => {
+      this.#planned = null;
+      this.ship();
+    });
   }
 
   async #run(): Promise<void> {
