@@ -21,15 +21,20 @@ afterAll(() => fixture?.stop());
 
 const simulation = { principal: { id: "ci|a" }, resource: "shop", statement: "select 1" };
 const MATRIX = [
-  ["GET", "/v1/issuers", undefined, { admin: 200, approver: 200, auditor: 200 }],
-  ["POST", "/v1/policies/simulate", simulation, { admin: 200, approver: 200, auditor: 200 }],
-  ["POST", "/v1/approvals/a/decision", { decision: "approve" }, { admin: 200, approver: 200, auditor: 403 }],
-  ["DELETE", "/v1/issuers/ci", undefined, { admin: 204, approver: 403, auditor: 403 }],
-  ["GET", "/v1/admin-keys", undefined, { admin: 200, approver: 403, auditor: 403 }],
+  ["GET", "/v1/issuers", undefined, { admin: 200, approver: 200, "approver:dba": 200, auditor: 200 }],
+  ["POST", "/v1/policies/simulate", simulation, { admin: 200, approver: 200, "approver:dba": 200, auditor: 200 }],
+  [
+    "POST",
+    "/v1/approvals/a/decision",
+    { decision: "approve" },
+    { admin: 200, approver: 200, "approver:dba": 200, auditor: 403 },
+  ],
+  ["DELETE", "/v1/issuers/ci", undefined, { admin: 204, approver: 403, "approver:dba": 403, auditor: 403 }],
+  ["GET", "/v1/admin-keys", undefined, { admin: 200, approver: 403, "approver:dba": 403, auditor: 403 }],
 ] as const;
 
 test.each(MATRIX)("%s %s", async (method, path, json, expected) => {
-  for (const key of ["admin", "approver", "auditor"] as const) {
+  for (const key of ["admin", "approver", "approver:dba", "auditor"] as const) {
     const { status } = await fixture.send(method, path, { key, json });
     expect([key, status]).toEqual([key, expected[key]]);
   }

@@ -23,7 +23,10 @@ export interface Got {
 // biome-ignore lint/suspicious/noExplicitAny: each test knows what it asked for
 export type Loose = any;
 
-const KEYS = { admin: "cfk_admin", approver: "cfk_approver", auditor: "cfk_auditor" } as const;
+const KEYS = {
+  ...{ admin: "cfk_admin", approver: "cfk_approver", auditor: "cfk_auditor" },
+  "approver:dba": "cfk_approver_dba",
+} as const;
 
 /** The API over a real bus, with services that answer as the test says; each answer is held against the description. */
 export class Fixture {

@@ -97,6 +97,13 @@ function services() {
     commands: [{ ordinal: 1n, statement: "select 1", verdict: "allow", status: "done", policies: ["p"] }],
   }));
   plane.on(tokensV1.Tokens.method.endSession, () => ({}));
+  plane.on(identityV1.Identity.method.listAdminKeys, () => ({
+    keys: [{ id: "k1", name: "dana", roles: ["approver:dba"] }],
+  }));
+  plane.on(identityV1.Identity.method.createAdminKey, ({ name, roles }) => ({
+    ...{ key: { id: "k2", name, roles }, secret: "cfk_new" },
+  }));
+  plane.on(identityV1.Identity.method.revokeAdminKey, ({ id }) => ({ id, name: "dana", roles: ["approver:dba"] }));
   plane.on(tokensV1.Tokens.method.listTokens, ({ page }) =>
     page?.cursor
       ? { tokens: [{ id: "second", principal, resource: "shop", used: 1 }] }
@@ -294,6 +301,15 @@ describe("approvals, sessions, tokens", () => {
     expect(stderr).toMatch(
       /^counterfoil: Not permitted: This needs the role admin or approver.*\nAsk an administrator/,
     );
+  });
+  test("keys, of approvers of one group too", async () => {
+    expect((await built.run(["keys", "ls"])).stdout).toMatch(/\nk1\s+dana\s+approver:dba\s+-\s+-\n/);
+    const { stdout } = await built.run(["keys", "create", "dana", "--role", "approver:dba", "auditor"]);
+    expect(stdout).toBe("cfk_new\n");
+    expect(asked<identityV1.CreateAdminKeyRequest>("CreateAdminKey").roles).toEqual(["approver:dba", "auditor"]);
+    expect((await built.run(["keys", "create", "dana", "--role", "root"])).code).toBe(1);
+    expect((await built.run(["keys", "revoke", "k1"])).stdout).toBe("revoked dana (k1)\n");
+    expect((await built.run(["keys", "ls"], { env: { COUNTERFOIL_KEY: "cfk_auditor" } })).code).toBe(3);
   });
   test("sessions", async () => {
     expect((await built.run(["sessions", "ls", "--status", "open"])).stdout).toMatch(/\ns1\s+open/);

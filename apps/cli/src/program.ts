@@ -4,6 +4,7 @@ import { addApply } from "./commands/apply.js";
 import { addApprovals } from "./commands/approvals.js";
 import { addDeclared } from "./commands/declared.js";
 import { addEvents } from "./commands/events.js";
+import { addKeys } from "./commands/keys.js";
 import { addPolicies } from "./commands/policies.js";
 import { addRun } from "./commands/run.js";
 import { addSessions } from "./commands/sessions.js";
@@ -38,6 +39,7 @@ export function createProgram(env: NodeJS.ProcessEnv, cwd: string): Command {
   addSessions(program, context);
   addTokens(program, context);
   addEvents(program, context);
+  addKeys(program, context);
   const policies = addDeclared(program, context);
   addPolicies(policies, context);
   return program;

@@ -37,7 +37,8 @@ export function describeApi(app: INestApplication): OpenAPIObject {
       type: "http",
       scheme: "bearer",
       description:
-        "An admin key (`cfk_…`). Roles: `admin` may do all, `approver` may read and decide, `auditor` may read.",
+        "An admin key (`cfk_…`). Roles: `admin` may do all, `approver` may read and decide, " +
+        "`approver:<group>` may read and decide what is asked of that group, `auditor` may read.",
     });
   for (const [name, description] of TAGS) builder.addTag(name, description);
   const document = SwaggerModule.createDocument(app, builder.build(), {

@@ -1,7 +1,7 @@
 import { protocols } from "#protocols";
-import { Choice, Choices, Flag, Integer, Moment, Name, Nested, NestedList, Text } from "../http/fields.js";
+import { Choice, Flag, Integer, Moment, Name, Nested, NestedList, Text } from "../http/fields.js";
 import { PageQuery } from "../http/pages.js";
-import { ROLES } from "../http/views.js";
+import { Roles } from "../http/views.js";
 
 export class Listener {
   @Choice([...protocols.keys()], { description: "The protocol agents speak there.", example: "postgres" })
@@ -57,7 +57,7 @@ export class RegisteredEnforcer {
 export class NewAdminKey {
   @Text({ description: "Who it is for.", min: 1, max: 100, example: "alice" })
   name!: string;
-  @Choices(ROLES, { description: "What it may do.", atLeast: 1, example: ["approver"] })
+  @Roles({ description: "What it may do.", atLeast: 1, example: ["approver:dba"] })
   roles!: string[];
 }
 

@@ -18,7 +18,10 @@ import { type Actor, systemCall } from "./caller.js";
 import { Problem } from "./problem.js";
 import { RateLimit } from "./rate-limit.js";
 
-/** Which roles may do what: `read` changes nothing, `decide` is a vote on an approval, `change` is everything else. */
+/**
+ * Which roles may do what: `read` changes nothing, `decide` is a vote on an approval, `change` is everything else.
+ * `approver:<group>` counts as `approver` here; the approval service knows which approvals are for which group.
+ */
 const MAY = {
   read: ["admin", "approver", "auditor"],
   decide: ["admin", "approver"],
@@ -61,7 +64,7 @@ export class AccessGuard implements CanActivate {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const actor = await this.authenticate(request);
     const roles: readonly string[] = MAY[demand ?? "change"];
-    if (!actor.roles.some((role) => roles.includes(role))) {
+    if (!actor.roles.some((role) => roles.includes(role.replace(/^approver:.*$/s, "approver")))) {
       throw new Problem(
         "forbidden",
         `This needs the role ${roles.join(" or ")}; your key ${actor.name} has ${actor.roles.join(", ") || "none"}.`,

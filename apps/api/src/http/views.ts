@@ -1,7 +1,14 @@
 /** What several answers are made of. */
-import { Choices, Text, Texts } from "./fields.js";
+import { Text, Texts } from "./fields.js";
 
-export const ROLES = ["admin", "approver", "auditor"];
+/** The group is what a policy's `@approval("…")` can name. */
+const ROLE = /^(admin|auditor|approver(:(?!\s)\P{Cc}{1,128}(?<!\s))?)$/u;
+/** A field of roles; more about them is in the description of `key` in the OpenAPI document. */
+export const Roles = (options: { description: string; atLeast?: number; example?: string[] }) =>
+  Texts({
+    ...options,
+    ...{ pattern: ROLE, says: "admin, approver, approver:<group> or auditor", max: 137, atMost: 50 },
+  });
 
 export class Principal {
   @Text({ description: "`<issuer name>|<subject>`: unique across issuers.", example: "github|repo:acme/shop" })
@@ -25,6 +32,6 @@ export class ActorView {
   id!: string;
   @Text({ description: "The key's name.", example: "alice" })
   name!: string;
-  @Choices(ROLES, { description: "What it may do." })
+  @Roles({ description: "What it may do." })
   roles!: string[];
 }

@@ -205,6 +205,9 @@ describe("admin keys", () => {
     for (const json of [
       { name: "bob", roles: [] },
       { name: "bob", roles: ["root"] },
+      { name: "bob", roles: ["approver:"] },
+      { name: "bob", roles: ["approver:dba\n"] },
+      { name: "bob", roles: ["approvers:dba"] },
       { name: "", roles: ["admin"] },
     ]) {
       expect((await fixture.send("POST", "/v1/admin-keys", { json })).status).toBe(400);

@@ -1,7 +1,11 @@
 import { type Decider, type DomainEvent, Refused } from "#event-store";
 import { checkText, invalid } from "./checks.js";
 
-const ROLES = ["admin", "approver", "auditor"] as const;
+const ROLES = ["admin", "approver", "auditor"];
+/** The role of those who decide what one group of approvers is asked, and nothing else. */
+const OF_ONE_GROUP = "approver:";
+const LONGEST_GROUP = 128;
+const MOST_ROLES = 50;
 
 export type AdminKeyState =
   | { readonly status: "absent" }
@@ -38,9 +42,7 @@ export const adminKeyDecider: Decider<AdminKeyState, AdminKeyCommand, AdminKeyEv
         const { name, roles, secretHash } = command;
         checkText("name", name, 100);
         checkRoles(roles);
-        return [
-          { type: "AdminKeyCreated", data: { name, roles: ROLES.filter((role) => roles.includes(role)), secretHash } },
-        ];
+        return [{ type: "AdminKeyCreated", data: { name, roles: inOrder(roles), secretHash } }];
       }
       case "RevokeAdminKey":
         if (state.status === "absent") throw new Refused("not_found", "there is no such key");
@@ -61,6 +63,20 @@ export const adminKeyDecider: Decider<AdminKeyState, AdminKeyCommand, AdminKeyEv
 };
 
 function checkRoles(roles: readonly string[]): void {
-  const known = roles.every((role) => (ROLES as readonly string[]).includes(role));
-  if (roles.length === 0 || !known) throw invalid("roles", `roles must be one or more of ${ROLES.join(", ")}`);
+  if (roles.length === 0 || roles.length > MOST_ROLES || !roles.every(isRole)) {
+    throw invalid("roles", `roles must be 1 to ${MOST_ROLES} of ${ROLES.join(", ")}, ${OF_ONE_GROUP}<group>`);
+  }
 }
+
+const isRole = (role: string): boolean =>
+  ROLES.includes(role) || (role.startsWith(OF_ONE_GROUP) && isGroup(role.slice(OF_ONE_GROUP.length)));
+
+/** What a policy's `@approval("…")` can name. */
+const isGroup = (name: string): boolean =>
+  name !== "" && name.length <= LONGEST_GROUP && name === name.trim() && !/\p{Cc}/u.test(name);
+
+/** Each once, those of one group last. */
+const inOrder = (roles: readonly string[]): readonly string[] => [
+  ...ROLES.filter((role) => roles.includes(role)),
+  ...[...new Set(roles)].filter((role) => !ROLES.includes(role)).sort(),
+];

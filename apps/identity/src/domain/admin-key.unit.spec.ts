@@ -27,7 +27,15 @@ test("given it is revoked, when created, then refused", () =>
   expect(() => when(create(), created, revoked)).toThrow(expect.objectContaining({ code: "exists" })));
 test("given nothing, when revoked, then not found", () =>
   expect(() => when({ type: "RevokeAdminKey" })).toThrow(expect.objectContaining({ code: "not_found" })));
-test.each([{ roles: [] }, { roles: ["root"] }, { roles: ["admin", ""] }, { name: "" }, { name: "a\nb" }])(
-  "a key with %j is refused",
-  (changes) => expect(() => when(create(changes))).toThrow(expect.objectContaining({ code: "invalid" })),
+test("approvers of one group are a role each", () => {
+  const roles = ["approver:dba", "auditor", "approver:data team", "approver:dba"];
+  const [{ data }] = when(create({ roles })) as [Extract<AdminKeyEvent, { type: "AdminKeyCreated" }>];
+  expect(data.roles).toEqual(["auditor", "approver:data team", "approver:dba"]);
+});
+test.each([
+  ...[{ roles: [] }, { roles: ["root"] }, { roles: ["admin", ""] }, { name: "" }, { name: "a\nb" }],
+  ...[{ roles: ["approver:"] }, { roles: ["approver: dba"] }, { roles: ["approver:a\nb"] }, { roles: ["admin:dba"] }],
+  ...[{ roles: [`approver:${"x".repeat(129)}`] }, { roles: Array.from({ length: 51 }, (_, i) => `approver:${i}`) }],
+])("a key with %j is refused", (changes) =>
+  expect(() => when(create(changes))).toThrow(expect.objectContaining({ code: "invalid" })),
 );

@@ -84,7 +84,7 @@ export type Actor = Message<"counterfoil.model.v1.Actor"> & {
   name: string;
 
   /**
-   * Of `admin`, `approver`, `auditor`.
+   * Of `admin`, `approver`, `approver:<group>`, `auditor`.
    *
    * @generated from field: repeated string roles = 3;
    */
