@@ -21,6 +21,9 @@ const rounds = Number(options.rounds);
 const only = new Set(options.only.split(","));
 const folder = mkdtempSync(join(tmpdir(), "counterfoil-bench-"));
 const children = [];
+// Ten text columns, so that one or all of them can be labelled; ~100 bytes a row.
+const ROWS_SQL = `create table wide as select n as id, ${Array.from({ length: 10 }, (_, i) => `'value ' || n % ${1000 + i} as c${i}`).join(", ")}
+  from generate_series(1, 1000000) n; analyze wide`;
 
 try {
   const ways = await prepare();
@@ -90,10 +93,6 @@ async function prepare() {
   if (bouncer) ways.pgbouncer = await bouncer;
   return ways;
 }
-
-// Ten text columns, so that one or all of them can be labelled; ~100 bytes a row.
-const ROWS_SQL = `create table wide as select n as id, ${Array.from({ length: 10 }, (_, i) => `'value ' || n % ${1000 + i} as c${i}`).join(", ")}
-  from generate_series(1, 1000000) n; analyze wide`;
 
 function pgbouncer(direct) {
   const program = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].find(existsSync);
@@ -186,9 +185,17 @@ function run(way, program, args) {
   return result.stdout;
 }
 
-const tps = (output) => Number(/^tps = ([\d.]+)/m.exec(output)?.[1]);
-const latency = (output) => Number(/^latency average = ([\d.]+) ms/m.exec(output)?.[1]);
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+function tps(output) {
+  return Number(/^tps = ([\d.]+)/m.exec(output)?.[1]);
+}
+
+function latency(output) {
+  return Number(/^latency average = ([\d.]+) ms/m.exec(output)?.[1]);
+}
+
+function median(values) {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+}
 
 function ready(child) {
   children.push(child);
