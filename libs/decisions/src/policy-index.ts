@@ -168,11 +168,13 @@ function evaluate(partition: Partition, question: Question): Matches {
   }
   const { reason, errors } = answer.response.diagnostics;
   // In the order written: Cedar's own order changes from run to run.
-  const decided = [...partition.policies.values()].filter(({ id }) => reason.includes(id));
+  const written = [...partition.policies.values()];
+  const decided = written.filter(({ id }) => reason.includes(id));
+  const failed = written.flatMap(({ id }) => errors.filter(({ policyId }) => policyId === id));
   return {
     permits: decided.filter(({ effect }) => effect === "permit"),
     forbids: decided.filter(({ effect }) => effect === "forbid"),
-    failed: errors.map(({ policyId, error }) => ({ policy: policyId, message: error.message })),
+    failed: failed.map(({ policyId, error }) => ({ policy: policyId, message: error.message })),
     timeless: partition.timeless,
   };
 }
