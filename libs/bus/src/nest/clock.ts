@@ -1,0 +1,4 @@
+export const CLOCK = Symbol("Clock");
+
+/** Milliseconds since 1970. */
+export type Clock = () => number;
