@@ -3,6 +3,7 @@ export { type DatabaseOptions, openDatabase } from "./database.js";
 export { EventStoreModule } from "./event-store.module.js";
 export { Follower, type FollowerOptions } from "./follower.js";
 export { type Migration, migrate, SERVICE_ROLE } from "./migrate.js";
+export { cursorAt, type Page, type Paged, paged, pageOf, placeOf, rowsFor } from "./pages.js";
 export { PostgresEventStore } from "./postgres-store.js";
 export { Relay, type RelayOptions } from "./relay.js";
 export { eventStoreMigrations } from "./schema.js";
