@@ -4,7 +4,7 @@ import type { Type } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fastify";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { type Bus, connectBus } from "#bus";
+import type { Bus } from "#bus";
 import type { ApiConfig } from "./api.config.js";
 import { ApiModule } from "./api.module.js";
 import { ApiDescription } from "./docs/docs.controller.js";
@@ -21,21 +21,17 @@ export interface RunningApi {
 }
 
 /**
- * Serves the API; on `bus` where it is given (it stays open then), else on a connection of its own.
+ * Serves the API; `bus` stays the caller's to close.
  *
- * @throws BusUnavailable where there is no bus; an Error saying what to do where the port is taken
+ * @throws Error saying what to do where the port is taken
  */
-export async function startApi(config: ApiConfig, bus?: Bus): Promise<RunningApi> {
-  const connected = bus ?? (await connectBus(connection(config)));
-  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.register(config, connected), adapter(config), {
+export async function startApi(config: ApiConfig, bus: Bus): Promise<RunningApi> {
+  const app = await NestFactory.create<NestFastifyApplication>(ApiModule.register(config, bus), adapter(config), {
     logger: ["error", "warn", "fatal"],
     abortOnError: false,
     forceCloseConnections: true,
   } as never);
-  const close = async () => {
-    await app.close();
-    if (!bus) await connected.close();
-  };
+  const close = () => app.close();
   try {
     sendStandardHeaders(app);
     acceptYaml(app);
@@ -62,12 +58,6 @@ function adapter({ trustedProxies }: ApiConfig): FastifyAdapter {
       answerProblem(error, request, reply.headers(standardHeaders(request.id))),
   } as never);
 }
-
-const connection = ({ natsUrl, natsCredentials }: ApiConfig) => ({
-  url: natsUrl,
-  name: "api",
-  ...(natsCredentials ? { credentials: natsCredentials } : {}),
-});
 
 function listenError(error: unknown, { host, port }: ApiConfig): unknown {
   const { code } = error as NodeJS.ErrnoException;

@@ -47,7 +47,7 @@ export class Fixture {
       const role = Object.entries(KEYS).find(([, key]) => key === secret)?.[0];
       return role ? { actor: { id: `key-${role}`, name: role, roles: [role] } } : refuse("not_found", "no such key");
     });
-    const api = await startApi({ ...API_DEFAULTS, port: 0, natsUrl: nats.url, ...config }, bus);
+    const api = await startApi({ ...API_DEFAULTS, port: 0, ...config }, bus);
     // What goes wrong on purpose need not be read in the tests' output.
     Logger.overrideLogger(false);
     const description = (await (await fetch(`${api.url}/openapi.json`)).json()) as Description;

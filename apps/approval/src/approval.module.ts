@@ -1,10 +1,10 @@
 import { type DynamicModule, Module } from "@nestjs/common";
 import { CqrsModule } from "@nestjs/cqrs";
+import { CLOCK, type Clock } from "#bus/nest";
 import { EventStoreModule } from "#event-store-postgres";
-import { ApprovalsApi } from "./api/approvals.api.js";
-import { EdgeApprovalsApi } from "./api/edge-approvals.api.js";
+import { ApprovalsController } from "./api/approvals.controller.js";
+import { EdgeApprovalsController } from "./api/edge-approvals.controller.js";
 import type { ApprovalConfig } from "./approval.config.js";
-import { CLOCK, type Clock } from "./clock.js";
 import { ApprovalCommands } from "./handlers/approval-commands.js";
 import { ConsumeHandler } from "./handlers/consume.js";
 import { DecideHandler } from "./handlers/decide.js";
@@ -13,19 +13,17 @@ import { HoldHandler } from "./handlers/hold.js";
 import { VerdictPush } from "./handlers/verdict-push.js";
 import { WithdrawHandler } from "./handlers/withdraw.js";
 import { ApprovalQueries } from "./projections/approval-queries.js";
-import { approvalMigrations } from "./projections/schema.js";
+import { approvalMigrations } from "./projections/migrations.js";
 
-/** Requests for a human decision on one exact command. Needs `Bus`. */
+/** Requests for a human decision on one exact command. Needs BusModule. */
 @Module({})
 export class ApprovalModule {
-  static register(config: ApprovalConfig, clock: Clock = Date.now): DynamicModule {
+  static register({ databaseUrl, poolSize }: ApprovalConfig, clock: Clock = Date.now): DynamicModule {
+    const database = { databaseUrl, migrations: approvalMigrations, name: "approval", ...(poolSize && { poolSize }) };
     return {
       module: ApprovalModule,
-      imports: [
-        CqrsModule.forRoot(),
-        EventStoreModule.forRoot({ databaseUrl: config.databaseUrl, migrations: approvalMigrations, name: "approval" }),
-      ],
-      controllers: [ApprovalsApi, EdgeApprovalsApi],
+      imports: [CqrsModule.forRoot(), EventStoreModule.forRoot(database)],
+      controllers: [ApprovalsController, EdgeApprovalsController],
       providers: [
         { provide: CLOCK, useValue: clock },
         ...[ApprovalCommands, ApprovalQueries, VerdictPush, ExpirySweep],

@@ -14,18 +14,11 @@ import { SessionQueries } from "./projections/session-queries.js";
 /** The audit log: what comes in, what is read from it, and its endpoints on the bus. Needs BusModule. */
 @Module({})
 export class AuditModule {
-  static register(config: AuditConfig): DynamicModule {
-    const { databaseUrl, poolSize } = config;
+  static register({ databaseUrl, poolSize }: AuditConfig): DynamicModule {
+    const database = { databaseUrl, migrations: auditMigrations, name: "audit", ...(poolSize && { poolSize }) };
     return {
       module: AuditModule,
-      imports: [
-        EventStoreModule.forRoot({
-          databaseUrl,
-          migrations: auditMigrations,
-          name: "audit",
-          ...(poolSize !== undefined && { poolSize }),
-        }),
-      ],
+      imports: [EventStoreModule.forRoot(database)],
       controllers: [AuditController],
       providers: [
         { provide: AuditLog, useFactory: (dataSource: DataSource) => new AuditLog(dataSource), inject: [DataSource] },

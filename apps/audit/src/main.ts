@@ -1,4 +1,3 @@
-import "reflect-metadata";
 import { runService } from "#bus/nest";
 import { readAuditConfig } from "./audit.config.js";
 import { AuditModule } from "./audit.module.js";

@@ -16,7 +16,7 @@ import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgre
 import { FirstAdminKey } from "./admin-keys/first-admin-key.js";
 import { Presence } from "./bus-access/presence.js";
 import { IdentityModule } from "./identity.module.js";
-import { rebuild } from "./projections/rebuild.js";
+import { rebuildIdentity } from "./projections/rebuild.js";
 import { LocalIssuer } from "./subjects/issuer.fixture.js";
 
 const { method } = identityV1.Identity;
@@ -325,7 +325,7 @@ test("the read models made anew from the log are the same", async () => {
   const [{ events }] = await sql("SELECT count(*) AS events FROM es.event");
   const store = service.app.get(PostgresEventStore, { strict: false });
   while ((await store.readAll(Number(events) - 1, 1)).length === 0) await new Promise((soon) => setTimeout(soon, 10));
-  await rebuild(service.app.get(DataSource, { strict: false }), store);
+  await rebuildIdentity(store, service.app.get(DataSource, { strict: false }));
   expect(await tables()).toEqual(before);
 });
 

@@ -1,4 +1,3 @@
-import "reflect-metadata";
 import { runService } from "#bus/nest";
 import { readIdentityConfig } from "./identity.config.js";
 import { IdentityModule } from "./identity.module.js";

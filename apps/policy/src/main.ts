@@ -1,4 +1,3 @@
-import "reflect-metadata";
 import { runService } from "#bus/nest";
 import { readPolicyConfig } from "./policy.config.js";
 import { PolicyModule } from "./policy.module.js";

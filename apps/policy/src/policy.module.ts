@@ -25,17 +25,10 @@ const ROOM_BYTES = 64 * 1024;
 @Module({})
 export class PolicyModule {
   static register({ databaseUrl, keys, leaseSeconds, poolSize }: PolicyConfig): DynamicModule {
+    const database = { databaseUrl, migrations: policyMigrations, name: "policy", ...(poolSize && { poolSize }) };
     return {
       module: PolicyModule,
-      imports: [
-        CqrsModule.forRoot(),
-        EventStoreModule.forRoot({
-          databaseUrl,
-          migrations: policyMigrations,
-          name: "policy",
-          ...(poolSize && { poolSize }),
-        }),
-      ],
+      imports: [CqrsModule.forRoot(), EventStoreModule.forRoot(database)],
       controllers: [PolicyController, EdgePolicyController],
       providers: [
         { provide: "leaseSeconds", useValue: leaseSeconds },
@@ -48,7 +41,7 @@ export class PolicyModule {
         {
           provide: BundleMaker,
           inject: [Declarations],
-          useFactory: (declarations: Declarations) => new BundleMaker(declarations, keepSigningKey(keys)),
+          useFactory: async (declarations: Declarations) => new BundleMaker(declarations, await keepSigningKey(keys)),
         },
         BundlePublisher,
         Declaring,

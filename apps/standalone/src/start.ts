@@ -64,7 +64,7 @@ export async function startEverything(
   );
   const { url } = await installation.start(
     "api",
-    () => startApi({ ...API_DEFAULTS, host, port: config.apiPort, natsUrl: nats.url }, control.bus),
+    () => startApi({ ...API_DEFAULTS, host, port: config.apiPort }, control.bus),
     (server) => server.close(),
   );
   const demo = new Demo(state, {

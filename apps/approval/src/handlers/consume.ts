@@ -1,8 +1,8 @@
 import { Inject } from "@nestjs/common";
 import { Command, CommandHandler, type ICommandHandler } from "@nestjs/cqrs";
+import { CLOCK, type Clock } from "#bus/nest";
 import type { CallContext } from "#contracts";
 import { Refused } from "#event-store";
-import { CLOCK, type Clock } from "../clock.js";
 import { notGrantedReason } from "../domain/approval.js";
 import type { Actor } from "../domain/events.js";
 import { type ApprovalState, decidedBy, initialState } from "../domain/state.js";

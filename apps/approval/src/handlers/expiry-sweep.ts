@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from "@nestjs/common";
-import { CLOCK, type Clock } from "../clock.js";
+import { CLOCK, type Clock } from "#bus/nest";
 import { ApprovalQueries } from "../projections/approval-queries.js";
 import { ApprovalCommands } from "./approval-commands.js";
 import { VerdictPush } from "./verdict-push.js";

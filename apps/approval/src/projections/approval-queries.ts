@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { DataSource } from "typeorm";
-import { Refused } from "#event-store";
+import { cursorAt, type Page, type Paged, paged, placeOf, rowsFor } from "#event-store-postgres";
 import type { HeldCommand, Vote } from "../domain/events.js";
 import type { ApprovalStatus } from "../domain/state.js";
 
@@ -12,9 +12,6 @@ export interface ApprovalView {
   readonly held: HeldCommand;
   readonly votes: readonly Vote[];
 }
-
-const DEFAULT_PAGE = 100;
-const MOST_A_PAGE = 1000;
 
 /** $1 is now. */
 const STATUS = "CASE WHEN status IN ('pending', 'approved') AND expires_at <= $1 THEN 'expired' ELSE status END";
@@ -33,23 +30,20 @@ export class ApprovalQueries {
     return rows[0] ? viewOf(rows[0]) : null;
   }
 
-  /** Newest first; `next` is the cursor of the page after, empty on the last. */
+  /** Newest first. @throws Refused `invalid` for a cursor that is none */
   async list(
     filter: { readonly status: ApprovalStatus | null; readonly resource: string },
-    page: { readonly limit: number; readonly cursor: string },
+    page: Page,
     now: number,
-  ): Promise<{ readonly approvals: readonly ApprovalView[]; readonly next: string }> {
-    const limit = Math.min(page.limit || DEFAULT_PAGE, MOST_A_PAGE);
-    const after = page.cursor === "" ? null : cursorOf(page.cursor);
+  ): Promise<Paged<ApprovalView>> {
+    const after = placeOf(page);
     const rows: ApprovalRow[] = await this.dataSource.query(
       `SELECT * FROM (SELECT ${COLUMNS} FROM approval.approval
          WHERE ($2 = '' OR resource = $2) AND ($3::timestamptz IS NULL OR (requested_at, id) < ($3, $4))) t
        WHERE $5::text IS NULL OR status = $5 ORDER BY requested_at DESC, id DESC LIMIT $6`,
-      [new Date(now), filter.resource, after?.requestedAt ?? null, after?.id ?? "", filter.status, limit + 1],
+      [new Date(now), filter.resource, after?.at ?? null, after?.id ?? "", filter.status, rowsFor(page)],
     );
-    const approvals = rows.slice(0, limit).map(viewOf);
-    const last = approvals.at(-1);
-    return { approvals, next: rows.length > limit && last ? `${last.held.requestedAt}.${last.id}` : "" };
+    return paged(rows.map(viewOf), page, ({ id, held }) => cursorAt({ at: new Date(held.requestedAt), id }));
   }
 
   /** Those whose time is over and which are not marked so, the longest first. */
@@ -74,9 +68,3 @@ interface ApprovalRow {
 const viewOf = ({ id, version, status, held, votes }: ApprovalRow): ApprovalView => ({
   ...{ id, version: Number(version), status, held, votes },
 });
-
-function cursorOf(text: string): { requestedAt: Date; id: string } {
-  const found = /^(\d{1,15})\.([0-9a-f-]{36})$/.exec(text);
-  if (!found) throw new Refused("invalid", "the cursor is not one of ours: begin without", { field: "cursor" });
-  return { requestedAt: new Date(Number(found[1])), id: found[2]! };
-}

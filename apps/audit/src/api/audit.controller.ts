@@ -3,6 +3,7 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { Controller } from "@nestjs/common";
 import { Rpc } from "#bus/nest";
 import { auditV1, modelV1 } from "#contracts";
+import { pageOf } from "#event-store-postgres";
 import { AuditLog } from "../log/audit-log.js";
 import { type CommandRow, SessionQueries, type SessionRow } from "../projections/session-queries.js";
 
@@ -46,11 +47,8 @@ export class AuditController {
     request: auditV1.ListSessionsRequest,
   ): Promise<MessageInitShape<typeof auditV1.ListSessionsResponseSchema>> {
     const { status, resource, principalId, page } = request;
-    const { sessions, next } = await this.sessions.list(
-      { status, resource, principalId },
-      { limit: page?.limit ?? 0, cursor: page?.cursor ?? "" },
-    );
-    return { sessions: sessions.map(sessionMessage), next };
+    const { items, next } = await this.sessions.list({ status, resource, principalId }, pageOf(page));
+    return { sessions: items.map(sessionMessage), next };
   }
 
   @Rpc(auditV1.Audit.method.getSession)

@@ -1,5 +1,6 @@
 import type { DataSource } from "typeorm";
 import { Refused } from "#event-store";
+import { type Page, type Paged, paged, rowsFor } from "#event-store-postgres";
 
 export interface SessionRow {
   readonly id: string;
@@ -46,7 +47,6 @@ export interface SessionFilter {
   readonly principalId: string;
 }
 
-const MOST_SESSIONS = 1_000;
 const MOST_COMMANDS = 1_000;
 /** Well below the bus's largest message. */
 const COMMANDS_BYTES = 2 << 20;
@@ -56,25 +56,19 @@ export class SessionQueries {
   constructor(private readonly dataSource: DataSource) {}
 
   /** The newest first. @throws Refused `invalid` for a cursor or status that is none */
-  async list(
-    filter: SessionFilter,
-    page: { readonly limit: number; readonly cursor: string },
-  ): Promise<{ readonly sessions: readonly SessionRow[]; readonly next: string }> {
+  async list(filter: SessionFilter, page: Page): Promise<Paged<SessionRow>> {
     if (filter.status !== "" && !STATUSES.includes(filter.status)) {
       throw new Refused("invalid", `status must be one of ${STATUSES.join(", ")}, not ${filter.status}`);
     }
-    const limit = Math.min(page.limit || 100, MOST_SESSIONS);
     const [startedAt, id] = page.cursor === "" ? [null, null] : readCursor(page.cursor);
     const rows: (SessionRow & { place: string })[] = await this.dataSource.query(
       `SELECT *, to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS place FROM audit.session
        WHERE ($1 = '' OR status = $1) AND ($2 = '' OR resource = $2) AND ($3 = '' OR principal_id = $3)
          AND ($4::timestamptz IS NULL OR (started_at, id) < ($4, $5))
        ORDER BY started_at DESC, id DESC LIMIT $6`,
-      [filter.status, filter.resource, filter.principalId, startedAt, id, limit + 1],
+      [filter.status, filter.resource, filter.principalId, startedAt, id, rowsFor(page)],
     );
-    const sessions = rows.slice(0, limit);
-    const last = sessions.at(-1);
-    return { sessions, next: rows.length > limit && last ? writeCursor(last.place, last.id) : "" };
+    return paged(rows, page, ({ place, id }) => writeCursor(place, id));
   }
 
   /** With its latest commands, oldest first. @throws Refused `not_found` */

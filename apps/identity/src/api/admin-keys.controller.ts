@@ -7,7 +7,7 @@ import { Authentication } from "../admin-keys/authentication.js";
 import { CreateAdminKey } from "../handlers/create-admin-key.js";
 import { RevokeAdminKey } from "../handlers/revoke-admin-key.js";
 import { AdminKeys } from "../projections/admin-keys.js";
-import { adminKeyOut, idOf, pageOf, versionOf } from "./messages.js";
+import { adminKeyOut, idOf, idPageOf, versionOf } from "./messages.js";
 
 const { method } = identityV1.Identity;
 
@@ -34,7 +34,7 @@ export class AdminKeysController {
 
   @Rpc(method.listAdminKeys)
   async listAdminKeys({ page }: identityV1.ListAdminKeysRequest) {
-    const { items, next } = await this.adminKeys.list(pageOf(page));
+    const { items, next } = await this.adminKeys.list(idPageOf(page));
     return { keys: items.map(adminKeyOut), next };
   }
 

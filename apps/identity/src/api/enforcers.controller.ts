@@ -6,7 +6,7 @@ import { CertificateAuthority } from "../certificates/certificate-authority.js";
 import { RegisterEnforcer } from "../handlers/register-enforcer.js";
 import { RemoveEnforcer } from "../handlers/remove-enforcer.js";
 import { Enforcers } from "../projections/enforcers.js";
-import { enforcerOut, idOf, pageOf, versionOf } from "./messages.js";
+import { enforcerOut, idOf, idPageOf, versionOf } from "./messages.js";
 import { SigningKeyFile } from "./signing-key-file.js";
 
 const { method } = identityV1.Identity;
@@ -36,7 +36,7 @@ export class EnforcersController {
 
   @Rpc(method.listEnforcers)
   async listEnforcers({ page, group }: identityV1.ListEnforcersRequest) {
-    const { items, next } = await this.enforcers.list(pageOf(page), idOf(group, "group", true));
+    const { items, next } = await this.enforcers.list(idPageOf(page), idOf(group, "group", true));
     return { enforcers: items.map(enforcerOut), next };
   }
 

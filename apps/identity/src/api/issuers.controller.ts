@@ -7,7 +7,7 @@ import { DeleteIssuer } from "../handlers/delete-issuer.js";
 import { PutIssuer } from "../handlers/put-issuer.js";
 import { Issuers } from "../projections/issuers.js";
 import { SubjectVerifier } from "../subjects/subject-verifier.js";
-import { issuerIn, issuerOut, nameOf, pageOf, versionOf } from "./messages.js";
+import { idPageOf, issuerIn, issuerOut, nameOf, versionOf } from "./messages.js";
 
 const { method } = identityV1.Identity;
 
@@ -32,7 +32,7 @@ export class IssuersController {
 
   @Rpc(method.listIssuers)
   async listIssuers({ page }: identityV1.ListIssuersRequest) {
-    const { items, next } = await this.issuers.list(pageOf(page));
+    const { items, next } = await this.issuers.list(idPageOf(page));
     return { issuers: items.map(issuerOut), next };
   }
 

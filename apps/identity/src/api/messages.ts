@@ -1,17 +1,19 @@
 import { type Timestamp, timestampFromDate } from "@bufbuild/protobuf/wkt";
 import type { identityV1, modelV1 } from "#contracts";
+import { type Page, pageOf } from "#event-store-postgres";
 import { invalid, NAME } from "../domain/checks.js";
 import type { IssuerDefinition } from "../domain/issuer.js";
 import type { StoredAdminKey } from "../projections/admin-keys.js";
 import type { StoredEnforcer } from "../projections/enforcers.js";
 import type { StoredIssuer } from "../projections/issuers.js";
-import type { Page } from "../projections/pages.js";
 
 export const versionOf = (precondition?: modelV1.Precondition): number | undefined =>
   precondition && Number(precondition.version);
 
-export function pageOf(request?: modelV1.PageRequest): Page {
-  return { limit: request?.limit ?? 0, cursor: idOf(request?.cursor ?? "", "page.cursor", true) };
+/** A list's cursor is the id of its last item. */
+export function idPageOf(request?: modelV1.PageRequest): Page {
+  const page = pageOf(request);
+  return { ...page, cursor: idOf(page.cursor, "page.cursor", true) };
 }
 
 /** A name or an id as it may stand in a stream's name or a query. */

@@ -10,8 +10,8 @@ import {
 import { isIP } from "node:net";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
+import { keepKeyFile } from "#bus/nest";
 import { Refused } from "#event-store";
-import { keepFile } from "./key-files.js";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const CA_DAYS = 3650;
@@ -41,12 +41,12 @@ export class CertificateAuthority {
    */
   static async open(folder: string): Promise<CertificateAuthority> {
     const [keyFile, certificateFile] = [join(folder, "ca.key.pem"), join(folder, "ca.cert.pem")];
-    const keyPem = await keepFile(keyFile, 0o600, async () => {
+    const keyPem = await keepKeyFile(keyFile, () => {
       const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
       return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
     });
     const pair = await pairOf(keyPem, keyFile);
-    const pem = await keepFile(certificateFile, 0o644, () => selfSigned(pair));
+    const pem = await keepKeyFile(certificateFile, () => selfSigned(pair), 0o644);
     const certificate = read(pem, certificateFile);
     if (!new X509Certificate(pem).checkPrivateKey(createPrivateKey(keyPem))) {
       throw new Error(`${certificateFile} is not the certificate of ${keyFile}: restore the one that belongs to it`);

@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager } from "typeorm";
 import type { RecordedEvent } from "#event-store";
+import { type Page, type Paged, paged, rowsFor } from "#event-store-postgres";
 import { type AdminKeyEvent, adminKeyOf } from "../domain/admin-key.js";
-import { type Page, type Paged, paged, rowsFor } from "./pages.js";
 
 export interface StoredAdminKey {
   readonly id: string;

@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager } from "typeorm";
 import { type RecordedEvent, Refused } from "#event-store";
+import { type Page, type Paged, paged, rowsFor } from "#event-store-postgres";
 import type { IssuerDefinition, IssuerEvent } from "../domain/issuer.js";
-import { type Page, type Paged, paged, rowsFor } from "./pages.js";
 import { isUniqueViolation } from "./unique.js";
 
 export interface StoredIssuer {

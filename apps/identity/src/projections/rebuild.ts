@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from "typeorm";
-import type { EventStore, RecordedEvent } from "#event-store";
+import { type EventStore, type RecordedEvent, readLog } from "#event-store";
 import type { AdminKeyEvent } from "../domain/admin-key.js";
 import type { EnforcerEvent } from "../domain/enforcer.js";
 import type { IssuerEvent } from "../domain/issuer.js";
@@ -7,20 +7,13 @@ import { AdminKeys } from "./admin-keys.js";
 import { Enforcers } from "./enforcers.js";
 import { Issuers } from "./issuers.js";
 
-const BATCH = 1000;
-
 /** Makes the read models anew from the log, in one transaction; writers wait for it. */
-export function rebuild(dataSource: DataSource, store: EventStore): Promise<void> {
+export function rebuildIdentity(store: EventStore, dataSource: DataSource): Promise<void> {
   return dataSource.transaction(async (tx) => {
     await tx.query("LOCK TABLE identity.issuer, identity.admin_key, identity.enforcer IN SHARE ROW EXCLUSIVE MODE");
     for (const table of ["issuer", "admin_key", "enforcer"]) await tx.query(`DELETE FROM identity.${table}`);
     const project = projectorOf(dataSource);
-    for (let after = 0; ; ) {
-      const events = await store.readAll(after, BATCH);
-      for (const event of events) await project(tx, event);
-      if (events.length === 0) return;
-      after = events.at(-1)?.position ?? after;
-    }
+    for await (const recorded of readLog(store)) await project(tx, recorded);
   });
 }
 

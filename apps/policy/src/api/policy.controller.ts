@@ -2,6 +2,7 @@ import { Controller, Inject } from "@nestjs/common";
 import { CommandBus } from "@nestjs/cqrs";
 import { type BusCall, Rpc } from "#bus/nest";
 import { type modelV1, policyV1 } from "#contracts";
+import { pageOf } from "#event-store-postgres";
 import { DeleteDeclared } from "../handlers/delete-declared.js";
 import { PutLabel } from "../handlers/put-label.js";
 import { PutPolicy } from "../handlers/put-policy.js";
@@ -107,5 +108,3 @@ export class PolicyController {
     return {};
   }
 }
-
-const pageOf = (page: modelV1.PageRequest | undefined) => ({ limit: page?.limit ?? 0, cursor: page?.cursor ?? "" });

@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { keepKeyFile } from "#bus/nest";
 import { readSigningKey } from "#decisions";
 
 /** What bundles and beats are signed with. */
@@ -15,39 +16,24 @@ export interface SigningKey {
  * beside it in `signing.pub.pem`.
  * @throws Error for a file that holds no such key.
  */
-export function keepSigningKey(folder: string): SigningKey {
+export async function keepSigningKey(folder: string): Promise<SigningKey> {
   const path = join(folder, "signing.key.pem");
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (!existsSync(path)) {
-    const pem = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" });
-    placeOnce(path, pem.toString(), 0o600);
-  }
+  const pem = await keepKeyFile(path, () =>
+    generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+  );
   let key: KeyObject;
   try {
-    key = readSigningKey(readFileSync(path, "utf8"));
+    key = readSigningKey(pem);
   } catch (cause) {
     throw new Error(`${path} must hold an Ed25519 private key in PEM: ${(cause as Error).message}`, { cause });
   }
-  const publicPem = createPublicKey(createPrivateKey(key.export({ type: "pkcs8", format: "pem" })))
-    .export({ type: "spki", format: "pem" })
-    .toString();
+  const publicPem = createPublicKey(createPrivateKey(pem)).export({ type: "spki", format: "pem" }).toString();
   const publicPath = join(folder, "signing.pub.pem");
-  if (!existsSync(publicPath) || readFileSync(publicPath, "utf8") !== publicPem) {
+  const keepPublic = () => keepKeyFile(publicPath, () => publicPem, 0o644);
+  if ((await keepPublic()) !== publicPem) {
+    // Of a key that was there before.
     rmSync(publicPath, { force: true });
-    placeOnce(publicPath, publicPem, 0o644);
+    await keepPublic();
   }
   return { key, publicPem };
-}
-
-/** Whole or not at all, and the first of several processes wins. */
-function placeOnce(path: string, text: string, mode: number): void {
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, text, { mode, flush: true });
-  try {
-    linkSync(draft, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
 }

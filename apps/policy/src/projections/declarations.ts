@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from "typeorm";
 import { Refused } from "#event-store";
+import { type Page, type Paged, paged, rowsFor } from "#event-store-postgres";
 import type { LabelDefinition } from "../domain/label.js";
 import type { PolicyDefinition } from "../domain/policy-document.js";
 import type { ResourceDefinition } from "../domain/resource.js";
@@ -25,9 +26,6 @@ export interface Snapshot {
   readonly policies: readonly PolicyDefinition[];
 }
 
-const DEFAULT_PAGE = 100;
-const MAX_PAGE = 1_000;
-
 /** What is declared now, and the epoch of each group's bundle. Changed only in the transaction of an append. */
 export class Declarations {
   constructor(
@@ -50,18 +48,13 @@ export class Declarations {
     return found;
   }
 
-  /** By name; `next` is the cursor of the page after, empty on the last. */
-  async list<K extends Kind>(
-    kind: K,
-    page: { readonly limit: number; readonly cursor: string },
-  ): Promise<{ readonly items: readonly Stored<K>[]; readonly next: string }> {
-    const limit = Math.min(page.limit || DEFAULT_PAGE, MAX_PAGE);
+  /** By name. */
+  async list<K extends Kind>(kind: K, page: Page): Promise<Paged<Stored<K>>> {
     const rows = await this.dataSource.query(
       "SELECT definition, version FROM policy.declared WHERE kind = $1 AND name > $2 ORDER BY name LIMIT $3",
-      [kind, page.cursor, limit + 1],
+      [kind, page.cursor, rowsFor(page)],
     );
-    const items = rows.slice(0, limit).map(stored) as Stored<K>[];
-    return { items, next: rows.length > limit ? (items.at(-1)?.definition.name ?? "") : "" };
+    return paged(rows.map(stored) as Stored<K>[], page, ({ definition }) => definition.name);
   }
 
   /**

@@ -17,7 +17,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** What enforcers ask. `call.enforcerId` is proven by the bus. */
 @Controller()
-export class EdgeApprovalsApi {
+export class EdgeApprovalsController {
   constructor(private readonly commands: CommandBus) {}
 
   @EdgeRpc(hold)

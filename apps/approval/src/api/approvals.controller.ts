@@ -1,10 +1,10 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Controller, Inject } from "@nestjs/common";
 import { CommandBus } from "@nestjs/cqrs";
-import { type BusCall, Rpc } from "#bus/nest";
+import { type BusCall, CLOCK, type Clock, Rpc } from "#bus/nest";
 import { approvalV1 } from "#contracts";
 import { Refused } from "#event-store";
-import { CLOCK, type Clock } from "../clock.js";
+import { pageOf } from "#event-store-postgres";
 import { Decide } from "../handlers/decide.js";
 import { ApprovalQueries } from "../projections/approval-queries.js";
 import { approvalMessage, statusOf } from "./messages.js";
@@ -14,7 +14,7 @@ const LONGEST_REASON = 2000;
 
 /** What people ask, through the control API. */
 @Controller()
-export class ApprovalsApi {
+export class ApprovalsController {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: ApprovalQueries,
@@ -35,9 +35,8 @@ export class ApprovalsApi {
     _: BusCall,
   ): Promise<MessageInitShape<typeof approvalV1.ListApprovalsResponseSchema>> {
     const filter = { status: statusOf(status), resource };
-    const asked = { limit: page?.limit ?? 0, cursor: page?.cursor ?? "" };
-    const { approvals, next } = await this.queries.list(filter, asked, this.now());
-    return { approvals: approvals.map(approvalMessage), next };
+    const { items, next } = await this.queries.list(filter, pageOf(page), this.now());
+    return { approvals: items.map(approvalMessage), next };
   }
 
   @Rpc(decide)
