@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { keepKeyFile } from "#bus/nest";
 import { PEPPER_BYTES } from "#tokens";
 
 export const KEYS = Symbol("TokenKeys");
@@ -16,16 +16,13 @@ export interface TokenKeys {
  * Reads `pepper` and `grant.key.pem` (Ed25519, PKCS #8), and makes them on the first start, readable by their owner only.
  * @throws Error for a file that holds something else.
  */
-export function keepKeys(folder: string): TokenKeys {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+export async function keepKeys(folder: string): Promise<TokenKeys> {
   const pepperFile = join(folder, "pepper");
   const grantFile = join(folder, "grant.key.pem");
-  const pepper = Buffer.from(
-    keep(pepperFile, () => randomBytes(PEPPER_BYTES).toString("hex")),
-    "hex",
-  );
+  const hex = await keepKeyFile(pepperFile, () => `${randomBytes(PEPPER_BYTES).toString("hex")}\n`);
+  const pepper = Buffer.from(hex.trim(), "hex");
   if (pepper.length < PEPPER_BYTES) throw new Error(`${pepperFile} must hold ${PEPPER_BYTES} bytes in hexadecimal`);
-  const pem = keep(grantFile, () =>
+  const pem = await keepKeyFile(grantFile, () =>
     generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
   );
   const grantKey = privateKeyOf(pem, grantFile);
@@ -40,23 +37,4 @@ function privateKeyOf(pem: string, path: string): KeyObject {
   } catch (cause) {
     throw new Error(`${path} must hold an Ed25519 private key in PEM: ${(cause as Error).message}`, { cause });
   }
-}
-
-/** The file's text; whole or not at all, and the first of several processes wins. */
-function keep(path: string, make: () => string): string {
-  const draft = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
-  try {
-    return readFileSync(path, "utf8").trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-  writeFileSync(draft, `${make().trim()}\n`, { mode: 0o600, flush: true });
-  try {
-    linkSync(draft, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-  } finally {
-    rmSync(draft, { force: true });
-  }
-  return readFileSync(path, "utf8").trim();
 }

@@ -1,48 +1,17 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-import { plainToInstance } from "class-transformer";
-import { IsOptional, IsString, Matches, MinLength, validateSync } from "class-validator";
 import type { BusOptions } from "#bus";
+import { KeyedServiceEnvironment, readEnvironment } from "#bus/nest";
 
 export interface TokensConfig {
   /** A libpq connection URI. */
   readonly databaseUrl: string;
   /** Absolute path of the folder with `pepper` and `grant.key.pem`; made where there are none. */
   readonly keys: string;
+  /** Connections to the database. */
+  readonly poolSize?: number;
 }
 
-class Environment {
-  @Matches(/^postgres(ql)?:\/\//, { message: "COUNTERFOIL_DATABASE_URL must be a PostgreSQL URI, postgres://…" })
-  COUNTERFOIL_DATABASE_URL!: string;
-
-  @Matches(/^(nats|tls):\/\/\S+$/, { message: "COUNTERFOIL_NATS_URL must be nats://host:port" })
-  COUNTERFOIL_NATS_URL!: string;
-
-  @IsOptional()
-  @IsString()
-  COUNTERFOIL_NATS_CREDENTIALS?: string;
-
-  @MinLength(1, { message: "COUNTERFOIL_KEYS must be the folder of the key files" })
-  COUNTERFOIL_KEYS!: string;
-}
-
-/** The only place of the service that looks at the environment. @throws Error that names each variable and what it must be */
+/** @throws EnvironmentError that names each variable and what it must be */
 export function readTokensConfig(env: NodeJS.ProcessEnv): TokensConfig & { readonly bus: BusOptions } {
-  const given = plainToInstance(Environment, env);
-  const problems = validateSync(given).flatMap(({ constraints }) => Object.values(constraints ?? {}));
-  if (problems.length > 0) throw new Error(problems.join("\n"));
-  const path = given.COUNTERFOIL_NATS_CREDENTIALS;
-  return {
-    databaseUrl: given.COUNTERFOIL_DATABASE_URL,
-    keys: resolve(given.COUNTERFOIL_KEYS),
-    bus: { url: given.COUNTERFOIL_NATS_URL, name: "tokens", ...(path && { credentials: credentialsIn(path) }) },
-  };
-}
-
-function credentialsIn(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw new Error(`COUNTERFOIL_NATS_CREDENTIALS: ${(cause as Error).message}`, { cause });
-  }
+  const given = readEnvironment(KeyedServiceEnvironment, env);
+  return { databaseUrl: given.COUNTERFOIL_DATABASE_URL, keys: given.keys, bus: given.bus("tokens") };
 }

@@ -1,9 +1,9 @@
 import { type DynamicModule, Module } from "@nestjs/common";
 import { CqrsModule } from "@nestjs/cqrs";
+import { CLOCK, type Clock } from "#bus/nest";
 import { EventStoreModule } from "#event-store-postgres";
-import { EdgeTokensApi } from "./api/edge-tokens.api.js";
-import { TokensApi } from "./api/tokens.api.js";
-import { CLOCK, type Clock } from "./clock.js";
+import { EdgeTokensController } from "./api/edge-tokens.controller.js";
+import { TokensController } from "./api/tokens.controller.js";
 import { Closing } from "./handlers/closing.js";
 import { EndSessionHandler } from "./handlers/end-session.js";
 import { MintHandler } from "./handlers/mint.js";
@@ -12,24 +12,22 @@ import { ReleaseHandler } from "./handlers/release.js";
 import { RevokeHandler } from "./handlers/revoke.js";
 import { TokenCommands } from "./handlers/token-commands.js";
 import { KEYS, keepKeys } from "./keys.js";
-import { tokensMigrations } from "./projections/schema.js";
+import { tokensMigrations } from "./projections/migrations.js";
 import { TokenQueries } from "./projections/token-queries.js";
 import type { TokensConfig } from "./tokens.config.js";
 
-/** Mints, redeems, lists and revokes tokens; owns the leases. Needs `Bus`. */
+/** Mints, redeems, lists and revokes tokens; owns the leases. Needs BusModule. */
 @Module({})
 export class TokensModule {
-  static register(config: TokensConfig, clock: Clock = Date.now): DynamicModule {
+  static register({ databaseUrl, keys, poolSize }: TokensConfig, clock: Clock = Date.now): DynamicModule {
+    const database = { databaseUrl, migrations: tokensMigrations, name: "tokens", ...(poolSize && { poolSize }) };
     return {
       module: TokensModule,
-      imports: [
-        CqrsModule.forRoot(),
-        EventStoreModule.forRoot({ databaseUrl: config.databaseUrl, migrations: tokensMigrations, name: "tokens" }),
-      ],
-      controllers: [TokensApi, EdgeTokensApi],
+      imports: [CqrsModule.forRoot(), EventStoreModule.forRoot(database)],
+      controllers: [TokensController, EdgeTokensController],
       providers: [
         { provide: CLOCK, useValue: clock },
-        { provide: KEYS, useFactory: () => keepKeys(config.keys) },
+        { provide: KEYS, useFactory: () => keepKeys(keys) },
         ...[TokenCommands, TokenQueries, Closing],
         ...[MintHandler, RedeemHandler, ReleaseHandler, RevokeHandler, EndSessionHandler],
       ],

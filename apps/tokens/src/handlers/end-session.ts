@@ -1,8 +1,8 @@
 import { Inject } from "@nestjs/common";
 import { Command, CommandHandler, type ICommandHandler } from "@nestjs/cqrs";
+import { CLOCK, type Clock } from "#bus/nest";
 import type { CallContext } from "#contracts";
 import { Refused } from "#event-store";
-import { CLOCK, type Clock } from "../clock.js";
 import { TokenQueries } from "../projections/token-queries.js";
 import { Closing } from "./closing.js";
 import { TokenCommands } from "./token-commands.js";

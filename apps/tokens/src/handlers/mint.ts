@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { Inject } from "@nestjs/common";
 import { Command, CommandHandler, type ICommandHandler } from "@nestjs/cqrs";
+import { CLOCK, type Clock } from "#bus/nest";
 import type { CallContext } from "#contracts";
 import { CommandIdReused, Refused } from "#event-store";
 import { protocols } from "#protocols";
 import { makeToken, secretHash, signGrant, TOKEN_ID_BYTES, TOKEN_SECRET_BYTES } from "#tokens";
-import { CLOCK, type Clock } from "../clock.js";
 import { grantFor, type MintRequest } from "../domain/mint-rules.js";
 import { KEYS, type TokenKeys } from "../keys.js";
 import { keepVerifier } from "../projections/token-tables.js";

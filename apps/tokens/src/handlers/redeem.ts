@@ -1,8 +1,8 @@
 import { Inject } from "@nestjs/common";
 import { Command, CommandHandler, type ICommandHandler } from "@nestjs/cqrs";
+import { CLOCK, type Clock } from "#bus/nest";
 import type { CallContext } from "#contracts";
 import { verifyGrant } from "#tokens";
-import { CLOCK, type Clock } from "../clock.js";
 import type { Grant } from "../domain/events.js";
 import type { TokenState } from "../domain/state.js";
 import { type RedeemRefusal, redeemRefusalOf, type TokenCommand } from "../domain/token.js";

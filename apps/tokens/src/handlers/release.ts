@@ -1,7 +1,7 @@
 import { Inject } from "@nestjs/common";
 import { Command, CommandHandler, type ICommandHandler } from "@nestjs/cqrs";
+import { CLOCK, type Clock } from "#bus/nest";
 import type { CallContext } from "#contracts";
-import { CLOCK, type Clock } from "../clock.js";
 import { TokenQueries } from "../projections/token-queries.js";
 import { TokenCommands } from "./token-commands.js";
 

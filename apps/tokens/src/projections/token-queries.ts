@@ -1,6 +1,6 @@
 import { Injectable } from "@nestjs/common";
 import { DataSource } from "typeorm";
-import { Refused } from "#event-store";
+import { cursorAt, type Page, type Paged, paged, placeOf, rowsFor } from "#event-store-postgres";
 import type { Principal, UseMode } from "../domain/events.js";
 
 export type TokenStatus = "active" | "spent" | "expired" | "revoked";
@@ -39,8 +39,6 @@ const SELECTED: Record<Selector, string> = {
   resource: "resource",
   issuer: "issuer",
 };
-const DEFAULT_PAGE = 100;
-const MOST_A_PAGE = 1000;
 
 /** $1 is now. A burst whose window has closed is spent: no use is left. What was spent before it expired stays spent. */
 const STATUS = `CASE
@@ -62,10 +60,15 @@ export class TokenQueries {
     return row ? viewOf(row) : null;
   }
 
-  /** Newest first; `next` is the cursor of the page after, empty on the last. */
-  async list(filter: TokenFilter, page: { limit: number; cursor: string }, now: number) {
-    const limit = Math.min(page.limit || DEFAULT_PAGE, MOST_A_PAGE);
-    const after = page.cursor === "" ? null : cursorOf(page.cursor);
+  /** What it is for, whether or not it is live. */
+  async resource(id: string): Promise<string | null> {
+    const [row] = await this.dataSource.query("SELECT resource FROM tokens.token WHERE id = $1", [id]);
+    return row?.resource ?? null;
+  }
+
+  /** Newest first. @throws Refused `invalid` for a cursor that is none */
+  async list(filter: TokenFilter, page: Page, now: number): Promise<Paged<TokenView>> {
+    const after = placeOf(page);
     const rows: TokenRow[] = await this.dataSource.query(
       `SELECT * FROM (SELECT ${COLUMNS} FROM tokens.token
          WHERE ($2 = '' OR principal_id = $2) AND ($3 = '' OR resource = $3) AND ($4 = '' OR run = $4)
@@ -73,12 +76,10 @@ export class TokenQueries {
        WHERE $7::text IS NULL OR status = $7 ORDER BY minted_at DESC, id DESC LIMIT $8`,
       [
         ...[new Date(now), filter.principalId, filter.resource, filter.run],
-        ...[after?.mintedAt ?? null, after?.id ?? "", filter.status, limit + 1],
+        ...[after?.at ?? null, after?.id ?? "", filter.status, rowsFor(page)],
       ],
     );
-    const tokens = rows.slice(0, limit).map(viewOf);
-    const last = tokens.at(-1);
-    return { tokens, next: rows.length > limit && last ? `${last.mintedAt.getTime()}.${last.id}` : "" };
+    return paged(rows.map(viewOf), page, ({ mintedAt, id }) => cursorAt({ at: mintedAt, id }));
   }
 
   /** What its protocol's login is verified with, or null where no use of the token is possible now. */
@@ -151,10 +152,4 @@ function viewOf(row: TokenRow): TokenView {
     revokedBecause: row.revoked_because as string,
     version: Number(row.version),
   };
-}
-
-function cursorOf(text: string): { mintedAt: Date; id: string } {
-  const found = /^(\d{1,15})\.([0-9A-Za-z]{1,64})$/.exec(text);
-  if (!found) throw new Refused("invalid", "the cursor is not one of ours: begin without", { field: "cursor" });
-  return { mintedAt: new Date(Number(found[1])), id: found[2]! };
 }

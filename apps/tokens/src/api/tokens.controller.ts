@@ -1,10 +1,10 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { Controller, Inject } from "@nestjs/common";
 import { CommandBus } from "@nestjs/cqrs";
-import { type BusCall, Rpc } from "#bus/nest";
+import { type BusCall, CLOCK, type Clock, Rpc } from "#bus/nest";
 import { tokensV1 } from "#contracts";
 import { Refused } from "#event-store";
-import { CLOCK, type Clock } from "../clock.js";
+import { pageOf } from "#event-store-postgres";
 import { EndSession } from "../handlers/end-session.js";
 import { Mint } from "../handlers/mint.js";
 import { Revoke } from "../handlers/revoke.js";
@@ -15,7 +15,7 @@ const { mint, getToken, listTokens, revoke, endSession } = tokensV1.Tokens.metho
 
 /** What the control plane asks. */
 @Controller()
-export class TokensApi {
+export class TokensController {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: TokenQueries,
@@ -47,9 +47,8 @@ export class TokensApi {
     _: BusCall,
   ): Promise<MessageInitShape<typeof tokensV1.ListTokensResponseSchema>> {
     const filter = { principalId, resource, run, status: statusOf(status) };
-    const asked = { limit: page?.limit ?? 0, cursor: page?.cursor ?? "" };
-    const { tokens, next } = await this.queries.list(filter, asked, this.now());
-    return { tokens: tokens.map(tokenMessage), next };
+    const { items, next } = await this.queries.list(filter, pageOf(page), this.now());
+    return { tokens: items.map(tokenMessage), next };
   }
 
   @Rpc(revoke)

@@ -2,11 +2,10 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Controller, Inject } from "@nestjs/common";
 import { CommandBus } from "@nestjs/cqrs";
-import { type BusCall, EdgeRpc } from "#bus/nest";
+import { type BusCall, CLOCK, type Clock, EdgeRpc } from "#bus/nest";
 import { edgeV1 } from "#contracts";
 import { Refused } from "#event-store";
 import { isTokenId } from "#tokens";
-import { CLOCK, type Clock } from "../clock.js";
 import { Redeem } from "../handlers/redeem.js";
 import { Release } from "../handlers/release.js";
 import { TokenQueries } from "../projections/token-queries.js";
@@ -19,7 +18,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** What enforcers ask. `call.enforcerId` is proven by the bus. */
 @Controller()
-export class EdgeTokensApi {
+export class EdgeTokensController {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: TokenQueries,

@@ -1,4 +1,0 @@
-export const CLOCK = Symbol("Clock");
-
-/** Milliseconds since 1970. */
-export type Clock = () => number;
