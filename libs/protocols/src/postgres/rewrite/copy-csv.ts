@@ -1,7 +1,7 @@
 import { ByteWriter } from "#bytes";
 import type { BulkColumn, BulkFormat } from "#commands";
-import type { RowFormat } from "./copy.js";
 import { apply, HIDE } from "./masks.js";
+import type { RowFormat } from "./row-format.js";
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;

@@ -5,6 +5,7 @@ import type { CopyResponse } from "../messages.js";
 import { CsvRows } from "./copy-csv.js";
 import { TextRows } from "./copy-text.js";
 import { apply, HIDE } from "./masks.js";
+import type { RowFormat } from "./row-format.js";
 
 /** Cuts the data of a COPY TO STDOUT into rows and masks them; a row may come in any number of CopyData messages. */
 export interface CopyMasker {
@@ -14,14 +15,6 @@ export interface CopyMasker {
   end(): void;
   /** Values masked so far. */
   readonly masked: number;
-}
-
-/** What a format must know of its rows. */
-export interface RowFormat {
-  /** Where the row that begins at `from` ends, its newline included; -1 while it is not complete. */
-  end(bytes: Uint8Array, from: number, length: number): number;
-  /** Writes the row masked. @returns how many values were. */
-  mask(row: Uint8Array, columns: readonly BulkColumn[], out: ByteWriter): number;
 }
 
 export function copyMasker(
