@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromDate, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { DataSource } from "typeorm";
 import { append, decodeFrontier, emptyFrontier, leafHash, rootOf } from "#audit-log";
 import { type Bus, BusFailure } from "#bus";
 import { type RunningService, startService } from "#bus/nest";
-import { AUDIT_APPENDED, auditV1, edgeRecordsSubject, edgeV1, pushSubject } from "#contracts";
+import { AUDIT_APPENDED, auditV1, edgeRecordsSubject, edgeV1, pushSubject, STREAM } from "#contracts";
 import { PostgresEventStore } from "#event-store-postgres";
 import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
 import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
@@ -259,6 +260,31 @@ describe("audit", () => {
     ]);
     const { commands } = await bus.call(getSession, { id: "d-2" }, context());
     expect(commands.map(({ statement }) => statement)).toEqual(["select 'nul \ufffd'"]);
+  });
+
+  it("takes out of the stream what is in the log, and only that", async () => {
+    const edge = enforcer();
+    const batch = edge.records(started("q-1"), runs("q-1", 1), done("q-1", 1));
+    await edge.publish(batch.slice(0, 1));
+    await edge.acknowledged(1);
+    const { streams } = await jetstreamManager(bus.nats);
+    await until(async () => (await streams.info(STREAM.records.name)).state.messages === 0);
+    // It waits for what is missing.
+    await edge.publish(batch.slice(2));
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
+    expect((await streams.info(STREAM.records.name)).state.messages).toBe(1);
+    await edge.publish(batch.slice(1, 2));
+    await edge.acknowledged();
+    expect((await ofSource(edge.name)).map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
+  }, 60_000);
+
+  it("can be read past a message of megabytes that is no batch", async () => {
+    const edge = enforcer();
+    const js = jetstream(bus.nats);
+    await js.publish(edgeRecordsSubject(edge.id), Buffer.alloc(7 << 20, 7));
+    await edge.ship(started("m-1"));
+    await edge.acknowledged();
+    expect(await ofSource(edge.name)).toHaveLength(1);
   });
 
   it("goes on where it stopped, without a gap and without a duplicate", async () => {

@@ -1,6 +1,7 @@
 import { create, type DescMessage, type Message, toBinary, toJson } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { edgeV1 } from "#contracts";
+import { bounded } from "./bounded.js";
 import type { Fact } from "./control-facts.js";
 import { withhold } from "./withhold.js";
 
@@ -33,7 +34,7 @@ export function edgeFact(enforcerId: string, source: string, record: edgeV1.Reco
       sequence: Number(record.sequence),
       type,
       sessionId: sessionId.replaceAll("\0", "\ufffd"),
-      data: withhold({ enforcerId, ...jsonOf(schema, fact.value) }),
+      data: bounded(withhold({ enforcerId, ...jsonOf(schema, fact.value) })),
     };
   } catch (error) {
     return unreadable(enforcerId, edgeSource(enforcerId, source), Number(record.sequence), {
@@ -57,7 +58,7 @@ export function unreadable(
     sequence,
     type: UNREADABLE,
     sessionId: "",
-    data: { enforcerId, why: String(withhold(why)), bytes: Buffer.from(bytes).toString("base64") },
+    data: bounded({ enforcerId, why: String(withhold(why)), bytes: Buffer.from(bytes).toString("base64") }),
   };
 }
 

@@ -22,6 +22,9 @@ const LONGEST_BACKOFF_MS = 5_000;
 const REMIND_MS = 5_000;
 const REMIND_FOR = "10 minutes";
 
+/** How often what is in the log is taken out of the stream. */
+const PURGE_MS = 5_000;
+
 /** Consumes the enforcers' records, and tells each enforcer what is in the log: from then on it may forget it. */
 @Injectable()
 export class RecordConsumer implements OnApplicationBootstrap, OnModuleDestroy {
@@ -38,7 +41,7 @@ export class RecordConsumer implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.#running = Promise.all([this.#run(), this.#remind()]);
+    this.#running = Promise.all([this.#run(), this.#remind(), this.#purge()]);
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -134,6 +137,22 @@ export class RecordConsumer implements OnApplicationBootstrap, OnModuleDestroy {
         }
       } catch {
         // The database is away: said by the intake, and tried again.
+      }
+    }
+  }
+
+  /** The stream is a way, not a store: what every delivery is acknowledged of leaves it, so that it never fills up. */
+  async #purge(): Promise<void> {
+    for (let purged = 0; !this.#stopped; ) {
+      await this.#pause(PURGE_MS);
+      if (this.#stopped || !this.bus.connected) continue;
+      try {
+        const manager = await jetstreamManager(this.bus.nats, { checkAPI: false });
+        const { stream_seq: taken } = (await manager.consumers.info(STREAM.records.name, DURABLE)).ack_floor;
+        if (taken > purged) await manager.streams.purge(STREAM.records.name, { seq: taken + 1 });
+        purged = taken;
+      } catch {
+        // The stream or the bus is away, which the consumer says: tried again.
       }
     }
   }
