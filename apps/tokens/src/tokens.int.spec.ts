@@ -4,10 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { Controller, Module } from "@nestjs/common";
 import pg from "pg";
 import type { Bus } from "#bus";
-import { type RunningService, startService } from "#bus/nest";
-import { type CallContext, edgeV1, modelV1, pushSubject, tokensV1 } from "#contracts";
+import { type BusCall, Rpc, type RunningService, startService } from "#bus/nest";
+import { type CallContext, edgeV1, identityV1, modelV1, policyV1, pushSubject, tokensV1 } from "#contracts";
+import { Refused } from "#event-store";
 import { openDatabase, PostgresEventStore } from "#event-store-postgres";
 import { parseToken } from "#tokens";
 import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
@@ -20,12 +22,30 @@ const { lookup, redeem, release, renew } = edgeV1.EdgeTokens.method;
 const { UseMode, TokenStatus } = tokensV1;
 const ENFORCER = "e1";
 
+/** What identity and policy know: everything is of the group `edge`, but what is named `elsewhere`. */
+@Controller()
+class NeighboursApi {
+  @Rpc(identityV1.Identity.method.getEnforcer)
+  async enforcer({ id }: identityV1.GetEnforcerRequest, _: BusCall) {
+    if (id === "unheard-of") throw new Refused("not_found", "there is no such enforcer");
+    return { id, group: id === "elsewhere" ? "elsewhere" : "edge", removed: id === "removed" };
+  }
+  @Rpc(policyV1.Policy.method.getResource)
+  async resource({ name }: policyV1.GetResourceRequest, _: BusCall) {
+    if (name === "deleted") throw new Refused("not_found", "there is no such resource");
+    return { name, group: "edge" };
+  }
+}
+@Module({ controllers: [NeighboursApi] })
+class Neighbours {}
+
 describe("the tokens service", () => {
   let database: FreshDatabase;
   let nats: FreshNats;
   let bus: Bus;
   let keys: string;
   let services: RunningService[] = [];
+  let neighbours: RunningService | undefined;
   let sql: pg.Client;
   let now = Date.UTC(2030, 0, 1);
   let heard: edgeV1.Revoked[] = [];
@@ -40,6 +60,7 @@ describe("the tokens service", () => {
     // Two replicas: every race below is one between processes too.
     await Promise.all([start(), start()]);
     bus = await nats.connect("test");
+    neighbours = await startService({ bus, modules: [Neighbours], logger: false });
     bus.subscribePush([pushSubject.all], ({ message }) => {
       if (message.case === "revoked") heard.push(message.value);
     });
@@ -49,7 +70,7 @@ describe("the tokens service", () => {
   });
   afterAll(async () => {
     await sql?.end();
-    await Promise.all(services.map((service) => service.close()));
+    await Promise.all([neighbours, ...services].map((service) => service?.close()));
     services = [];
     await nats?.drop();
     await database?.drop();
@@ -96,6 +117,24 @@ describe("the tokens service", () => {
     for (let wait = 0; heard.length === 0 && wait < 200; wait++) await new Promise((r) => setTimeout(r, 10));
     return heard;
   };
+
+  it.each(["elsewhere", "removed", "unheard-of"])(
+    "an enforcer %s learns nothing and spends nothing",
+    async (enforcer) => {
+      const { id } = await mintOne();
+      expect(await bus.callEdge(lookup, enforcer, { tokenId: id, protocol: "postgres" })).toMatchObject({
+        ...{ found: false, verifier: "", resource: "" },
+      });
+      expect(await redeemOnce(id, randomUUID(), enforcer)).toEqual({ refused: "unknown" });
+      expect(await redeemOnce(id)).toHaveProperty("lease");
+    },
+  );
+
+  it("a deleted resource's tokens open nothing", async () => {
+    const { id } = await mintOne({ resource: "deleted" });
+    expect(await isFound(id)).toBe(false);
+    expect(await redeemOnce(id)).toEqual({ refused: "unknown" });
+  });
 
   it("mints what its login can be verified with, and keeps no secret", async () => {
     const { id, token, text } = await mintOne();

@@ -7,6 +7,7 @@ import { TokensController } from "./api/tokens.controller.js";
 import { Closing } from "./handlers/closing.js";
 import { EndSessionHandler } from "./handlers/end-session.js";
 import { MintHandler } from "./handlers/mint.js";
+import { Reach } from "./handlers/reach.js";
 import { RedeemHandler } from "./handlers/redeem.js";
 import { ReleaseHandler } from "./handlers/release.js";
 import { RevokeHandler } from "./handlers/revoke.js";
@@ -28,7 +29,7 @@ export class TokensModule {
       providers: [
         { provide: CLOCK, useValue: clock },
         { provide: KEYS, useFactory: () => keepKeys(keys) },
-        ...[TokenCommands, TokenQueries, Closing],
+        ...[TokenCommands, TokenQueries, Closing, Reach],
         ...[MintHandler, RedeemHandler, ReleaseHandler, RevokeHandler, EndSessionHandler],
       ],
     };

@@ -6,6 +6,7 @@ import { type BusCall, CLOCK, type Clock, EdgeRpc } from "#bus/nest";
 import { edgeV1 } from "#contracts";
 import { Refused } from "#event-store";
 import { isTokenId } from "#tokens";
+import { Reach } from "../handlers/reach.js";
 import { Redeem } from "../handlers/redeem.js";
 import { Release } from "../handlers/release.js";
 import { TokenQueries } from "../projections/token-queries.js";
@@ -22,27 +23,32 @@ export class EdgeTokensController {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: TokenQueries,
+    private readonly reach: Reach,
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
 
   @EdgeRpc(lookup)
   async lookup(
     { tokenId, protocol }: edgeV1.LookupRequest,
-    _: BusCall,
+    call: BusCall,
   ): Promise<MessageInitShape<typeof edgeV1.LookupResponseSchema>> {
     const found = isTokenId(tokenId) ? await this.queries.verifier(tokenId, protocol, this.now()) : null;
-    return found ? { found: true, ...found } : { found: false };
+    return found && (await this.reaches(call, found.resource)) ? { found: true, ...found } : { found: false };
   }
 
   @EdgeRpc(redeem)
   async redeem(
     request: edgeV1.RedeemRequest,
-    { context, enforcerId }: BusCall,
+    call: BusCall,
   ): Promise<MessageInitShape<typeof edgeV1.RedeemResponseSchema>> {
+    const { context, enforcerId } = call;
     const { tokenId, sessionId, protocol, clientAddress, clientApplication } = request;
     if (!UUID.test(sessionId))
       throw new Refused("invalid", "a session id is a UUID in lower case", { field: "session_id" });
-    if (!isTokenId(tokenId)) return { outcome: { case: "refused", value: "unknown" } };
+    const needed = isTokenId(tokenId) ? await this.queries.resource(tokenId) : null;
+    if (needed === null || !(await this.reaches(call, needed))) {
+      return { outcome: { case: "refused", value: "unknown" } };
+    }
     const asked = { tokenId, sessionId, enforcerId: enforcerId ?? "", protocol, clientAddress, clientApplication };
     const redeemed = await this.commands.execute(new Redeem(asked, context.actor));
     if ("refused" in redeemed) return { outcome: { case: "refused", value: redeemed.refused } };
@@ -78,5 +84,9 @@ export class EdgeTokensController {
       return [{ sessionId, reason: session ? session.because || "the lease has ended" : "the session is not known" }];
     });
     return { ended };
+  }
+
+  private reaches({ enforcerId, context }: BusCall, resource: string): Promise<boolean> {
+    return this.reach.includes(enforcerId ?? "", resource, context);
   }
 }

@@ -42,7 +42,7 @@ export function grantFor(request: MintRequest): Grant {
 function checkScope(scope: readonly string[]): void {
   if (scope.length > 64) throw invalid("scope", "a scope holds at most 64 actions");
   for (const action of scope) {
-    if (!/^(connect|[a-z][a-z0-9_]{0,31}:[a-z][a-z0-9_]{0,62})$/.test(action)) {
+    if (!/^(connect|reveal|[a-z][a-z0-9_]{0,31}:[a-z][a-z0-9_]{0,62})$/.test(action)) {
       throw invalid("scope", `\`${action.slice(0, 100)}\` is no action: write it like \`sql:read\``);
     }
   }

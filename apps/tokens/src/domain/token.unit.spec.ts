@@ -217,6 +217,8 @@ describe("what may be minted", () => {
     expect(grantFor({ ...request, mode: "burst" })).toMatchObject({ uses: 10, windowSeconds: 60 });
     expect(grantFor({ ...request, mode: "burst", lifetimeSeconds: 20 })).toMatchObject({ windowSeconds: 20 });
     expect(grantFor({ ...request, scope: ["sql:read", "sql:read"] }).scope).toEqual(["sql:read"]);
+    const every = ["connect", "reveal", "sql:any", "sql:create_table"];
+    expect(grantFor({ ...request, scope: every }).scope).toEqual(every);
   });
   it.each<[string, Partial<MintRequest>]>([
     ["lifetime_seconds", { lifetimeSeconds: 3601 }],
