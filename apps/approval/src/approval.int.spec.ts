@@ -1,10 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { Controller, Module } from "@nestjs/common";
 import pg from "pg";
 import type { Bus } from "#bus";
-import { type RunningService, startService } from "#bus/nest";
-import { approvalV1, type CallContext, edgeV1, pushSubject } from "#contracts";
+import { type BusCall, Rpc, type RunningService, startService } from "#bus/nest";
+import { approvalV1, type CallContext, edgeV1, pushSubject, tokensV1 } from "#contracts";
+import { Refused } from "#event-store";
 import { openDatabase, PostgresEventStore } from "#event-store-postgres";
 import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
 import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
@@ -17,11 +19,27 @@ const { ApprovalStatus } = approvalV1;
 const ENFORCER = "e1";
 const DIGEST = createHash("sha256").update("the command").digest();
 
+const REQUESTER = { id: "ci|7", issuer: "ci", subject: "7", name: "build", run: "r7", onBehalfOf: ["grace"] };
+
+/** What the tokens service knows: all sessions are the enforcer's, `over` was, `at-…` are on another resource. */
+@Controller()
+class TokensApi {
+  @Rpc(tokensV1.Tokens.method.getSession)
+  async session({ sessionId }: tokensV1.GetSessionRequest, _: BusCall) {
+    if (sessionId === "unknown") throw new Refused("not_found", "there is no such session");
+    const resource = sessionId.startsWith("at-") ? sessionId.slice("at-".length) : "shop";
+    return { sessionId, enforcerId: ENFORCER, principal: REQUESTER, resource, open: sessionId !== "over" };
+  }
+}
+@Module({ controllers: [TokensApi] })
+class Tokens {}
+
 describe("the approval service", () => {
   let database: FreshDatabase;
   let nats: FreshNats;
   let bus: Bus;
   let services: RunningService[] = [];
+  let tokens: RunningService | undefined;
   let sql: pg.Client;
   let now = Date.UTC(2030, 0, 1);
   const heard: edgeV1.ApprovalDecided[] = [];
@@ -39,6 +57,7 @@ describe("the approval service", () => {
     // Two replicas: every race below is one between processes too.
     await Promise.all([start(), start()]);
     bus = await nats.connect("test");
+    tokens = await startService({ bus, modules: [Tokens], logger: false });
     bus.subscribePush([pushSubject.node(ENFORCER)], ({ message }) => {
       if (message.case === "approvalDecided") heard.push(message.value);
     });
@@ -49,6 +68,7 @@ describe("the approval service", () => {
   afterAll(async () => {
     await sql?.end();
     await stop();
+    await tokens?.close();
     await nats?.drop();
     await database?.drop();
   });
@@ -58,7 +78,7 @@ describe("the approval service", () => {
     commandId: randomUUID(),
   });
   const holdOne = async (
-    over: Partial<Pick<edgeV1.HoldRequest, "approvalId" | "digest" | "quorum" | "resource" | "ttlSeconds">> = {},
+    over: Partial<Pick<edgeV1.HoldRequest, "approvalId" | "digest" | "quorum" | "sessionId" | "statement" | "ttlSeconds">> = {},
     enforcer = ENFORCER,
   ) => {
     const approvalId = randomUUID();
@@ -78,7 +98,7 @@ describe("the approval service", () => {
         ttlSeconds: 60,
         reason: "changes the schema",
       },
-      principal: { id: "ci|7", issuer: "ci", subject: "7", name: "build", run: "r7", onBehalfOf: ["grace"] },
+      principal: REQUESTER,
       ...over,
     });
     const response = await bus.callEdge(hold, enforcer, request);
@@ -203,7 +223,9 @@ describe("the approval service", () => {
     await vote(id, as("ada"), false);
     const { decided } = await bus.callEdge(hold, ENFORCER, request);
     expect(decided).toMatchObject({ approvalId: id, status: ApprovalStatus.REJECTED, by: [{ name: "ada" }] });
-    await expect(bus.callEdge(hold, "e2", request)).rejects.toMatchObject({ code: "conflict" });
+    await expect(bus.callEdge(hold, "e2", request)).rejects.toMatchObject({ code: "forbidden" });
+    const other = { ...request, sessionId: "s2" };
+    await expect(bus.callEdge(hold, ENFORCER, other)).rejects.toMatchObject({ code: "conflict" });
     await expect(holdOne({ approvalId: "not-a-uuid" })).rejects.toMatchObject({ code: "invalid" });
     await expect(holdOne({ digest: Buffer.from("short") })).rejects.toMatchObject({ code: "invalid" });
   });
@@ -249,7 +271,7 @@ describe("the approval service", () => {
   it("lists in pages, newest first, each once", async () => {
     const ids: string[] = [];
     for (let n = 0; n < 5; n++) {
-      ids.push((await holdOne({ resource: "pages" })).id);
+      ids.push((await holdOne({ sessionId: "at-pages" })).id);
       now += n % 2;
     }
     const listed: string[] = [];
@@ -268,6 +290,35 @@ describe("the approval service", () => {
       code: "invalid",
     });
     await expect(get(randomUUID())).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("lists fewer a page where commands are long, and loses none", async () => {
+    const statement = `ALTER TABLE c ADD n text /* ${"\u0001".repeat(1_000_000)} */`;
+    const ids = await Promise.all(
+      Array.from({ length: 7 }, async () => (await holdOne({ sessionId: "at-long", statement })).id),
+    );
+    const listed: string[] = [];
+    let cursor = "";
+    do {
+      const answer = await bus.call(listApprovals, { page: { limit: 500, cursor }, resource: "long" }, as("anyone"));
+      listed.push(...answer.approvals.map(({ id }) => id));
+      cursor = answer.next;
+    } while (cursor !== "");
+    expect(listed.sort()).toEqual(ids.sort());
+    await expect(holdOne({ statement: "x".repeat((1 << 20) + 1) })).rejects.toMatchObject({ code: "invalid" });
+  });
+
+  it("is asked for an enforcer's own open sessions only, in the name and on the resource of their token", async () => {
+    for (const sessionId of ["over", "unknown"]) {
+      await expect(holdOne({ sessionId })).rejects.toMatchObject({ code: "forbidden" });
+    }
+    await expect(holdOne({}, "e2")).rejects.toMatchObject({ code: "forbidden" });
+    const forged = create(edgeV1.HoldRequestSchema, {
+      ...{ approvalId: randomUUID(), sessionId: "s1", resource: "bank", statement: "x", digest: DIGEST, quorum: 1 },
+      principal: { id: "ci|boss", issuer: "ci", subject: "boss" },
+    });
+    await bus.callEdge(hold, ENFORCER, forged);
+    expect(await get(forged.approvalId)).toMatchObject({ resource: "shop", requester: { id: "ci|7" } });
   });
 
   it("makes its read model anew from the log, and it is the same", async () => {

@@ -17,7 +17,7 @@ import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgre
 import { rebuildTokens } from "./projections/rebuild.js";
 import { TokensModule } from "./tokens.module.js";
 
-const { mint, getToken, listTokens, revoke, endSession } = tokensV1.Tokens.method;
+const { mint, getToken, listTokens, revoke, endSession, getSession } = tokensV1.Tokens.method;
 const { lookup, redeem, release, renew } = edgeV1.EdgeTokens.method;
 const { UseMode, TokenStatus } = tokensV1;
 const ENFORCER = "e1";
@@ -129,6 +129,19 @@ describe("the tokens service", () => {
       expect(await redeemOnce(id)).toHaveProperty("lease");
     },
   );
+
+  it("knows whose a session is", async () => {
+    const { id } = await mintOne();
+    const sessionId = randomUUID();
+    await redeemOnce(id, sessionId);
+    const known = { sessionId, tokenId: id, enforcerId: ENFORCER, resource: "shop", principal: { id: "ci|build" } };
+    expect(await bus.call(getSession, { sessionId }, context())).toMatchObject({ ...known, open: true });
+    await bus.callEdge(release, ENFORCER, { sessionId });
+    expect(await bus.call(getSession, { sessionId }, context())).toMatchObject({ ...known, open: false });
+    await expect(bus.call(getSession, { sessionId: randomUUID() }, context())).rejects.toMatchObject({
+      code: "not_found",
+    });
+  });
 
   it("a deleted resource's tokens open nothing", async () => {
     const { id } = await mintOne({ resource: "deleted" });

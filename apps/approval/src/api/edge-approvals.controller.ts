@@ -1,9 +1,10 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { Controller } from "@nestjs/common";
+import { Controller, Inject } from "@nestjs/common";
 import { CommandBus } from "@nestjs/cqrs";
+import { Bus, BusFailure } from "#bus";
 import { type BusCall, EdgeRpc } from "#bus/nest";
-import { approvalV1, edgeV1 } from "#contracts";
+import { approvalV1, edgeV1, tokensV1 } from "#contracts";
 import { Refused } from "#event-store";
 import { Consume } from "../handlers/consume.js";
 import { Hold } from "../handlers/hold.js";
@@ -18,19 +19,21 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** What enforcers ask. `call.enforcerId` is proven by the bus. */
 @Controller()
 export class EdgeApprovalsController {
-  constructor(private readonly commands: CommandBus) {}
+  constructor(
+    private readonly commands: CommandBus,
+    @Inject(Bus) private readonly bus: Bus,
+  ) {}
 
   @EdgeRpc(hold)
-  async hold(
-    request: edgeV1.HoldRequest,
-    { context, enforcerId }: BusCall,
-  ): Promise<MessageInitShape<typeof edgeV1.HoldResponseSchema>> {
-    const { approvalId, sessionId, resource, statement, approvers, quorum, ttlSeconds, reason } = request;
+  async hold(request: edgeV1.HoldRequest, call: BusCall): Promise<MessageInitShape<typeof edgeV1.HoldResponseSchema>> {
+    const { context, enforcerId } = call;
+    const { approvalId, sessionId, statement, approvers, quorum, ttlSeconds, reason } = request;
     if (!UUID.test(approvalId)) {
       throw new Refused("invalid", "an approval id is a UUID in lower case", { field: "approval_id" });
     }
+    const { principal, resource } = await this.session(sessionId, call);
     const asked = {
-      ...{ enforcerId: enforcerId ?? "", sessionId, requester: principalOf(request.principal), resource, statement },
+      ...{ enforcerId: enforcerId ?? "", sessionId, requester: principalOf(principal), resource, statement },
       ...{ parameters: [...request.parameters], digest: hexOf(request.digest), policies: [...request.policies] },
       ...{ policyEpoch: Number(request.policyEpoch), approvers, quorum, ttlSeconds, reason },
     };
@@ -65,6 +68,17 @@ export class EdgeApprovalsController {
     }
     const approvedBy = consumed.approvedBy.map((actor) => ({ ...actor, roles: [...actor.roles] }));
     return { granted: true, approvedBy, status: approvalV1.ApprovalStatus.CONSUMED };
+  }
+
+  /** Who asks and for what is known from the session's token: an enforcer asks in nobody else's name. */
+  private async session(sessionId: string, { context, enforcerId }: BusCall): Promise<tokensV1.Session> {
+    try {
+      const session = await this.bus.call(tokensV1.Tokens.method.getSession, { sessionId }, context);
+      if (session.enforcerId === enforcerId && session.open) return session;
+    } catch (error) {
+      if (!(error instanceof BusFailure && error.code === "not_found")) throw error;
+    }
+    throw new Refused("forbidden", "a hold needs an open session of the enforcer that asks", { field: "session_id" });
   }
 }
 

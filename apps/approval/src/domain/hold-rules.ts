@@ -3,6 +3,9 @@ import type { HeldCommand } from "./events.js";
 
 const MOST_VOTES = 20;
 const LONGEST_SECONDS = 24 * 3600;
+/** In characters: what a person can be shown, and a message of the bus can carry. */
+const LONGEST_STATEMENT = 1 << 20;
+const LONGEST_PARAMETERS = 1 << 19;
 const DEFAULT_SECONDS = 15 * 60;
 
 export interface HoldAsked extends Omit<HeldCommand, "requestedAt" | "expiresAt"> {
@@ -18,6 +21,12 @@ export function heldCommand(asked: HoldAsked, now: number): HeldCommand {
   if (asked.sessionId === "") throw invalid("session_id", "a hold belongs to a session");
   if (asked.requester.id === "") throw invalid("principal", "a hold needs the principal that asks");
   if (asked.resource === "") throw invalid("resource", "a hold needs the resource");
+  if (asked.statement.length > LONGEST_STATEMENT) {
+    throw invalid("statement", `a held command has at most ${LONGEST_STATEMENT} characters`);
+  }
+  if (asked.parameters.reduce((sum, { length }) => sum + length, 0) > LONGEST_PARAMETERS) {
+    throw invalid("parameters", `a held command's parameters have at most ${LONGEST_PARAMETERS} characters`);
+  }
   if (!/^[0-9a-f]{64}$/.test(asked.digest)) throw invalid("digest", "the digest is a SHA-256 of 32 bytes");
   if (!Number.isInteger(quorum) || quorum < 1 || quorum > MOST_VOTES) {
     throw invalid("quorum", `a quorum is 1 to ${MOST_VOTES}, not ${quorum}`);

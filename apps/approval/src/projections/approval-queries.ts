@@ -13,6 +13,9 @@ export interface ApprovalView {
   readonly votes: readonly Vote[];
 }
 
+/** A page is shorter where its commands are long, so that it fits a message of the bus with its last one. */
+const PAGE_BYTES = 2 << 20;
+
 /** $1 is now. */
 const STATUS = "CASE WHEN status IN ('pending', 'approved') AND expires_at <= $1 THEN 'expired' ELSE status END";
 const COLUMNS = `id, version, requested_at, held, votes, ${STATUS} AS status`;
@@ -37,13 +40,22 @@ export class ApprovalQueries {
     now: number,
   ): Promise<Paged<ApprovalView>> {
     const after = placeOf(page);
-    const rows: ApprovalRow[] = await this.dataSource.query(
-      `SELECT * FROM (SELECT ${COLUMNS} FROM approval.approval
-         WHERE ($2 = '' OR resource = $2) AND ($3::timestamptz IS NULL OR (requested_at, id) < ($3, $4))) t
-       WHERE $5::text IS NULL OR status = $5 ORDER BY requested_at DESC, id DESC LIMIT $6`,
-      [new Date(now), filter.resource, after?.at ?? null, after?.id ?? "", filter.status, rowsFor(page)],
+    const rows: (ApprovalRow & { found: string })[] = await this.dataSource.query(
+      `SELECT * FROM (
+         SELECT *, count(*) OVER () AS found,
+           sum(octet_length(held::text)) OVER (ORDER BY requested_at DESC, id DESC) - octet_length(held::text) AS before
+         FROM (SELECT * FROM (SELECT ${COLUMNS} FROM approval.approval
+             WHERE ($2 = '' OR resource = $2) AND ($3::timestamptz IS NULL OR (requested_at, id) < ($3, $4))) t
+           WHERE $5::text IS NULL OR status = $5 ORDER BY requested_at DESC, id DESC LIMIT $6) page) sized
+       WHERE before < $7 ORDER BY requested_at DESC, id DESC`,
+      [new Date(now), filter.resource, after?.at ?? null, after?.id ?? "", filter.status, rowsFor(page), PAGE_BYTES],
     );
-    return paged(rows.map(viewOf), page, ({ id, held }) => cursorAt({ at: new Date(held.requestedAt), id }));
+    const cursorOf = ({ id, held }: ApprovalView) => cursorAt({ at: new Date(held.requestedAt), id });
+    const items = rows.map(viewOf);
+    const last = items.at(-1);
+    return last && Number(rows[0]?.found) > items.length
+      ? { items, next: cursorOf(last) }
+      : paged(items, page, cursorOf);
   }
 
   /** Those whose time is over and which are not marked so, the longest first. */

@@ -9,9 +9,9 @@ import { EndSession } from "../handlers/end-session.js";
 import { Mint } from "../handlers/mint.js";
 import { Revoke } from "../handlers/revoke.js";
 import { type Selector, TokenQueries } from "../projections/token-queries.js";
-import { modeOf, principalOf, statusOf, tokenMessage } from "./messages.js";
+import { modeOf, principalMessage, principalOf, statusOf, tokenMessage } from "./messages.js";
 
-const { mint, getToken, listTokens, revoke, endSession } = tokensV1.Tokens.method;
+const { mint, getToken, listTokens, revoke, endSession, getSession } = tokensV1.Tokens.method;
 
 /** What the control plane asks. */
 @Controller()
@@ -83,6 +83,16 @@ export class TokensController {
     const why = reason || `ended by ${context.actor.name || context.actor.id}`;
     await this.commands.execute(new EndSession(sessionId, why, context));
     return {};
+  }
+
+  @Rpc(getSession)
+  async getSession(
+    { sessionId }: tokensV1.GetSessionRequest,
+    _: BusCall,
+  ): Promise<MessageInitShape<typeof tokensV1.SessionSchema>> {
+    const session = await this.queries.session(sessionId, this.now());
+    if (!session) throw new Refused("not_found", `there is no session ${sessionId}`);
+    return { sessionId, ...session, principal: principalMessage(session.principal) };
   }
 
   private async token(id: string) {

@@ -109,6 +109,17 @@ export class TokenQueries {
     return row?.token_id ?? null;
   }
 
+  /** Whose it is and under which token. */
+  async session(id: string, now: number): Promise<SessionOwner | null> {
+    const [row] = await this.dataSource.query(
+      `SELECT token_id AS "tokenId", enforcer_id AS "enforcerId", principal, resource,
+         over_at IS NULL AND lease.expires_at > $2 AS open
+       FROM tokens.lease JOIN tokens.token ON token.id = lease.token_id WHERE session_id = $1`,
+      [id, new Date(now)],
+    );
+    return row ?? null;
+  }
+
   /** Of these sessions, those that this enforcer has or had. */
   async sessions(ids: readonly string[], enforcerId: string, now: number): Promise<ReadonlyMap<string, SessionView>> {
     const rows: { session_id: string; over_at: Date | null; over_because: string; expires_at: Date }[] =
@@ -129,6 +140,14 @@ export class TokenQueries {
 export interface SessionView {
   readonly open: boolean;
   readonly because: string;
+}
+
+export interface SessionOwner {
+  readonly tokenId: string;
+  readonly enforcerId: string;
+  readonly principal: Principal;
+  readonly resource: string;
+  readonly open: boolean;
 }
 
 interface TokenRow {

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file counterfoil/tokens/v1/tokens.proto.
  */
 export const file_counterfoil_tokens_v1_tokens: GenFile = /*@__PURE__*/
-  fileDesc("CiJjb3VudGVyZm9pbC90b2tlbnMvdjEvdG9rZW5zLnByb3RvEhVjb3VudGVyZm9pbC50b2tlbnMudjEimQMKBVRva2VuEgoKAmlkGAEgASgJEjIKCXByaW5jaXBhbBgCIAEoCzIfLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByaW5jaXBhbBIQCghyZXNvdXJjZRgDIAEoCRIQCghwcm90b2NvbBgEIAEoCRINCgVzY29wZRgFIAMoCRIsCgRtb2RlGAYgASgOMh4uY291bnRlcmZvaWwudG9rZW5zLnYxLlVzZU1vZGUSDAoEdXNlcxgHIAEoDRIMCgR1c2VkGAggASgNEhYKDndpbmRvd19zZWNvbmRzGAkgASgNEjIKBnN0YXR1cxgKIAEoDjIiLmNvdW50ZXJmb2lsLnRva2Vucy52MS5Ub2tlblN0YXR1cxItCgltaW50ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD3Jldm9rZWRfYmVjYXVzZRgNIAEoCRIPCgd2ZXJzaW9uGA8gASgEIuIBCgtNaW50UmVxdWVzdBIyCglwcmluY2lwYWwYASABKAsyHy5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmluY2lwYWwSEAoIcmVzb3VyY2UYAiABKAkSEAoIcHJvdG9jb2wYAyABKAkSDQoFc2NvcGUYBCADKAkSGAoQbGlmZXRpbWVfc2Vjb25kcxgFIAEoDRIsCgRtb2RlGAYgASgOMh4uY291bnRlcmZvaWwudG9rZW5zLnYxLlVzZU1vZGUSDAoEdXNlcxgHIAEoDRIWCg53aW5kb3dfc2Vjb25kcxgIIAEoDSJJCgxNaW50UmVzcG9uc2USKwoFdG9rZW4YASABKAsyHC5jb3VudGVyZm9pbC50b2tlbnMudjEuVG9rZW4SDAoEdGV4dBgCIAEoCSIdCg9HZXRUb2tlblJlcXVlc3QSCgoCaWQYASABKAkirQEKEUxpc3RUb2tlbnNSZXF1ZXN0Ei8KBHBhZ2UYASABKAsyIS5jb3VudGVyZm9pbC5tb2RlbC52MS5QYWdlUmVxdWVzdBIUCgxwcmluY2lwYWxfaWQYAiABKAkSEAoIcmVzb3VyY2UYAyABKAkSCwoDcnVuGAQgASgJEjIKBnN0YXR1cxgFIAEoDjIiLmNvdW50ZXJmb2lsLnRva2Vucy52MS5Ub2tlblN0YXR1cyJQChJMaXN0VG9rZW5zUmVzcG9uc2USLAoGdG9rZW5zGAEgAygLMhwuY291bnRlcmZvaWwudG9rZW5zLnYxLlRva2VuEgwKBG5leHQYAiABKAkidgoNUmV2b2tlUmVxdWVzdBIQCgh0b2tlbl9pZBgBIAEoCRIUCgxwcmluY2lwYWxfaWQYAiABKAkSCwoDcnVuGAMgASgJEhAKCHJlc291cmNlGAQgASgJEg4KBmlzc3VlchgFIAEoCRIOCgZyZWFzb24YBiABKAkiIwoOUmV2b2tlUmVzcG9uc2USEQoJdG9rZW5faWRzGAEgAygJIjcKEUVuZFNlc3Npb25SZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkSDgoGcmVhc29uGAIgASgJIhQKEkVuZFNlc3Npb25SZXNwb25zZSpBCgdVc2VNb2RlEhgKFFVTRV9NT0RFX1VOU1BFQ0lGSUVEEAASCAoET05DRRABEgkKBUJVUlNUEAISBwoDUlVOEAMqXAoLVG9rZW5TdGF0dXMSHAoYVE9LRU5fU1RBVFVTX1VOU1BFQ0lGSUVEEAASCgoGQUNUSVZFEAESCQoFU1BFTlQQAhILCgdFWFBJUkVEEAMSCwoHUkVWT0tFRBAEMsgDCgZUb2tlbnMSTwoETWludBIiLmNvdW50ZXJmb2lsLnRva2Vucy52MS5NaW50UmVxdWVzdBojLmNvdW50ZXJmb2lsLnRva2Vucy52MS5NaW50UmVzcG9uc2USUAoIR2V0VG9rZW4SJi5jb3VudGVyZm9pbC50b2tlbnMudjEuR2V0VG9rZW5SZXF1ZXN0GhwuY291bnRlcmZvaWwudG9rZW5zLnYxLlRva2VuEmEKCkxpc3RUb2tlbnMSKC5jb3VudGVyZm9pbC50b2tlbnMudjEuTGlzdFRva2Vuc1JlcXVlc3QaKS5jb3VudGVyZm9pbC50b2tlbnMudjEuTGlzdFRva2Vuc1Jlc3BvbnNlElUKBlJldm9rZRIkLmNvdW50ZXJmb2lsLnRva2Vucy52MS5SZXZva2VSZXF1ZXN0GiUuY291bnRlcmZvaWwudG9rZW5zLnYxLlJldm9rZVJlc3BvbnNlEmEKCkVuZFNlc3Npb24SKC5jb3VudGVyZm9pbC50b2tlbnMudjEuRW5kU2Vzc2lvblJlcXVlc3QaKS5jb3VudGVyZm9pbC50b2tlbnMudjEuRW5kU2Vzc2lvblJlc3BvbnNlYgZwcm90bzM", [file_counterfoil_model_v1_model, file_google_protobuf_timestamp]);
+  fileDesc("CiJjb3VudGVyZm9pbC90b2tlbnMvdjEvdG9rZW5zLnByb3RvEhVjb3VudGVyZm9pbC50b2tlbnMudjEimQMKBVRva2VuEgoKAmlkGAEgASgJEjIKCXByaW5jaXBhbBgCIAEoCzIfLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByaW5jaXBhbBIQCghyZXNvdXJjZRgDIAEoCRIQCghwcm90b2NvbBgEIAEoCRINCgVzY29wZRgFIAMoCRIsCgRtb2RlGAYgASgOMh4uY291bnRlcmZvaWwudG9rZW5zLnYxLlVzZU1vZGUSDAoEdXNlcxgHIAEoDRIMCgR1c2VkGAggASgNEhYKDndpbmRvd19zZWNvbmRzGAkgASgNEjIKBnN0YXR1cxgKIAEoDjIiLmNvdW50ZXJmb2lsLnRva2Vucy52MS5Ub2tlblN0YXR1cxItCgltaW50ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD3Jldm9rZWRfYmVjYXVzZRgNIAEoCRIPCgd2ZXJzaW9uGA8gASgEIuIBCgtNaW50UmVxdWVzdBIyCglwcmluY2lwYWwYASABKAsyHy5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmluY2lwYWwSEAoIcmVzb3VyY2UYAiABKAkSEAoIcHJvdG9jb2wYAyABKAkSDQoFc2NvcGUYBCADKAkSGAoQbGlmZXRpbWVfc2Vjb25kcxgFIAEoDRIsCgRtb2RlGAYgASgOMh4uY291bnRlcmZvaWwudG9rZW5zLnYxLlVzZU1vZGUSDAoEdXNlcxgHIAEoDRIWCg53aW5kb3dfc2Vjb25kcxgIIAEoDSJJCgxNaW50UmVzcG9uc2USKwoFdG9rZW4YASABKAsyHC5jb3VudGVyZm9pbC50b2tlbnMudjEuVG9rZW4SDAoEdGV4dBgCIAEoCSIdCg9HZXRUb2tlblJlcXVlc3QSCgoCaWQYASABKAkirQEKEUxpc3RUb2tlbnNSZXF1ZXN0Ei8KBHBhZ2UYASABKAsyIS5jb3VudGVyZm9pbC5tb2RlbC52MS5QYWdlUmVxdWVzdBIUCgxwcmluY2lwYWxfaWQYAiABKAkSEAoIcmVzb3VyY2UYAyABKAkSCwoDcnVuGAQgASgJEjIKBnN0YXR1cxgFIAEoDjIiLmNvdW50ZXJmb2lsLnRva2Vucy52MS5Ub2tlblN0YXR1cyJQChJMaXN0VG9rZW5zUmVzcG9uc2USLAoGdG9rZW5zGAEgAygLMhwuY291bnRlcmZvaWwudG9rZW5zLnYxLlRva2VuEgwKBG5leHQYAiABKAkidgoNUmV2b2tlUmVxdWVzdBIQCgh0b2tlbl9pZBgBIAEoCRIUCgxwcmluY2lwYWxfaWQYAiABKAkSCwoDcnVuGAMgASgJEhAKCHJlc291cmNlGAQgASgJEg4KBmlzc3VlchgFIAEoCRIOCgZyZWFzb24YBiABKAkiIwoOUmV2b2tlUmVzcG9uc2USEQoJdG9rZW5faWRzGAEgAygJIjcKEUVuZFNlc3Npb25SZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkSDgoGcmVhc29uGAIgASgJIhQKEkVuZFNlc3Npb25SZXNwb25zZSInChFHZXRTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJIpgBCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSEAoIdG9rZW5faWQYAiABKAkSEwoLZW5mb3JjZXJfaWQYAyABKAkSMgoJcHJpbmNpcGFsGAQgASgLMh8uY291bnRlcmZvaWwubW9kZWwudjEuUHJpbmNpcGFsEhAKCHJlc291cmNlGAUgASgJEgwKBG9wZW4YBiABKAgqQQoHVXNlTW9kZRIYChRVU0VfTU9ERV9VTlNQRUNJRklFRBAAEggKBE9OQ0UQARIJCgVCVVJTVBACEgcKA1JVThADKlwKC1Rva2VuU3RhdHVzEhwKGFRPS0VOX1NUQVRVU19VTlNQRUNJRklFRBAAEgoKBkFDVElWRRABEgkKBVNQRU5UEAISCwoHRVhQSVJFRBADEgsKB1JFVk9LRUQQBDKgBAoGVG9rZW5zEk8KBE1pbnQSIi5jb3VudGVyZm9pbC50b2tlbnMudjEuTWludFJlcXVlc3QaIy5jb3VudGVyZm9pbC50b2tlbnMudjEuTWludFJlc3BvbnNlElAKCEdldFRva2VuEiYuY291bnRlcmZvaWwudG9rZW5zLnYxLkdldFRva2VuUmVxdWVzdBocLmNvdW50ZXJmb2lsLnRva2Vucy52MS5Ub2tlbhJhCgpMaXN0VG9rZW5zEiguY291bnRlcmZvaWwudG9rZW5zLnYxLkxpc3RUb2tlbnNSZXF1ZXN0GikuY291bnRlcmZvaWwudG9rZW5zLnYxLkxpc3RUb2tlbnNSZXNwb25zZRJVCgZSZXZva2USJC5jb3VudGVyZm9pbC50b2tlbnMudjEuUmV2b2tlUmVxdWVzdBolLmNvdW50ZXJmb2lsLnRva2Vucy52MS5SZXZva2VSZXNwb25zZRJhCgpFbmRTZXNzaW9uEiguY291bnRlcmZvaWwudG9rZW5zLnYxLkVuZFNlc3Npb25SZXF1ZXN0GikuY291bnRlcmZvaWwudG9rZW5zLnYxLkVuZFNlc3Npb25SZXNwb25zZRJWCgpHZXRTZXNzaW9uEiguY291bnRlcmZvaWwudG9rZW5zLnYxLkdldFNlc3Npb25SZXF1ZXN0Gh4uY291bnRlcmZvaWwudG9rZW5zLnYxLlNlc3Npb25iBnByb3RvMw", [file_counterfoil_model_v1_model, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message counterfoil.tokens.v1.Token
@@ -361,6 +361,67 @@ export const EndSessionResponseSchema: GenMessage<EndSessionResponse> = /*@__PUR
   messageDesc(file_counterfoil_tokens_v1_tokens, 9);
 
 /**
+ * @generated from message counterfoil.tokens.v1.GetSessionRequest
+ */
+export type GetSessionRequest = Message<"counterfoil.tokens.v1.GetSessionRequest"> & {
+  /**
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+};
+
+/**
+ * Describes the message counterfoil.tokens.v1.GetSessionRequest.
+ * Use `create(GetSessionRequestSchema)` to create a new message.
+ */
+export const GetSessionRequestSchema: GenMessage<GetSessionRequest> = /*@__PURE__*/
+  messageDesc(file_counterfoil_tokens_v1_tokens, 10);
+
+/**
+ * @generated from message counterfoil.tokens.v1.Session
+ */
+export type Session = Message<"counterfoil.tokens.v1.Session"> & {
+  /**
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+
+  /**
+   * @generated from field: string token_id = 2;
+   */
+  tokenId: string;
+
+  /**
+   * @generated from field: string enforcer_id = 3;
+   */
+  enforcerId: string;
+
+  /**
+   * @generated from field: counterfoil.model.v1.Principal principal = 4;
+   */
+  principal?: Principal | undefined;
+
+  /**
+   * @generated from field: string resource = 5;
+   */
+  resource: string;
+
+  /**
+   * Whether it has neither ended nor outlived its token.
+   *
+   * @generated from field: bool open = 6;
+   */
+  open: boolean;
+};
+
+/**
+ * Describes the message counterfoil.tokens.v1.Session.
+ * Use `create(SessionSchema)` to create a new message.
+ */
+export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
+  messageDesc(file_counterfoil_tokens_v1_tokens, 11);
+
+/**
  * @generated from enum counterfoil.tokens.v1.UseMode
  */
 export enum UseMode {
@@ -484,6 +545,16 @@ export const Tokens: GenService<{
     methodKind: "unary";
     input: typeof EndSessionRequestSchema;
     output: typeof EndSessionResponseSchema;
+  },
+  /**
+   * Whose a session is, as it was redeemed: what an enforcer says of its sessions is held against it.
+   *
+   * @generated from rpc counterfoil.tokens.v1.Tokens.GetSession
+   */
+  getSession: {
+    methodKind: "unary";
+    input: typeof GetSessionRequestSchema;
+    output: typeof SessionSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_counterfoil_tokens_v1_tokens, 0);
