@@ -3,12 +3,14 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { installPackages, requireNode, root } from "./install.mjs";
+import { build, installPackages, requireNode, root } from "./install.mjs";
 
 const say = (step) => console.log(`… ${step}`);
 
 requireNode();
 installPackages(say);
+// Once, here: specs in several workers start the built product.
+build(say);
 installPostgres();
 
 const scratch = mkdtempSync(join(tmpdir(), "counterfoil-test-"));
