@@ -10,7 +10,7 @@ import { ApiModule } from "./api.module.js";
 import { ApiDescription } from "./docs/docs.controller.js";
 import { describeApi } from "./docs/openapi.js";
 import { acceptYaml, BODY_LIMIT } from "./http/body-parsers.js";
-import { requestId, sendStandardHeaders, standardHeaders } from "./http/headers.js";
+import { refuseZeroCharacters, requestId, sendStandardHeaders, standardHeaders } from "./http/headers.js";
 import { answerProblem } from "./http/problem.filter.js";
 
 export interface RunningApi {
@@ -34,6 +34,7 @@ export async function startApi(config: ApiConfig, bus: Bus): Promise<RunningApi>
   const close = () => app.close();
   try {
     sendStandardHeaders(app);
+    refuseZeroCharacters(app);
     acceptYaml(app);
     app.get<ApiDescription>(ApiDescription as Type<ApiDescription>).set(describeApi(app));
     await app.listen(config.port, config.host);

@@ -1,6 +1,6 @@
 import { Logger } from "@nestjs/common";
 import { type Bus, connectBus } from "#bus";
-import { identityV1 } from "#contracts";
+import { identityV1, tokensV1 } from "#contracts";
 import { API_DEFAULTS, type ApiConfig, type RunningApi, startApi } from "../src/index.js";
 import { ControlPlane, refuse } from "./control-plane.js";
 import { type Description, Documented } from "./documented.js";
@@ -47,6 +47,8 @@ export class Fixture {
       const role = Object.entries(KEYS).find(([, key]) => key === secret)?.[0];
       return role ? { actor: { id: `key-${role}`, name: role, roles: [role] } } : refuse("not_found", "no such key");
     });
+    // A deleted issuer's tokens are revoked.
+    plane.on(tokensV1.Tokens.method.revoke, () => ({}));
     const api = await startApi({ ...API_DEFAULTS, port: 0, ...config }, bus);
     // What goes wrong on purpose need not be read in the tests' output.
     Logger.overrideLogger(false);

@@ -71,7 +71,7 @@ export function declaredController(kind: Kind): Type {
     @ApiHeader({ name: "If-None-Match", required: false, schema: { type: "string" }, example: '"3"' })
     @ApiOkResponse({ type: kind.view, headers: ETAG, description: "As it is." })
     @ApiResponse({ status: 304, description: "The client has this version." })
-    @Fails("unauthenticated", "forbidden", "not_found")
+    @Fails("invalid", "unauthenticated", "forbidden", "not_found")
     async get(
       @Param("name") name: string,
       @Caller() call: CallContext,

@@ -201,3 +201,15 @@ describe("simulate", () => {
     expect((await fixture.send("POST", "/v1/policies/simulate", { json })).status).toBe(400);
   });
 });
+
+test("with an issuer go the tokens of those it vouched for, with a policy none", async () => {
+  const { plane } = fixture;
+  plane.on(Identity.method.deleteIssuer, () => ({}));
+  plane.on(Policy.method.deletePolicy, () => ({}));
+  plane.forget();
+  expect((await fixture.send("DELETE", "/v1/issuers/ci")).status).toBe(204);
+  expect(plane.last("Revoke").request).toMatchObject({ issuer: "ci", reason: "the issuer ci is no longer trusted" });
+  plane.forget();
+  expect((await fixture.send("DELETE", "/v1/policies/ci-reads")).status).toBe(204);
+  expect(plane.asked.map(({ method }) => method)).not.toContain("Revoke");
+});

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { identityV1 } from "#contracts";
+import { identityV1, tokensV1 } from "#contracts";
 import { Choices, Integer, isName, Name, Nested, Text, TextMap, Texts } from "../http/fields.js";
 import { given, type Kind } from "./kind.js";
 
@@ -108,5 +108,8 @@ export const issuers: Kind = {
     ),
   async remove(bus, name, precondition, call) {
     await bus.call(deleteIssuer, create(identityV1.DeleteIssuerRequestSchema, { name, ...given(precondition) }), call);
+    // Whom it vouched for is no longer trusted either. From here on it can vouch for nobody anew.
+    const reason = `the issuer ${name} is no longer trusted`;
+    await bus.call(tokensV1.Tokens.method.revoke, create(tokensV1.RevokeRequestSchema, { issuer: name, reason }), call);
   },
 };

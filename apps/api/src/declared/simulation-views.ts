@@ -38,7 +38,7 @@ export class MaskedColumn {
 export class SimulatedVerdict {
   @Choice(["allow", "hold", "deny"], { description: "What would be decided." })
   verdict!: string;
-  @Text({ description: "Why." })
+  @Text({ description: "Why.", max: Number.POSITIVE_INFINITY })
   reason!: string;
   @Texts({ description: "The policies that decide.", example: ["say-which-rows"] })
   policies!: string[];

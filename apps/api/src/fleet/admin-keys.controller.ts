@@ -65,7 +65,7 @@ export class AdminKeysController {
   @ApiOperation({ operationId: "get_admin_key", summary: "Read one key; never its secret" })
   @ById()
   @ApiOkResponse({ type: AdminKey, headers: ETAG, description: "As it is." })
-  @Fails("unauthenticated", "forbidden", "not_found")
+  @Fails("invalid", "unauthenticated", "forbidden", "not_found")
   async get(@Param("id") id: string, @Caller() call: CallContext, @Res({ passthrough: true }) reply: FastifyReply) {
     return this.answer(await this.find(id, call), reply);
   }

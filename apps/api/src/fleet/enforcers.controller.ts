@@ -79,7 +79,7 @@ export class EnforcersController {
   @ById()
   @ApiOkResponse({ type: Enforcer, headers: ETAG, description: "As it is." })
   @ApiResponse({ status: 304, description: "The client has this version." })
-  @Fails("unauthenticated", "forbidden", "not_found")
+  @Fails("invalid", "unauthenticated", "forbidden", "not_found")
   async get(
     @Param("id") id: string,
     @Caller() call: CallContext,

@@ -15,6 +15,7 @@ import {
   MaxLength,
   Min,
   MinLength,
+  NotContains,
   registerDecorator,
   ValidateIf,
   ValidateNested,
@@ -27,6 +28,7 @@ interface Documented {
 }
 interface TextOptions extends Documented {
   readonly min?: number;
+  /** `Infinity`: of an answer, as long as it is. */
   readonly max?: number;
   readonly pattern?: RegExp;
   /** What the pattern asks for, as the end of "must be …". */
@@ -52,7 +54,7 @@ const presence = (options: Documented) => (options.optional ? [ValidateIf((_, va
 const textSchema = ({ min, max = DEFAULT_MAX, pattern, format }: TextOptions) => ({
   type: "string" as const,
   ...(min === undefined ? {} : { minLength: min }),
-  maxLength: max,
+  ...(max === Number.POSITIVE_INFINITY ? {} : { maxLength: max }),
   ...(pattern ? { pattern: pattern.source } : {}),
   ...(format ? { format } : {}),
 });
@@ -61,6 +63,7 @@ function textChecks({ min, max = DEFAULT_MAX, pattern, says }: TextOptions, each
   const start = each ? "each must be" : "must be";
   return [
     IsString({ each, message: `${start} a string` }),
+    NotContains("\0", { each, message: `${start} without a zero character` }),
     MaxLength(max, { each, message: `${start} at most ${max} characters long` }),
     ...(min === undefined ? [] : [MinLength(min, { each, message: `${start} at least ${min} characters long` })]),
     ...(pattern ? [Matches(pattern, { each, message: `${start} ${says ?? `like ${pattern.source}`}` })] : []),

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { NestFastifyApplication } from "@nestjs/platform-fastify";
+import { Problem } from "./problem.js";
 
 /** The caller's X-Request-Id where it is a plain word, else a new one. */
 export function requestId(request: IncomingMessage): string {
@@ -25,5 +26,15 @@ export function sendStandardHeaders(app: NestFastifyApplication): void {
     .getInstance()
     .addHook("onRequest", async (request, reply) => {
       reply.headers(standardHeaders(request.id));
+    });
+}
+
+/** No name, id or cursor of ours has a zero character in it, and the stores behind cannot hold one. */
+export function refuseZeroCharacters(app: NestFastifyApplication): void {
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook("onRequest", async (request) => {
+      if (request.url.includes("%00")) throw new Problem("invalid", "The URL must not hold a zero character (%00).");
     });
 }

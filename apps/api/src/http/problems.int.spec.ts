@@ -167,3 +167,13 @@ test("policies that a service refuses say where", async () => {
   const got = await fixture.send("PUT", "/v1/policies/p", { json: { text: "permit?" } });
   expect([got.status, got.body.detail]).toEqual([400, "line 1, column 7: unexpected token"]);
 });
+
+test.each(["/v1/tokens/a%00b", "/v1/policies?cursor=%00", "/v1/approvals/%00"])("%s is refused", async (path) => {
+  const { status, body: problem } = await fixture.send("GET", path);
+  expect([status, problem.code]).toEqual([400, "invalid"]);
+});
+test("a zero character in a body is refused, with its place", async () => {
+  const json = { by: "run", value: "1", reason: "a\0b" };
+  const { status, body: problem } = await fixture.send("POST", "/v1/tokens/revoke", { json });
+  expect([status, problem.errors[0].pointer]).toEqual([400, "/reason"]);
+});

@@ -2,7 +2,7 @@
 import { Text, Texts } from "./fields.js";
 
 /** The group is what a policy's `@approval("…")` can name. */
-const ROLE = /^(admin|auditor|approver(:(?!\s)\P{Cc}{1,128}(?<!\s))?)$/u;
+const ROLE = /^(admin|auditor|approver(:\S([ \S]{0,126}\S)?)?)$/;
 /** A field of roles; more about them is in the description of `key` in the OpenAPI document. */
 export const Roles = (options: { description: string; atLeast?: number; example?: string[] }) =>
   Texts({

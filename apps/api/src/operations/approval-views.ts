@@ -23,7 +23,7 @@ export class Vote {
   by?: ActorView;
   @Flag({ description: "Which way." })
   approve!: boolean;
-  @Text({ description: "Why." })
+  @Text({ description: "Why.", max: Number.POSITIVE_INFINITY })
   reason!: string;
   @Moment({ description: "When.", optional: true })
   at?: string;
@@ -42,9 +42,9 @@ export class Approval {
   session_id!: string;
   @Text({ description: "At which enforcer." })
   enforcer_id!: string;
-  @Text({ description: "The exact text.", example: "alter table orders add note text" })
+  @Text({ description: "The exact text.", max: Number.POSITIVE_INFINITY, example: "alter table orders add note text" })
   statement!: string;
-  @Texts({ description: "Its parameters." })
+  @Texts({ description: "Its parameters.", max: Number.POSITIVE_INFINITY, atMost: 10_000 })
   parameters!: string[];
   @Text({ description: "SHA-256 of the exact command, in hex." })
   digest!: string;
@@ -56,7 +56,7 @@ export class Approval {
   approvers!: string;
   @Integer({ description: "How many distinct people must approve.", example: 1 })
   quorum!: number;
-  @Text({ description: "Why it is held." })
+  @Text({ description: "Why it is held.", max: Number.POSITIVE_INFINITY })
   reason!: string;
   @Moment({ description: "Since when.", optional: true })
   requested_at?: string;

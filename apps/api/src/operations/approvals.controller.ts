@@ -44,7 +44,7 @@ export class ApprovalsController {
   @ApiOperation({ operationId: "get_approval", summary: "Read one approval" })
   @ById()
   @ApiOkResponse({ type: Approval, headers: ETAG, description: "The exact command, and how it stands." })
-  @Fails("unauthenticated", "forbidden", "not_found")
+  @Fails("invalid", "unauthenticated", "forbidden", "not_found")
   async get(@Param("id") id: string, @Caller() call: CallContext, @Res({ passthrough: true }) reply: FastifyReply) {
     return this.answer(await this.read(id, call), reply);
   }

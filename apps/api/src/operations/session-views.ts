@@ -36,7 +36,7 @@ export class Session {
   started_at?: string;
   @Moment({ description: "Until when; absent while it is open.", optional: true })
   ended_at?: string;
-  @Text({ description: "Why it ended; empty while it is open.", example: "client" })
+  @Text({ description: "Why it ended; empty while it is open.", max: Number.POSITIVE_INFINITY, example: "client" })
   ended_because!: string;
   @Integer({ description: "Commands so far." })
   commands!: number;
@@ -49,9 +49,9 @@ export class Session {
 export class SessionCommand {
   @Integer({ description: "Its place in the session, from 1." })
   ordinal!: number;
-  @Text({ description: "The exact text.", example: "select name from customers" })
+  @Text({ description: "The exact text.", max: Number.POSITIVE_INFINITY, example: "select name from customers" })
   statement!: string;
-  @Texts({ description: "Its parameters, as text." })
+  @Texts({ description: "Its parameters, as text.", max: Number.POSITIVE_INFINITY, atMost: 10_000 })
   parameters!: string[];
   @Texts({ description: "What it does.", example: ["sql:select"] })
   actions!: string[];
@@ -81,7 +81,7 @@ export class SessionCommand {
   duration_us!: number;
   @Text({ description: "The resource's error code where it failed, such as an SQLSTATE." })
   error_code!: string;
-  @Text({ description: "Why it was held or refused." })
+  @Text({ description: "Why it was held or refused.", max: Number.POSITIVE_INFINITY })
   reason!: string;
   @Moment({ description: "When it was decided.", optional: true })
   at?: string;

@@ -50,7 +50,7 @@ export class SessionsController {
   @ApiOperation({ operationId: "get_session", summary: "Read one session with its commands" })
   @ById()
   @ApiOkResponse({ type: SessionWithCommands, description: "The session; `command_log` has its commands." })
-  @Fails("unauthenticated", "forbidden", "not_found")
+  @Fails("invalid", "unauthenticated", "forbidden", "not_found")
   async get(@Param("id") id: string, @Caller() call: CallContext) {
     const { session, commands } = await this.read(id, call);
     const log = commands.map((command) => represent(auditV1.CommandSchema, command));

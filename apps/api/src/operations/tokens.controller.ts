@@ -44,7 +44,7 @@ export class TokensController {
   @ApiOperation({ operationId: "get_token", summary: "Read one token; never its secret" })
   @ById()
   @ApiOkResponse({ type: Token, description: "As it is." })
-  @Fails("unauthenticated", "forbidden", "not_found")
+  @Fails("invalid", "unauthenticated", "forbidden", "not_found")
   async get(@Param("id") id: string, @Caller() call: CallContext) {
     const token = await this.bus.call(getToken, create(tokensV1.GetTokenRequestSchema, { id }), call);
     return represent(tokensV1.TokenSchema, token);
