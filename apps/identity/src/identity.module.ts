@@ -1,5 +1,5 @@
 import { type DynamicModule, Module } from "@nestjs/common";
-import { CqrsModule } from "@nestjs/cqrs";
+import { CommandBus, CqrsModule } from "@nestjs/cqrs";
 import { DataSource } from "typeorm";
 import { EventStoreModule } from "#event-store-postgres";
 import { Authentication } from "./admin-keys/authentication.js";
@@ -56,7 +56,11 @@ export class IdentityModule {
         { provide: SigningKeyFile, useValue: new SigningKeyFile(keys) },
         Presence,
         Authentication,
-        FirstAdminKey,
+        {
+          provide: FirstAdminKey,
+          inject: [CommandBus, AdminKeys],
+          useFactory: (commands: CommandBus, adminKeys: AdminKeys) => new FirstAdminKey(commands, adminKeys, keys),
+        },
         PutIssuerHandler,
         DeleteIssuerHandler,
         CreateAdminKeyHandler,

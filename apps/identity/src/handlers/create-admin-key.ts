@@ -18,6 +18,8 @@ export class CreateAdminKey extends Command<CreatedAdminKey> {
     readonly name: string,
     readonly roles: readonly string[],
     readonly call: CallContext,
+    /** Of `makeKeyText` for the command's id; absent: a new one. */
+    readonly text = makeKeyText(keyIdFor(call.commandId)),
   ) {
     super();
   }
@@ -30,9 +32,8 @@ export class CreateAdminKeyHandler implements ICommandHandler<CreateAdminKey> {
     @Inject(AdminKeys) private readonly adminKeys: AdminKeys,
   ) {}
 
-  async execute({ name, roles, call }: CreateAdminKey): Promise<CreatedAdminKey> {
+  async execute({ name, roles, call, text }: CreateAdminKey): Promise<CreatedAdminKey> {
     const id = keyIdFor(call.commandId);
-    const text = makeKeyText(id);
     const { replayed } = await carryOut(
       this.store,
       adminKeyDecider,

@@ -4,7 +4,7 @@ import { plainToInstance, Transform } from "class-transformer";
 import { IsInt, IsOptional, Matches, Max, Min, ValidateBy, validateSync } from "class-validator";
 import type { BusOptions } from "../connect.js";
 
-export class EnvironmentError extends Error {
+class EnvironmentError extends Error {
   override readonly name = "EnvironmentError";
 }
 

@@ -48,10 +48,17 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   }
 }
 
-/** A service as a process of its own: says `ready`, and ends in order on SIGTERM and SIGINT. For `main.ts`. */
-export async function runService(describe: () => ServiceOptions): Promise<void> {
+/**
+ * A service as a process of its own: says `ready`, and ends in order on SIGTERM and SIGINT. For `main.ts`.
+ * @param before what is done once it is started and before it says so
+ */
+export async function runService(
+  describe: () => ServiceOptions,
+  before: (service: RunningService) => Promise<void> = async () => {},
+): Promise<void> {
   try {
     const service = await startService(describe());
+    await before(service);
     let ending = false;
     const end = async () => {
       if (ending) return;
