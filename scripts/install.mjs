@@ -1,7 +1,7 @@
 // What `npm start` and `npm test` need before any dependency can be imported. Uses nothing but Node.
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -11,7 +11,9 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export function requireNode() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major > 20 || (major === 20 && minor >= 19)) return;
-  console.error(`Counterfoil needs Node 20.19 or newer; this is ${process.version}. Install a current Node and try again.`);
+  console.error(
+    `Counterfoil needs Node 20.19 or newer; this is ${process.version}. Install a current Node and try again.`,
+  );
   process.exit(1);
 }
 
@@ -28,7 +30,9 @@ export function installPackages(say) {
     env: { ...process.env, NODE_ENV: "development" },
   });
   if (result.status !== 0) {
-    console.error("npm install failed. Check the network and the registry (`npm config get registry`), then try again.");
+    console.error(
+      "npm install failed. Check the network and the registry (`npm config get registry`), then try again.",
+    );
     process.exit(1);
   }
   writeFileSync(stamp, wanted);
@@ -36,15 +40,27 @@ export function installPackages(say) {
 
 /** Compiles apps/ and libs/ into dist/ unless dist/ is of exactly these sources. */
 export function build(say) {
-  const sources = ["apps", "libs"].flatMap((folder) => filesIn(join(root, folder))).filter((file) => !/\.spec\.ts$/.test(file));
+  const sources = ["apps", "libs"]
+    .flatMap((folder) => filesIn(join(root, folder)))
+    .filter((file) => !/\.spec\.ts$/.test(file));
   const wanted = digest([".swcrc", ...sources]);
   const stamp = join(root, "dist", ".built");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   say("building");
-  rmSync(join(root, "dist"), { recursive: true, force: true });
-  mkdirSync(join(root, "dist"));
-  execFileSync("npm", ["run", "--silent", "build"], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
-  writeFileSync(stamp, wanted);
+  // Beside dist/ and then in its place: whoever runs or builds meanwhile never sees a half of it.
+  const fresh = join(root, "node_modules", `.counterfoil-dist-${process.pid}`);
+  const old = `${fresh}-old`;
+  try {
+    execFileSync("npm", ["run", "--silent", "build", "--", "--out-dir", fresh], {
+      cwd: root,
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    writeFileSync(join(fresh, ".built"), wanted);
+    if (existsSync(join(root, "dist"))) renameSync(join(root, "dist"), old);
+    renameSync(fresh, join(root, "dist"));
+  } finally {
+    for (const folder of [fresh, old]) rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function filesIn(folder) {
@@ -57,6 +73,12 @@ function filesIn(folder) {
 
 function digest(files) {
   const hash = createHash("sha256");
-  for (const file of files) hash.update(file).update("\0").update(readFileSync(join(root, file.replace(`${root}/`, "")))).update("\0");
+  for (const file of files) {
+    const path = file.replace(`${root}/`, "");
+    hash
+      .update(`${path}\0`)
+      .update(readFileSync(join(root, path)))
+      .update("\0");
+  }
   return hash.digest("hex");
 }
