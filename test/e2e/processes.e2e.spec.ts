@@ -1,0 +1,265 @@
+import { once } from "node:events";
+import { cpSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import pg from "pg";
+import { eventually } from "./installation.js";
+import { Processes, type Program, SERVICES } from "./processes.js";
+
+// Every service a process of its own, and each of them killed. The steps build on one another and run in order.
+
+const SHOP = `
+  create table customers (id int primary key, name text not null, email text not null);
+  insert into customers select n, 'Name ' || n, 'user' || n || '@example.com' from generate_series(1, 20) n;
+`;
+
+let processes: Processes;
+let connection: Awaited<ReturnType<Processes["exchange"]>>;
+let port: number;
+
+beforeAll(async () => {
+  processes = await Processes.create();
+  const client = new pg.Client({ connectionString: processes.shop.url });
+  await client.connect();
+  await client.query(SHOP).finally(() => client.end());
+  port = await freePort();
+}, 120_000);
+afterAll(() => processes?.dispose());
+
+describe("starting", () => {
+  test.each([
+    ["identity", ["DATABASE_URL", "NATS_URL", "NATS_CREDENTIALS", "KEYS"]],
+    ["tokens", ["DATABASE_URL", "NATS_URL", "NATS_CREDENTIALS", "KEYS"]],
+    ["policy", ["DATABASE_URL", "NATS_URL", "NATS_CREDENTIALS", "KEYS", "LEASE_SECONDS"]],
+    ["approval", ["DATABASE_URL", "NATS_URL", "NATS_CREDENTIALS"]],
+    ["audit", ["DATABASE_URL", "NATS_URL", "NATS_CREDENTIALS"]],
+    ["api", ["NATS_URL", "NATS_CREDENTIALS", "API_PORT"]],
+  ] satisfies [Program, string[]][])("%s says all that is wrong with its environment", async (program, names) => {
+    const wrong = {
+      COUNTERFOIL_NATS_CREDENTIALS: "/nowhere",
+      COUNTERFOIL_LEASE_SECONDS: "1",
+      COUNTERFOIL_API_PORT: "x",
+    };
+    const { code, stderr } = await processes.launch(program, wrong).finished;
+    expect(code).toBe(1);
+    expect([...stderr.matchAll(/COUNTERFOIL_(\w+) must be/g)].map(([, name]) => name).sort()).toEqual(
+      [...names].sort(),
+    );
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  test("identity says which of the bus's keys is missing", async () => {
+    rmSync(join(processes.keys, "nats"), { recursive: true });
+    const { code, stderr } = await processes.launch("identity", processes.environment()).finished;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/there is no .*enforcers\.seed/)]);
+    cpSync(processes.nats.keys, join(processes.keys, "nats"), { recursive: true });
+  });
+
+  test("all of them at once on an empty database, in any order", async () => {
+    await processes.startControlPlane();
+    await processes.api("POST", "/v1/apply", document());
+    await processes.startEnforcer(port);
+    connection = await processes.exchange();
+  });
+});
+
+describe("the main job", () => {
+  test("a select is masked", async () => {
+    const { code, stdout, stderr } = await processes.query(
+      connection,
+      "select name, email from customers where id = 1",
+    );
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^Name 1\|/);
+    expect(stdout).not.toContain("user1@");
+  });
+
+  test("a command is blocked", async () => {
+    const { code, stderr } = await processes.query(connection, "delete from customers");
+    expect([code, stderr]).toEqual([1, expect.stringContaining("42501")]);
+  });
+
+  test("a command waits for a person", async () => {
+    const { finished } = processes.psql(connection, "-c", "alter table customers add column note text");
+    await approve();
+    expect(await finished).toMatchObject({ code: 0, stdout: "ALTER TABLE\n" });
+  });
+});
+
+describe("the tokens service is killed", () => {
+  test("who is in stays in, who comes is told to try again; then all is well", async () => {
+    const session = await open();
+    await processes.kill("tokens");
+    expect(await session.ask("select count(*) from customers")).toBe("20");
+    const refused = await processes.query(connection, "select 1");
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/control plane/)]);
+    expect(await loginCode()).toBe("57P03");
+    await processes.start("tokens");
+    expect(await processes.query(connection, "select 1")).toMatchObject({ code: 0, stdout: "1\n" });
+    expect(await session.ask("select 'still here'")).toBe("still here");
+    await session.leave();
+  });
+});
+
+describe("the policy service is killed for longer than the lease", () => {
+  test("nothing is decided by an old policy; then all is well", async () => {
+    const session = await open();
+    await processes.kill("policy");
+    await eventually(async () => (await openSessions()) === 0);
+    const { stderr } = await session.end("select 1;\n");
+    expect(stderr).toMatch(/57P01.*longer than the policy permits/s);
+    expect(await loginCode()).toBe("57P03");
+    await processes.start("policy");
+    await eventually(async () => (await processes.query(connection, "select 1")).code === 0);
+  });
+});
+
+describe("the enforcer is killed in the middle of a command", () => {
+  test("its records arrive once it is back, each of them and in order", async () => {
+    const statement = "select 'in the middle', count(*) from generate_series(1, 100000000000) n";
+    const psql = processes.psql(connection, "-c", "select 'begun'", "-c", statement);
+    await psql.says(/begun/);
+    await running(statement);
+    await processes.kill("audit");
+    await processes.kill("enforcer");
+    expect((await psql.finished).code).toBe(2);
+    await processes.start("audit");
+    await processes.start("enforcer");
+    await eventually(async () => (await processes.query(connection, "select 1")).code === 0);
+    const events = await eventually(async () => {
+      const found = await processes.events();
+      const begun = found.findIndex(
+        (event) => event.type === "command.started" && text(event).includes("in the middle"),
+      );
+      return begun >= 0 && found.slice(begun).some(({ type }) => type === "session.ended") && found;
+    });
+    expect(events.map(({ index }) => index)).toEqual(events.map((_, n) => n + 1));
+    const records = events.filter(({ origin }) => origin === "edge");
+    for (const source of new Set(records.map((record) => record.source))) {
+      const sequences = records.filter((record) => record.source === source).map(({ sequence }) => sequence);
+      expect(sequences).toEqual(sequences.map((_, n) => n + 1));
+    }
+  });
+});
+
+test("each of them ends in order when asked", async () => {
+  for (const program of ["enforcer", "api", ...SERVICES] as const) {
+    const { child, finished } = processes.running.get(program)!;
+    child.kill("SIGTERM");
+    expect([program, (await finished).code]).toEqual([program, 0]);
+  }
+});
+
+const text = (event: object) => JSON.stringify(event);
+
+async function openSessions(): Promise<number> {
+  return (await processes.api<{ items: unknown[] }>("GET", "/v1/sessions?status=open")).items.length;
+}
+
+function document() {
+  const { hostname, port: shopPort, pathname, username } = new URL(processes.shop.url);
+  return {
+    issuers: [
+      { name: "ci", url: processes.issuer.url, audiences: ["counterfoil"], claims: { groups: "groups", run: "run" } },
+    ],
+    resources: [
+      {
+        ...{ name: "shop", protocol: "postgres", group: "demo" },
+        upstream: { host: hostname, port: Number(shopPort), database: pathname.slice(1), tls: "disable" },
+        credential: { username, password: "env:SHOP_PASSWORD" },
+      },
+    ],
+    labels: [
+      {
+        name: "pii.email",
+        transform: { kind: "redact" },
+        columns: [{ resource: "shop", table: "customers", column: "email" }],
+      },
+    ],
+    policies: [
+      {
+        name: "shop",
+        text: `permit (principal in Group::"ci", action == Action::"connect", resource);
+          permit (principal in Group::"ci", action in [Action::"sql:read", Action::"sql:write"], resource);
+          @approval("dba") @ttl("15m") @reason("Schema changes need a second pair of eyes.")
+          permit (principal in Group::"ci", action in Action::"sql:ddl", resource);
+          @reason("Say which rows.") forbid (principal, action == Action::"sql:delete", resource) unless { context.bounded };`,
+      },
+    ],
+  };
+}
+
+/** A psql that stays. */
+async function open() {
+  const psql = processes.psql(connection);
+  let asked = 0;
+  const ask = async (sql: string): Promise<string> => {
+    const mark = `answer ${++asked}`;
+    const before = psql.stdout.length;
+    psql.type(`${sql};\n\\echo ${mark}\n`);
+    await psql.says(new RegExp(`^${mark}$`, "m"));
+    return psql.stdout.slice(before).split("\n")[0] ?? "";
+  };
+  expect(await ask("select 'in'")).toBe("in");
+  return {
+    ask,
+    leave: async () => {
+      psql.child.stdin?.end();
+      expect((await psql.finished).code).toBe(0);
+    },
+    end: (last: string) => {
+      psql.type(last);
+      psql.child.stdin?.end();
+      return psql.finished;
+    },
+  };
+}
+
+/** The SQLSTATE a new session is refused with; psql does not say it. */
+async function loginCode(): Promise<string | undefined> {
+  const { environment, ca } = connection;
+  const client = new pg.Client({
+    ...{ host: environment.PGHOST, port: Number(environment.PGPORT), database: environment.PGDATABASE },
+    ...{ user: environment.PGUSER, password: environment.PGPASSWORD, ssl: { ca } },
+  });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    await client.end();
+    return undefined;
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+}
+
+async function approve(): Promise<void> {
+  const pending = await eventually(async () => {
+    const { items } = await processes.api<{ items: { id: string }[] }>("GET", "/v1/approvals?status=pending");
+    return items[0];
+  });
+  await processes.api("POST", `/v1/approvals/${pending.id}/decision`, { decision: "approve", reason: "ticket 42" });
+}
+
+/** Waits until the server itself runs it. */
+async function running(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: processes.shop.url });
+  await client.connect();
+  try {
+    await eventually(async () => {
+      const { rows } = await client.query("select 1 from pg_stat_activity where state = 'active' and query = $1", [
+        statement,
+      ]);
+      return rows.length > 0;
+    });
+  } finally {
+    await client.end();
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  return port;
+}
