@@ -14,7 +14,7 @@ export interface StandaloneConfig {
   readonly reset: boolean;
 }
 
-export class ConfigError extends Error {
+class ConfigError extends Error {
   override readonly name = "ConfigError";
 }
 

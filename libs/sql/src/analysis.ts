@@ -293,8 +293,8 @@ export class Analysis {
 const WRITING: ReadonlySet<SqlAction> = new Set(["sql:update", "sql:delete", "sql:merge"]);
 const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set(["pg_catalog", "information_schema", "pg_toast"]);
 
-export const columnText = (ref: ColumnRef): string => `${ref.schema}.${ref.table}.${ref.column}`;
-export const relationText = (relation: Relation): string => `${relation.schema}.${relation.name}`;
+const columnText = (ref: ColumnRef): string => `${ref.schema}.${ref.table}.${ref.column}`;
+const relationText = (relation: Relation): string => `${relation.schema}.${relation.name}`;
 
 function leakingColumn(relation: Relation, column: string): boolean {
   // pg_stat_statements lives wherever its extension was put.

@@ -130,7 +130,7 @@ function beneath(analysis: Analysis, fields: object, scope: Scope): Trace[] {
 }
 
 /** Columns of a list that may hold `*`, `t.*` and `(x).*`: a target list, a ROW, an argument list. */
-export function targetColumns(analysis: Analysis, nodes: readonly Node[], scope: Scope): Column[] {
+function targetColumns(analysis: Analysis, nodes: readonly Node[], scope: Scope): Column[] {
   return nodes.map((node) => ({ name: "", trace: analysis.expression(node, scope) }));
 }
 

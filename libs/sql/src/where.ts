@@ -10,7 +10,7 @@ import { type Row, type Trace, union } from "./trace.js";
  * - `bounds`: it tells rows apart. - `always`: it holds for all (whose columns are not null). - `never`: for none.
  * - `constant`: it holds for all or for none, and which of the two is known only when it runs.
  */
-export type Truth = "always" | "never" | "constant" | "bounds";
+type Truth = "always" | "never" | "constant" | "bounds";
 
 /** Whether the condition keeps a write from touching every row of `table`; a write without one does not. */
 export function bounds(analysis: Analysis, condition: Node | undefined, scope: Scope, table: string): boolean {

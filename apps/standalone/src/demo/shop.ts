@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import pg from "pg";
 
 /** The role whose password is the real credential of the demo: no agent ever sees it. */
-export const SHOP_ROLE = "shop_app";
+const SHOP_ROLE = "shop_app";
 
 /**
  * Makes the demo's database unless it is there: all of it or, after a crash halfway, all of it again.
