@@ -163,6 +163,15 @@ polices: []
   expect(writes()).toEqual([]);
 });
 
+test("an option that a transform does not have is found by a dry run too", async () => {
+  const text = DOCUMENT.replace("{ kind: redact }", '{ kind: partial, options: { keep_frist: "1" } }');
+  const { status, body } = await apply(text, "?dry_run=true");
+  expect([status, body.errors[0].pointer]).toEqual([400, "/labels/0/transform"]);
+  expect(body.errors[0].detail).toContain("has no option `keep_frist`");
+  expect((await apply(text)).status).toBe(400);
+  expect(writes()).toEqual([]);
+});
+
 test("a label of a resource that is nowhere is refused", async () => {
   const labels =
     "labels: [{ name: a, columns: [{ resource: nowhere, table: t, column: c }], transform: { kind: redact } }]";

@@ -3,6 +3,7 @@ import { Inject, Injectable } from "@nestjs/common";
 import { Bus } from "#bus";
 import { type CallContext, modelV1 } from "#contracts";
 import { validatePolicies } from "#decisions";
+import { checkTransform, type TransformSpec } from "#masking";
 import { nameUuid } from "../http/caller.js";
 import { inspect, invalidInput } from "../http/input.js";
 import { FailedPartway, type InputError } from "../http/problem.js";
@@ -150,6 +151,8 @@ function readObjects(kind: Kind, listed: readonly unknown[], errors: InputError[
     if (names.has(object.name)) errors.push({ pointer: `${at}/name`, detail: `${object.name} is declared twice` });
     names.add(object.name);
     if (kind === policies) errors.push(...policyErrors((object as { text?: string }).text ?? "", `${at}/text`));
+    if (kind === labels)
+      errors.push(...transformErrors(object as unknown as { transform: TransformSpec }, `${at}/transform`));
     return [parse(kind.schema, object) as Stored];
   });
 }
@@ -159,6 +162,11 @@ const policyErrors = (text: string, pointer: string): InputError[] =>
     pointer,
     detail: `line ${line}, column ${column}: ${message}`,
   }));
+
+function transformErrors({ transform }: { transform: TransformSpec }, pointer: string): InputError[] {
+  const problem = checkTransform(transform);
+  return problem === null ? [] : [{ pointer, detail: problem }];
+}
 
 /** A label's columns must be of a resource that exists or that the document declares. */
 function checkReferences(wanted: ReadonlyMap<Kind, Stored[]>, existing: ReadonlySet<string>): void {
