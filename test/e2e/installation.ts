@@ -101,6 +101,13 @@ export class Installation {
     );
   }
 
+  /** As a user does; a signal to this child goes to npm, and to nobody else. */
+  launchByNpm(): Running {
+    return this.track(
+      spawn("npm", ["start"], { cwd: ROOT, env: this.environment, stdio: ["ignore", "pipe", "pipe"], detached: true }),
+    );
+  }
+
   async start(args: readonly string[] = []): Promise<Running> {
     this.server = this.launch(args);
     await this.server.says(/^ready$/m);

@@ -96,6 +96,20 @@ test("--reset begins anew", async () => {
   expect((await installation.psql("select count(*) from customers")).stdout.trim()).toBe("2000");
 }, 120_000);
 
+test.each(["SIGTERM", "SIGINT"] as const)(
+  "%s to npm ends all of it, in order",
+  async (signal) => {
+    const server = installation.launchByNpm();
+    await server.says(/^ready$/m);
+    expect(server.stdout).toContain(`export COUNTERFOIL_STATE='${installation.state}'`);
+    server.child.kill(signal);
+    await server.finished;
+    expect(server.stdout).toContain("… stopping");
+    await eventually(async () => processesOf(installation).length === 0);
+  },
+  120_000,
+);
+
 test("a second one on the same state says which process has it", async () => {
   await installation.start();
   const second = await installation.launch().finished;

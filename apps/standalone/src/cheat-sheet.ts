@@ -3,6 +3,8 @@ export function cheatSheet(facts: {
   readonly api: string;
   readonly firstKey: string | null;
   readonly state: string;
+  /** Whether the CLI looks there unless told otherwise. */
+  readonly usual: boolean;
 }): string {
   const key =
     facts.firstKey === null
@@ -13,7 +15,7 @@ Counterfoil runs. The API is at ${facts.api}, its description at ${facts.api}/do
 ${key}
 
 In another terminal, from this folder:
-
+${facts.usual ? "" : `\n  first, so that the CLI finds it\n    export COUNTERFOIL_STATE='${facts.state}'\n`}
   a CI job's psql, with labelled columns masked
     npx counterfoil run --as ci --resource shop -- psql -c "select name, email, card_number from customers limit 3"
   what is blocked, with the reason

@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cheatSheet } from "./cheat-sheet.js";
 import { Installation } from "./installation.js";
@@ -8,14 +8,20 @@ import { startEverything } from "./start.js";
 
 // dist/apps/standalone/src/main.js: the project is five folders up.
 const PROJECT = [1, 2, 3, 4, 5].reduce((path) => dirname(path), fileURLToPath(import.meta.url));
+const ONE_CTRL_C_MS = 500;
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const installation = new Installation(say);
   let asked = 0;
+  let firstAsked = 0;
   const end = async (code: number) => {
+    // A Ctrl-C comes from the terminal and from npm, at once: that is one.
+    if (asked > 0 && Date.now() - firstAsked < ONE_CTRL_C_MS) return;
     // Asked twice, we do not wait: what we started ends with us anyway.
     if (++asked > 1) process.exit(1);
+    firstAsked = Date.now();
+    if (code === 0) say("… stopping");
     await installation.stop();
     process.exit(code);
   };
@@ -23,7 +29,7 @@ async function main(): Promise<void> {
   try {
     const config = readConfig(process.argv.slice(2), process.env, PROJECT);
     const started = await startEverything(config, installation, { project: PROJECT, say });
-    say(cheatSheet(started));
+    say(cheatSheet({ ...started, usual: config.state === join(PROJECT, ".counterfoil") }));
     say("ready");
     void started.failed.then((reason) => {
       if (asked > 0) return;
