@@ -16,7 +16,7 @@ const HARMLESS: ReadonlySet<string> = new Set(
   from_collapse_limit join_collapse_limit constraint_exclusion plan_cache_mode recursive_worktable_factor
   default_statistics_target gin_fuzzy_search_limit gin_pending_list_limit array_nulls quote_all_identifiers
   tcp_keepalives_idle tcp_keepalives_interval tcp_keepalives_count tcp_user_timeout client_connection_check_interval
-  wal_compression vacuum_cost_delay vacuum_cost_limit stats_fetch_consistency seed`
+  wal_compression synchronize_seqscans vacuum_cost_delay vacuum_cost_limit stats_fetch_consistency seed`
     .trim()
     .split(/\s+/),
 );

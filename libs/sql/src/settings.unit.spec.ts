@@ -10,6 +10,7 @@ test.each([
   ["client_encoding", ["UTF8"], "sql:session"],
   ["client_encoding", ["SJIS"], "sql:set"],
   ["client_encoding", [undefined], "sql:set"],
+  ["synchronize_seqscans", ["off"], "sql:session"],
   ["row_security", ["off"], "sql:set"],
   ["session_replication_role", ["replica"], "sql:set"],
   ["role", ["x"], "sql:set_role"],
