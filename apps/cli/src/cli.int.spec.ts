@@ -180,6 +180,7 @@ describe("token", () => {
     const { stdout } = await built.run(["token", "--as", "ci", "--resource", "shop"]);
     expect(stdout).toMatch(/^token\s+abc\nexpires in\s+\d+ s\n/);
     expect(stdout).toContain("uri");
+    expect(stdout).toMatch(/^ca\s.*sslrootcert/m);
   });
   test("from a file, from the environment", async () => {
     const file = join(built.home, "jwt");

@@ -14,8 +14,10 @@ export const exchangeOptions = (command: Command) =>
     .option("--subject-token-file <file>", "a file with the workload's token (a JWT)")
     .option("--audience <name>", "the audience to ask GitHub's token for", "counterfoil")
     .option("--scope <actions>", "limit it to these actions, such as 'sql:read'")
-    .option("--lifetime <seconds>", "how long it lives", wholeNumber)
-    .addOption(new Option("--mode <mode>", "how often it can be used").choices(["once", "burst", "run"]))
+    .option("--lifetime <seconds>", "how long it lives; 600 unless said", wholeNumber)
+    .addOption(
+      new Option("--mode <mode>", "how often it can be used; once unless said").choices(["once", "burst", "run"]),
+    )
     .option("--uses <n>", "of burst: how many sessions", wholeNumber)
     .option("--window <seconds>", "of burst: from the first session to the last", wholeNumber);
 
@@ -43,4 +45,5 @@ const shown = ({ token_id, expires_in, scope, connection }: Exchanged) =>
     ["password", connection.password],
     ["database", connection.database],
     ["uri", connection.uri],
+    ["ca", "the uri needs sslrootcert=FILE with the CA of --json (connection.ca); `run` brings it along"],
   ]);
