@@ -17,8 +17,13 @@ export class ControlApi {
     return this.send("POST", "/v1/enforcers", JSON.stringify(node), { "content-type": "application/json" });
   }
 
-  async removeEnforcer(id: string): Promise<void> {
-    await this.send("DELETE", `/v1/enforcers/${id}`);
+  /** Whatever is registered under the name: names are unique. */
+  async removeEnforcersNamed(name: string, group: string): Promise<void> {
+    type Listed = { readonly items: readonly { readonly id: string; readonly name: string }[] };
+    const { items } = await this.send<Listed>("GET", `/v1/enforcers?group=${group}&limit=1000`);
+    for (const { id } of items.filter((enforcer) => enforcer.name === name)) {
+      await this.send("DELETE", `/v1/enforcers/${id}`);
+    }
   }
 
   /** The demo's server and issuer may come up on other ports than last time; nothing else of what is known changes. */

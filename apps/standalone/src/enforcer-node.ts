@@ -1,6 +1,11 @@
-import { existsSync, readFileSync } from "node:fs";
 import type { ControlApi } from "./control-api.js";
 import type { StateFolder } from "./state-folder.js";
+
+/** What is read of a configuration written before; a damaged one may lack any of it. */
+interface KnownNode {
+  readonly id?: string;
+  readonly listeners?: readonly { readonly host: string; readonly port: number }[];
+}
 
 export interface NodeSettings {
   readonly name: string;
@@ -21,11 +26,11 @@ export async function prepareNode(state: StateFolder, api: ControlApi, settings:
   const signingKeyFile = state.file("enforcer", "signing-key.pem");
   const { name, group, listener, natsUrl, allowPlaintext } = settings;
 
-  const known = existsSync(configFile) ? JSON.parse(readFileSync(configFile, "utf8")) : null;
-  const stays = known && known.listeners[0].port === listener.port && known.listeners[0].host === listener.host;
-  let id: string = known?.id;
-  if (!stays) {
-    if (known) await api.removeEnforcer(known.id);
+  const known = state.readJson<KnownNode>(configFile);
+  const at = known?.listeners?.[0];
+  let id = at?.port === listener.port && at.host === listener.host ? known?.id : undefined;
+  if (id === undefined) {
+    await api.removeEnforcersNamed(name, group);
     const registered = await api.registerEnforcer({ name, group, listeners: [listener] });
     state.writePrivate(credentialsFile, registered.bus_credentials);
     state.writePrivate(signingKeyFile, registered.signing_key);

@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { removePostgres, startNats, startPostgres } from "#embedded";
 import { API_DEFAULTS, startApi } from "../../api/src/index.js";
@@ -121,8 +120,8 @@ async function adminKey(
 ): Promise<{ readonly key: string; readonly first: boolean }> {
   const file = state.file("cli.json");
   const first = await control.firstAdminKey();
-  const kept = () => (existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")).key as string) : null);
-  const key = first ?? kept() ?? (await control.anotherAdminKey());
+  const kept = first === null ? state.readJson<{ readonly key: string }>(file) : null;
+  const key = first ?? kept?.key ?? (await control.anotherAdminKey());
   state.writePrivate(file, `${JSON.stringify(cliSettings(key), null, 2)}\n`);
   return { key, first: first !== null };
 }

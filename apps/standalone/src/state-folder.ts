@@ -73,11 +73,23 @@ export class StateFolder {
     renameSync(temporary, path);
   }
 
+  /** What a file written here holds, or null where there is none. @throws StateFolderError that names the file */
+  readJson<T>(path: string): T | null {
+    if (!existsSync(path)) return null;
+    try {
+      return JSON.parse(readFileSync(path, "utf8")) as T;
+    } catch (cause) {
+      throw new StateFolderError(`${path} is damaged: mend it, or delete it to have it made anew`, { cause });
+    }
+  }
+
   /** A secret that stays the same over restarts. */
   secret(name: string): { readonly path: string; readonly text: string } {
     const path = this.file("credentials", name);
     if (!existsSync(path)) this.writePrivate(path, randomBytes(24).toString("base64url"));
-    return { path, text: readFileSync(path, "utf8") };
+    const text = readFileSync(path, "utf8").trim();
+    if (text === "") throw new StateFolderError(`${path} is empty: delete it to have it made anew`);
+    return { path, text };
   }
 
   release(): void {
@@ -156,6 +168,6 @@ function startOf(pid: number): string {
   }
 }
 
-export class StateFolderError extends Error {
+class StateFolderError extends Error {
   override readonly name = "StateFolderError";
 }

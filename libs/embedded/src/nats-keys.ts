@@ -1,6 +1,7 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type BusKeys, createBusKeys, userCredentials } from "#bus";
+import { type BusKeys, createBusKeys, publicKeyOf, userCredentials } from "#bus";
 
 export interface NatsKeys {
   readonly seeds: BusKeys;
@@ -11,8 +12,10 @@ export interface NatsKeys {
 export async function keepNatsKeys(folder: string): Promise<NatsKeys> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   let made: BusKeys | undefined;
-  const seed = async (name: keyof BusKeys) =>
-    (await keep(join(folder, `${name}.seed`), () => (made ??= createBusKeys())[name])).text;
+  const seed = async (name: keyof BusKeys) => {
+    const { path, text } = await keep(join(folder, `${name}.seed`), () => (made ??= createBusKeys())[name]);
+    return checkedSeed(path, text);
+  };
   const seeds: BusKeys = {
     operator: await seed("operator"),
     system: await seed("system"),
@@ -25,7 +28,22 @@ export async function keepNatsKeys(folder: string): Promise<NatsKeys> {
 }
 
 async function keep(path: string, make: () => string | Promise<string>): Promise<{ path: string; text: string }> {
-  if (!existsSync(path)) writeFileSync(path, `${(await make()).trim()}\n`, { mode: 0o600, flag: "wx" });
+  if (!existsSync(path)) {
+    // Whole or not at all: who is killed meanwhile leaves no half of a key behind.
+    const draft = `${path}.${randomBytes(4).toString("hex")}`;
+    writeFileSync(draft, `${(await make()).trim()}\n`, { mode: 0o600, flag: "wx", flush: true });
+    renameSync(draft, path);
+  }
   chmodSync(path, 0o600);
   return { path, text: readFileSync(path, "utf8").trim() };
+}
+
+/** @throws Error that names the file where it holds no seed */
+function checkedSeed(path: string, seed: string): string {
+  try {
+    publicKeyOf(seed);
+    return seed;
+  } catch (cause) {
+    throw new Error(`${path} must hold an NKey seed: bring the file back from a backup`, { cause });
+  }
 }

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { JWK } from "jose";
 import type { ControlApi } from "../control-api.js";
@@ -72,7 +72,10 @@ export class Demo {
 
   private async issuerKey(): Promise<JWK> {
     const file = this.state.file("issuer", "key.jwk.json");
-    if (!existsSync(file)) this.state.writePrivate(file, JSON.stringify(await newIssuerKey()));
-    return JSON.parse(readFileSync(file, "utf8"));
+    const kept = this.state.readJson<JWK>(file);
+    if (kept) return kept;
+    const made = await newIssuerKey();
+    this.state.writePrivate(file, JSON.stringify(made));
+    return made;
   }
 }
