@@ -12,11 +12,19 @@ export interface Frontier {
 export const emptyFrontier: Frontier = { size: 0, roots: [] };
 
 /** Appends one leaf hash: O(1) on average, O(log size) at most. */
-export function append({ size, roots }: Frontier, leaf: Buffer): Frontier {
+export const append = (frontier: Frontier, leaf: Buffer): Frontier => appendAll(frontier, [leaf]);
+
+/** Appends leaf hashes in their order. */
+export function appendAll({ size, roots }: Frontier, leaves: readonly Buffer[]): Frontier {
   const grown = [...roots];
-  let carried = leaf;
-  for (let rest = size; rest % 2 === 1; rest = (rest - 1) / 2) carried = nodeHash(grown.pop()!, carried);
-  return { size: size + 1, roots: [...grown, carried] };
+  let leavesBefore = size;
+  for (const leaf of leaves) {
+    let carried = leaf;
+    for (let rest = leavesBefore; rest % 2 === 1; rest = (rest - 1) / 2) carried = nodeHash(grown.pop()!, carried);
+    grown.push(carried);
+    leavesBefore++;
+  }
+  return { size: leavesBefore, roots: grown };
 }
 
 /** RFC 9162 section 2.1.1: the Merkle Tree Hash. */
