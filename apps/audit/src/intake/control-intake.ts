@@ -14,6 +14,7 @@ export class ControlIntake implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(dataSource: DataSource, store: PostgresEventStore, bus: Bus, log: AuditLog, announcer: Announcer) {
     const logger = new Logger(ControlIntake.name);
+    let head = 0;
     this.#follower = new Follower({
       name: "audit",
       dataSource,
@@ -21,16 +22,14 @@ export class ControlIntake implements OnApplicationBootstrap, OnModuleDestroy {
       bus,
       logger: { info: (text) => logger.log(text), warn: (text) => logger.warn(text) },
       async apply(tx, event) {
-        const sealed = await log.append(tx, [controlFact(event)]);
-        await projectSessions(
-          tx,
-          sealed.map(({ entry }) => entry),
-        );
+        const entries = (await log.append(tx, [controlFact(event)])).map(({ entry }) => entry);
+        await projectSessions(tx, entries);
+        head = entries.at(-1)!.index;
       },
       reset: async () => {
         throw new Error("the audit log is not built anew: it is append-only");
       },
-      committed: () => announcer.announce(),
+      committed: () => announcer.announce(head),
     });
   }
 

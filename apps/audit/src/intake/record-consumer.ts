@@ -6,10 +6,14 @@ import { DataSource } from "typeorm";
 import { Bus, ensureStreams } from "#bus";
 import { enforcerOf, pushSubject, STREAM } from "#contracts";
 import { Announcer } from "./announcer.js";
+import { gathered } from "./gathered.js";
+import { type Reading, readMessage } from "./reading.js";
 import { RecordIntake, type Taken } from "./record-intake.js";
 
 const DURABLE = "audit";
-const IN_FLIGHT = 64;
+const IN_FLIGHT = 128;
+/** Of messages that are stored in one transaction. */
+const BATCH_BYTES = 4 << 20;
 const ACK_WAIT_MS = 60_000;
 /**
  * A batch that overtook another is tried again for longer than the stream remembers its id: sooner, the spool's sending it
@@ -86,34 +90,52 @@ export class RecordConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     });
     this.#quit = () => messages.stop();
     if (this.#stopped) messages.stop();
-    for await (const message of messages) {
-      if (this.#stopped) break;
-      await this.#take(message);
-      working();
+    let storing = Promise.resolve();
+    try {
+      for await (const batch of gathered(messages, ({ data }) => data.length, BATCH_BYTES)) {
+        if (this.#stopped) break;
+        // While the database stores the batch before.
+        const readings = batch.map(({ subject, data }) => readMessage(enforcerOf(subject), data, new Date()));
+        await storing;
+        working();
+        storing = this.#take(batch, readings);
+      }
+    } finally {
+      messages.stop();
+      await storing;
     }
   }
 
-  /** Returns when the message is dealt with: while the database is away, that is later, and the order is kept. */
-  async #take(message: JsMsg): Promise<void> {
-    const enforcerId = enforcerOf(message.subject);
+  /** Returns when the messages are dealt with: while the database is away, that is later, and the order is kept. */
+  async #take(messages: readonly JsMsg[], readings: readonly Reading[]): Promise<void> {
     for (let failures = 0; !this.#stopped; ) {
       try {
-        this.#answer(message, enforcerId, await this.intake.take(enforcerId, message.data, new Date()));
+        this.#answer(messages, await this.intake.take(readings));
         return;
       } catch (error) {
-        if (failures++ === 0) this.#logger.warn(`records of ${enforcerId} wait: ${(error as Error).message}`);
-        message.working();
+        if (failures++ === 0) this.#logger.warn(`records wait: ${(error as Error).message}`);
+        for (const message of messages) message.working();
         await this.#pause(Math.min(LONGEST_BACKOFF_MS, 100 * 2 ** failures));
       }
     }
   }
 
-  #answer(message: JsMsg, enforcerId: string, { acknowledged, gap, grown }: Taken): void {
-    if (grown) this.announcer.announce();
-    if (acknowledged && acknowledged.sequence > 0) this.#acknowledge(enforcerId, acknowledged);
-    const { deliveryCount } = message.info;
-    if (gap && deliveryCount < GAP_TRIES) message.nak(gapPauseMs(deliveryCount));
-    else message.ack();
+  #answer(messages: readonly JsMsg[], taken: readonly Taken[]): void {
+    const head = Math.max(...taken.map((one) => one.head));
+    if (head > 0) this.announcer.announce(head);
+    // The last of a spool says all.
+    const reached = new Map<string, () => void>();
+    messages.forEach((message, n) => {
+      const { acknowledged, gap } = taken[n]!;
+      const enforcerId = enforcerOf(message.subject);
+      if (acknowledged && acknowledged.sequence > 0) {
+        reached.set(`${enforcerId}\0${acknowledged.source}`, () => this.#acknowledge(enforcerId, acknowledged));
+      }
+      const { deliveryCount } = message.info;
+      if (gap && deliveryCount < GAP_TRIES) message.nak(gapPauseMs(deliveryCount));
+      else message.ack();
+    });
+    for (const tell of reached.values()) tell();
   }
 
   #acknowledge(enforcerId: string, { source, sequence }: { readonly source: string; readonly sequence: number }): void {

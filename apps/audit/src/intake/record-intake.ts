@@ -1,12 +1,10 @@
-import { createHash } from "node:crypto";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Injectable } from "@nestjs/common";
 import { DataSource, type EntityManager } from "typeorm";
-import { edgeV1 } from "#contracts";
 import type { Fact } from "../facts/control-facts.js";
-import { edgeFact, edgeSource, unreadable } from "../facts/edge-facts.js";
 import { AuditLog } from "../log/audit-log.js";
+import { textArray } from "../log/binary-arrays.js";
 import { projectSessions } from "../projections/sessions.js";
+import type { Parcel, Reading, Unreadable } from "./reading.js";
 
 /** What became of a message. */
 export interface Taken {
@@ -14,7 +12,8 @@ export interface Taken {
   readonly acknowledged: { readonly source: string; readonly sequence: number } | null;
   /** Records before the message's are missing: nothing of it, or not all, was taken. */
   readonly gap: boolean;
-  readonly grown: boolean;
+  /** The newest index of the log, where the message made it grow; else 0. */
+  readonly head: number;
 }
 
 /** Class 22 and 23 (PostgreSQL appendix A): the data itself can't be stored, however often it is tried. */
@@ -31,132 +30,138 @@ export class RecordIntake {
     private readonly log: AuditLog,
   ) {}
 
-  /** @throws where the database is away: the message must be tried again */
-  async take(enforcerId: string, bytes: Uint8Array, now: Date): Promise<Taken> {
-    const batch = readBatch(bytes);
-    if (typeof batch === "string") return this.#park(enforcerId, bytes, batch, now);
+  /**
+   * All in one transaction, where nothing is at fault. Answers for each reading, in their order.
+   * @throws where the database is away: all must be tried again
+   */
+  async take(readings: readonly Reading[]): Promise<readonly Taken[]> {
+    const taken = new Map<Reading, Taken>();
+    for (const reading of readings) if (reading.kind === "unreadable") taken.set(reading, await this.#park(reading));
+    const parcels = readings.filter((reading) => reading.kind === "parcel");
+    const answers = await this.#takeParcels(parcels);
+    parcels.forEach((parcel, n) => {
+      taken.set(parcel, answers[n]!);
+    });
+    return readings.map((reading) => taken.get(reading)!);
+  }
+
+  async #takeParcels(parcels: readonly Parcel[]): Promise<readonly Taken[]> {
     try {
-      return await this.#takeBatch(
-        enforcerId,
-        batch,
-        (record) => edgeFact(enforcerId, batch.source, record, now),
-        true,
-      );
+      return await this.#takeTogether(parcels);
     } catch (error) {
-      const { code = "" } = (error as { driverError?: { code?: string } }).driverError ?? {};
-      if (!INDIGESTIBLE.test(code)) throw error;
-      const why = `it could not be stored: ${(error as Error).message}`;
-      const source = edgeSource(enforcerId, batch.source);
-      const raw = (record: edgeV1.Record) =>
-        unreadable(enforcerId, source, Number(record.sequence), {
-          bytes: toBinary(edgeV1.RecordSchema, record),
-          why,
-          now,
-        });
-      return this.#takeEach(enforcerId, batch, now, raw);
+      if (!isIndigestible(error)) throw error;
+      const taken: Taken[] = [];
+      for (const parcel of parcels) taken.push(await this.#takeEach(parcel));
+      return taken;
     }
   }
 
   /** One by one, so that only what is at fault becomes unreadable. */
-  async #takeEach(
-    enforcerId: string,
-    batch: edgeV1.RecordBatch,
-    now: Date,
-    raw: (record: edgeV1.Record) => Fact,
-  ): Promise<Taken> {
-    let taken: Taken = { acknowledged: null, gap: false, grown: false };
-    for (const record of batch.records) {
-      const one = { ...batch, records: [record] };
-      const next = await this.#takeBatch(
-        enforcerId,
-        one,
-        (r) => edgeFact(enforcerId, batch.source, r, now),
-        true,
-      ).catch((error) => {
-        const { code = "" } = (error as { driverError?: { code?: string } }).driverError ?? {};
-        if (!INDIGESTIBLE.test(code)) throw error;
-        return this.#takeBatch(enforcerId, one, raw, false);
+  async #takeEach(parcel: Parcel): Promise<Taken> {
+    let taken: Taken = { acknowledged: null, gap: false, head: 0 };
+    for (const item of parcel.items) {
+      const [next] = await this.#takeTogether([{ ...parcel, items: [item] }]).catch((error) => {
+        if (!isIndigestible(error)) throw error;
+        const fact = item.unreadable(`it could not be stored: ${(error as Error).message}`);
+        return this.#takeTogether([{ ...parcel, items: [{ ...item, fact }] }]);
       });
-      taken = { ...next, grown: taken.grown || next.grown };
-      if (next.gap) break;
+      taken = { ...next!, head: Math.max(taken.head, next!.head) };
+      if (taken.gap) break;
     }
     return taken;
   }
 
-  #takeBatch(
-    enforcerId: string,
-    { source, records }: edgeV1.RecordBatch,
-    factOf: (record: edgeV1.Record) => Fact,
-    project: boolean,
-  ): Promise<Taken> {
+  #takeTogether(parcels: readonly Parcel[]): Promise<readonly Taken[]> {
+    if (parcels.length === 0) return Promise.resolve([]);
     return this.dataSource.transaction(async (tx) => {
-      const before = await lockedSequence(tx, enforcerId, source);
-      const fresh: edgeV1.Record[] = [];
-      let last = before;
-      let gap = false;
-      for (const record of records) {
-        const sequence = Number(record.sequence);
-        if (sequence <= last) continue;
-        gap = sequence !== last + 1;
-        if (gap) break;
-        fresh.push(record);
-        last = sequence;
-      }
-      if (fresh.length > 0) {
-        const sealed = await this.log.append(tx, fresh.map(factOf));
-        if (project) {
-          await projectSessions(
-            tx,
-            sealed.map(({ entry }) => entry),
-          );
+      const spools = await lockedSpools(tx, parcels);
+      const fresh: Fact[] = [];
+      const taken = parcels.map((parcel) => {
+        const spool = spools.get(spoolOf(parcel))!;
+        const before = spool.reached;
+        let gap = false;
+        for (const { sequence, fact } of parcel.items) {
+          if (sequence <= spool.reached) continue;
+          gap = sequence !== spool.reached + 1;
+          if (gap) break;
+          fresh.push(fact);
+          spool.reached = sequence;
         }
-        await tx.query(
-          "UPDATE audit.source SET last_sequence = $3, last_seen = clock_timestamp() WHERE enforcer_id = $1 AND source = $2",
-          [enforcerId, source, last],
-        );
-      }
-      return { acknowledged: { source, sequence: last }, gap, grown: fresh.length > 0 };
+        return { acknowledged: { source: parcel.source, sequence: spool.reached }, gap, grown: spool.reached > before };
+      });
+      const head = await this.#append(tx, fresh);
+      await moveSpools(
+        tx,
+        [...spools.values()].filter(({ reached, before }) => reached > before),
+      );
+      return taken.map(({ grown, ...answer }) => ({ ...answer, head: grown ? head : 0 }));
     });
+  }
+
+  async #append(tx: EntityManager, facts: readonly Fact[]): Promise<number> {
+    const entries = (await this.log.append(tx, facts)).map(({ entry }) => entry);
+    await projectSessions(tx, entries);
+    return entries.at(-1)?.index ?? 0;
   }
 
   /** The same bytes again are the same entry. */
-  async #park(enforcerId: string, bytes: Uint8Array, why: string, now: Date): Promise<Taken> {
-    const digest = createHash("sha256").update(bytes).digest("hex");
-    const fact = unreadable(enforcerId, `${enforcerId}/unreadable/${digest}`, 1, { bytes, why, now });
-    const grown = await this.dataSource.transaction(async (tx) => {
+  async #park({ fact }: Unreadable): Promise<Taken> {
+    const head = await this.dataSource.transaction(async (tx) => {
       await tx.query("SELECT 1 FROM audit.head FOR UPDATE");
       const known = await tx.query("SELECT 1 FROM audit.entry WHERE source = $1", [fact.source]);
-      if (known.length === 0) await this.log.append(tx, [fact]);
-      return known.length === 0;
+      return known.length === 0 ? this.#append(tx, [fact]) : 0;
     });
-    return { acknowledged: null, gap: false, grown };
+    return { acknowledged: null, gap: false, head };
   }
 }
 
-/** Or why it is none. */
-function readBatch(bytes: Uint8Array): edgeV1.RecordBatch | string {
-  try {
-    const batch = fromBinary(edgeV1.RecordBatchSchema, bytes);
-    const { source, records } = batch;
-    if (source === "" || source.includes("\0")) return "the batch names no spool";
-    if (records.length === 0) return "the batch has no records";
-    if (records.some(({ sequence }) => sequence < 1n || sequence > BigInt(Number.MAX_SAFE_INTEGER))) {
-      return "a record has no place in its spool";
-    }
-    return batch;
-  } catch (error) {
-    return `it is no RecordBatch: ${(error as Error).message}`;
-  }
+interface Spool {
+  readonly enforcerId: string;
+  readonly source: string;
+  readonly before: number;
+  reached: number;
 }
 
-async function lockedSequence(tx: EntityManager, enforcerId: string, source: string): Promise<number> {
-  await tx.query("INSERT INTO audit.source (enforcer_id, source) VALUES ($1, $2) ON CONFLICT DO NOTHING", [
-    enforcerId,
-    source,
-  ]);
-  const [row] = await tx.query(
-    "SELECT last_sequence FROM audit.source WHERE enforcer_id = $1 AND source = $2 FOR UPDATE",
-    [enforcerId, source],
+const spoolOf = ({ enforcerId, source }: { readonly enforcerId: string; readonly source: string }) =>
+  `${enforcerId}\0${source}`;
+
+/** In one order, lest two processes wait for each other. */
+async function lockedSpools(tx: EntityManager, parcels: readonly Parcel[]): Promise<ReadonlyMap<string, Spool>> {
+  const keys = [...new Map(parcels.map((parcel) => [spoolOf(parcel), parcel])).values()];
+  const given = [textArray(keys.map(({ enforcerId }) => enforcerId)), textArray(keys.map(({ source }) => source))];
+  await tx.query(
+    `INSERT INTO audit.source (enforcer_id, source) SELECT * FROM unnest($1::text[], $2::text[]) ORDER BY 1, 2
+     ON CONFLICT DO NOTHING`,
+    given,
   );
-  return Number(row.last_sequence);
+  const rows: { enforcer_id: string; source: string; last_sequence: string }[] = await tx.query(
+    `SELECT enforcer_id, source, last_sequence FROM audit.source
+     WHERE (enforcer_id, source) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+     ORDER BY enforcer_id, source FOR UPDATE`,
+    given,
+  );
+  const spools = rows.map(({ enforcer_id: enforcerId, source, last_sequence }) => {
+    const reached = Number(last_sequence);
+    return { enforcerId, source, before: reached, reached };
+  });
+  return new Map(spools.map((spool) => [spoolOf(spool), spool]));
+}
+
+async function moveSpools(tx: EntityManager, spools: readonly Spool[]): Promise<void> {
+  if (spools.length === 0) return;
+  await tx.query(
+    `UPDATE audit.source s SET last_sequence = moved.reached::bigint, last_seen = clock_timestamp()
+     FROM unnest($1::text[], $2::text[], $3::text[]) AS moved (enforcer_id, source, reached)
+     WHERE s.enforcer_id = moved.enforcer_id AND s.source = moved.source`,
+    [
+      textArray(spools.map(({ enforcerId }) => enforcerId)),
+      textArray(spools.map(({ source }) => source)),
+      textArray(spools.map(({ reached }) => String(reached))),
+    ],
+  );
+}
+
+function isIndigestible(error: unknown): boolean {
+  const { code = "" } = (error as { driverError?: { code?: string } }).driverError ?? {};
+  return INDIGESTIBLE.test(code);
 }

@@ -1,6 +1,7 @@
 import type { DataSource, EntityManager } from "typeorm";
-import { append, decodeFrontier, encodeFrontier, type SealedEntry, seal } from "#audit-log";
+import { type AuditEntry, appendAll, decodeFrontier, encodeFrontier, type SealedEntry, seal } from "#audit-log";
 import type { Fact } from "../facts/control-facts.js";
+import { bytesArray, textArray } from "./binary-arrays.js";
 
 export interface StoredEntry {
   readonly index: number;
@@ -22,24 +23,26 @@ export class AuditLog {
     const [head] = await tx.query("SELECT size, frontier FROM audit.head FOR UPDATE");
     const size = Number(head.size);
     const sealed = facts.map((fact, n) => seal({ index: size + n + 1, ...fact }));
-    const frontier = sealed.reduce(
-      (grown, { leafHash }) => append(grown, leafHash),
+    const frontier = appendAll(
       decodeFrontier(size, head.frontier),
+      sealed.map(({ leafHash }) => leafHash),
     );
+    const texts = (of: (entry: AuditEntry) => string) => textArray(sealed.map(({ entry }) => of(entry)));
     await tx.query(
       `INSERT INTO audit.entry (index, time, origin, source, sequence, type, session_id, json, leaf_hash)
-       SELECT * FROM unnest($1::bigint[], $2::timestamptz[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
-         $8::text[], $9::bytea[])`,
+       SELECT $1 + place, time::timestamptz, origin, source, sequence::bigint, type, session_id, json, leaf_hash
+       FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[])
+         WITH ORDINALITY AS given (time, origin, source, sequence, type, session_id, json, leaf_hash, place)`,
       [
-        sealed.map(({ entry }) => entry.index),
-        sealed.map(({ entry }) => entry.time),
-        sealed.map(({ entry }) => entry.origin),
-        sealed.map(({ entry }) => entry.source),
-        sealed.map(({ entry }) => entry.sequence),
-        sealed.map(({ entry }) => entry.type),
-        sealed.map(({ entry }) => entry.sessionId),
-        sealed.map(({ json }) => json),
-        sealed.map(({ leafHash }) => leafHash),
+        size,
+        texts(({ time }) => time),
+        texts(({ origin }) => origin),
+        texts(({ source }) => source),
+        texts(({ sequence }) => String(sequence)),
+        texts(({ type }) => type),
+        texts(({ sessionId }) => sessionId),
+        textArray(sealed.map(({ json }) => json)),
+        bytesArray(sealed.map(({ leafHash }) => leafHash)),
       ],
     );
     await tx.query("UPDATE audit.head SET size = $1, frontier = $2", [frontier.size, encodeFrontier(frontier)]);

@@ -1,92 +1,96 @@
-import type { EntityManager } from "typeorm";
 import type { AuditEntry } from "#audit-log";
 import { columnText } from "./column-text.js";
+import type { CommandRow } from "./command-rows.js";
+import type { SessionRow } from "./session-rows.js";
+import type { Touched } from "./touched.js";
 
 type Data = Readonly<Record<string, unknown>>;
-type Verdict = "allow" | "hold" | "deny";
-type Status = "running" | "held" | "refused";
 
-/** Takes an entry of a session's command into its row. */
-export async function applyCommandEntry(tx: EntityManager, entry: AuditEntry, data: Data): Promise<void> {
+/** Takes an entry of a session's command into its row, and into its session's counts. */
+export function applyCommandEntry(touched: Touched, session: SessionRow, entry: AuditEntry, data: Data): void {
   switch (entry.type) {
     case "command.started":
-      return see(tx, entry, data, data.approvalId ? "hold" : "allow", "running");
+      see(touched, session, entry, data, data.approvalId ? "hold" : "allow", "running");
+      return;
     case "command.held":
-      return see(tx, entry, data, "hold", "held");
+      see(touched, session, entry, data, "hold", "held");
+      return;
     case "command.refused":
-      await see(tx, entry, data, data.approvalId ? "hold" : "deny", "refused");
-      await tx.query("UPDATE audit.session SET refused = refused + 1 WHERE id = $1", [entry.sessionId]);
+      session.refused += 1n;
+      see(touched, session, entry, data, data.approvalId ? "hold" : "deny", "refused");
       return;
-    case "hold.ended":
-      await tx.query("UPDATE audit.command SET reason = $3 WHERE session_id = $1 AND ordinal = $2 AND $3 <> ''", [
-        entry.sessionId,
-        data.ordinal,
-        columnText(data.reason),
-      ]);
+    case "hold.ended": {
+      const command = touched.command(entry.sessionId, String(data.ordinal));
+      if (command) command.reason = columnText(data.reason) || command.reason;
       return;
+    }
     case "command.ended":
-      return finish(tx, entry, data);
+      finish(touched, session, data);
   }
 }
 
-async function see(tx: EntityManager, entry: AuditEntry, data: Data, verdict: Verdict, status: Status): Promise<void> {
-  const command = (data.command ?? {}) as Data;
-  const [row] = await tx.query(
-    `INSERT INTO audit.command AS c (session_id, ordinal, statement, parameters, actions, tables_read, tables_written,
-       verdict, status, policies, policy_epoch, approval_id, error_code, reason, at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-     ON CONFLICT (session_id, ordinal) DO UPDATE SET verdict = excluded.verdict, status = excluded.status,
-       policies = excluded.policies, policy_epoch = excluded.policy_epoch, parameters = excluded.parameters,
-       approval_id = CASE excluded.approval_id WHEN '' THEN c.approval_id ELSE excluded.approval_id END,
-       error_code = excluded.error_code,
-       reason = CASE excluded.reason WHEN '' THEN c.reason ELSE excluded.reason END
-     RETURNING xmax = 0 AS fresh`,
-    [
-      entry.sessionId,
-      command.ordinal,
-      columnText(command.statement),
-      parameterTexts(command.parameters),
-      columnTexts(command.actions),
-      columnTexts(command.tablesRead),
-      columnTexts(command.tablesWritten),
-      verdict,
-      status,
-      columnTexts(command.policies),
-      command.policyEpoch,
-      columnText(data.approvalId),
-      columnText(data.code),
-      columnText(data.reason),
-      entry.time,
-    ],
-  );
-  if (row.fresh) await tx.query("UPDATE audit.session SET commands = commands + 1 WHERE id = $1", [entry.sessionId]);
+function see(
+  touched: Touched,
+  session: SessionRow,
+  { sessionId, time }: AuditEntry,
+  data: Data,
+  verdict: CommandRow["verdict"],
+  status: CommandRow["status"],
+): void {
+  const told = (data.command ?? {}) as Data;
+  const ordinal = columnText(told.ordinal);
+  const [approvalId, reason] = [columnText(data.approvalId), columnText(data.reason)];
+  const seen = {
+    parameters: literal(parameterTexts(told.parameters)),
+    verdict,
+    status,
+    policies: literal(columnTexts(told.policies)),
+    policyEpoch: columnText(told.policyEpoch),
+    errorCode: columnText(data.code),
+  };
+  const known = touched.command(sessionId, ordinal);
+  if (known) {
+    Object.assign(known, seen, { approvalId: approvalId || known.approvalId, reason: reason || known.reason });
+    return;
+  }
+  session.commands += 1n;
+  touched.addCommand({
+    sessionId,
+    ordinal,
+    statement: columnText(told.statement),
+    actions: literal(columnTexts(told.actions)),
+    tablesRead: literal(columnTexts(told.tablesRead)),
+    tablesWritten: literal(columnTexts(told.tablesWritten)),
+    ...seen,
+    approvalId,
+    reason,
+    rows: "0",
+    bytes: "0",
+    valuesMasked: "0",
+    durationUs: "0",
+    at: time,
+  });
 }
 
-async function finish(tx: EntityManager, entry: AuditEntry, data: Data): Promise<void> {
-  const failed = data.errorCode !== "";
-  await tx.query(
-    `UPDATE audit.command SET status = $3, rows = $4, bytes = $5, values_masked = $6, duration_us = $7,
-       error_code = $8, reason = CASE $9 WHEN '' THEN reason ELSE $9 END
-     WHERE session_id = $1 AND ordinal = $2`,
-    [
-      entry.sessionId,
-      data.ordinal,
-      failed ? "failed" : "done",
-      data.rows,
-      data.bytes,
-      data.valuesMasked,
-      data.durationUs,
-      columnText(data.errorCode),
-      columnText(data.errorMessage),
-    ],
-  );
-  await tx.query("UPDATE audit.session SET values_masked = values_masked + $2 WHERE id = $1", [
-    entry.sessionId,
-    data.valuesMasked,
-  ]);
+function finish(touched: Touched, session: SessionRow, data: Data): void {
+  const valuesMasked = columnText(data.valuesMasked);
+  session.valuesMasked += BigInt(valuesMasked);
+  const command = touched.command(session.id, columnText(data.ordinal));
+  if (!command) return;
+  command.status = data.errorCode === "" ? "done" : "failed";
+  command.rows = columnText(data.rows);
+  command.bytes = columnText(data.bytes);
+  command.valuesMasked = valuesMasked;
+  command.durationUs = columnText(data.durationUs);
+  command.errorCode = columnText(data.errorCode);
+  command.reason = columnText(data.errorMessage) || command.reason;
 }
 
 const columnTexts = (value: unknown): string[] => (Array.isArray(value) ? value.map(columnText) : []);
+
+/** As PostgreSQL reads an array from text (manual section 8.15.2). */
+const literal = (texts: readonly string[]): string =>
+  texts.length === 0 ? "{}" : `{${texts.map((text) => `"${text.replace(/["\\]/g, "\\$&")}"`).join(",")}}`;
 
 /** As a person reads them: bytes in PostgreSQL's hex form. */
 function parameterTexts(parameters: unknown): string[] {
