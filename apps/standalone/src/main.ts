@@ -37,8 +37,9 @@ async function main(): Promise<void> {
       return end(1);
     });
   } catch (error) {
-    // A signal during the start makes what is under way fail; then there is nothing to say.
-    if (asked === 0) process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    // A signal during the start makes what is under way fail; then there is nothing to say, and it is ending.
+    if (asked > 0) return;
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
     await end(1);
   }
 }
