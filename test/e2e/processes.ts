@@ -13,7 +13,7 @@ const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const GROUP = "demo";
 
 export const SERVICES = ["identity", "tokens", "policy", "approval", "audit"] as const;
-export type Program = (typeof SERVICES)[number] | "api" | "enforcer";
+type Program = (typeof SERVICES)[number] | "api" | "enforcer";
 
 interface Connection {
   readonly environment: Readonly<Record<string, string>>;
