@@ -78,7 +78,9 @@ describe("the approval service", () => {
     commandId: randomUUID(),
   });
   const holdOne = async (
-    over: Partial<Pick<edgeV1.HoldRequest, "approvalId" | "digest" | "quorum" | "sessionId" | "statement" | "ttlSeconds">> = {},
+    over: Partial<
+      Pick<edgeV1.HoldRequest, "approvalId" | "digest" | "quorum" | "sessionId" | "statement" | "ttlSeconds">
+    > = {},
     enforcer = ENFORCER,
   ) => {
     const approvalId = randomUUID();
