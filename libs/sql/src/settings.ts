@@ -28,8 +28,8 @@ const HARMLESS_VALUES: Readonly<Record<string, readonly string[]>> = {
   client_encoding: ["utf8", "utf-8", "unicode"],
   backslash_quote: ["safe_encoding", "off"],
   transform_null_equals: ["off", "false", "0", "no"],
-  // `off` turns hidden rows into errors; `on` is the default.
-  row_security: ["on", "true", "1", "yes"],
+  // `off` turns hidden rows into errors, it shows none; pg_dump sets it.
+  row_security: ["on", "true", "1", "yes", "off", "false", "0", "no"],
   session_replication_role: ["origin"],
 };
 

@@ -113,10 +113,10 @@ test("no enforcer to reach it: nothing is minted, and trying again later is advi
 test("a scope or a lifetime the tokens service refuses", async () => {
   fixture.plane.on(Tokens.method.mint, () => refuse("invalid", "no such action", { field: "scope" }));
   expect((await exchange({ ...FORM, scope: "sql:read" })).body.error).toBe("invalid_scope");
-  fixture.plane.on(Tokens.method.mint, () => refuse("invalid", "at most 3600 seconds"));
-  expect((await exchange({ ...FORM, lifetime_seconds: "7200" })).body).toEqual({
+  fixture.plane.on(Tokens.method.mint, () => refuse("invalid", "at most 1800 seconds"));
+  expect((await exchange({ ...FORM, lifetime_seconds: "3600" })).body).toEqual({
     error: "invalid_request",
-    error_description: "at most 3600 seconds",
+    error_description: "at most 1800 seconds",
   });
 });
 

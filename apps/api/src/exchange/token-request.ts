@@ -58,7 +58,7 @@ export function readTokenRequest(form: unknown): TokenRequest {
     subjectTokenType,
     resource: resourceOf(parameters),
     scope: scopeOf(parameters.one("scope")),
-    lifetimeSeconds: parameters.integer("lifetime_seconds", 1, 86_400),
+    lifetimeSeconds: parameters.integer("lifetime_seconds", 1, 3_600),
     ...usesOf(parameters),
   };
 }
@@ -92,7 +92,7 @@ function usesOf(parameters: Parameters) {
   const mode = word === undefined ? tokensV1.UseMode.USE_MODE_UNSPECIFIED : USE_MODES.get(word);
   if (mode === undefined) return invalid("use_mode must be once, burst or run");
   const uses = parameters.integer("uses", 1, 10_000);
-  const windowSeconds = parameters.integer("window_seconds", 1, 86_400);
+  const windowSeconds = parameters.integer("window_seconds", 1, 3_600);
   if (mode !== tokensV1.UseMode.BURST && (uses !== 0 || windowSeconds !== 0)) {
     return invalid("uses and window_seconds go with use_mode=burst");
   }

@@ -31,3 +31,17 @@ function readYaml(text: string): unknown {
     throw new Problem("malformed", `The YAML cannot be read: ${(cause as Error).message}`);
   }
 }
+
+/** Forms are for one endpoint: elsewhere one, as curl sends by default, would be read as a strange JSON object. */
+export function acceptFormsOnlyAt(app: NestFastifyApplication, path: string): void {
+  const refuse = async ({ url, headers }: { url: string; headers: { "content-type"?: string | undefined } }) => {
+    const form = /^application\/x-www-form-urlencoded\b/i.test(headers["content-type"] ?? "");
+    if (form && url.split("?", 1)[0] !== path) {
+      throw new Problem(
+        "unsupported_media_type",
+        "A form is not understood here: send Content-Type: application/json.",
+      );
+    }
+  };
+  app.getHttpAdapter().getInstance().addHook("preParsing", refuse);
+}

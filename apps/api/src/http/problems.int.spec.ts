@@ -90,6 +90,9 @@ test("broken JSON, a wrong type and a body too large have their own statuses", a
   const put = (sent: object) => fixture.send("PUT", "/v1/issuers/ci", sent);
   expect((await put({ text: "{" })).body.code).toBe("malformed");
   expect((await put({ text: "<a/>", type: "text/xml" })).body.code).toBe("unsupported_media_type");
+  expect((await put({ text: JSON.stringify(body), type: "application/x-www-form-urlencoded" })).body.detail).toContain(
+    "application/json",
+  );
   expect((await put({ json: { ...body, jwks_uri: "x".repeat(2 ** 20) } })).body.code).toBe("too_large");
 });
 

@@ -53,7 +53,8 @@ export const refusal = {
   denied: ({ reason, advice, policies, epoch }: Deny): Refusal => ({
     code: "denied",
     message: reason,
-    detail: `Decided by ${policies.length > 0 ? policies.join(", ") : "the absence of a policy that permits it"}, policy epoch ${epoch}.`,
+    detail:
+      policies.length > 0 ? `Decided by ${policies.join(", ")}, policy epoch ${epoch}.` : `Policy epoch ${epoch}.`,
     hint: advice,
   }),
 
