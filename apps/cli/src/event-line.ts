@@ -25,7 +25,7 @@ export function eventLine({ index, time, type = "", sessionId = "", data }: Entr
 }
 
 function painted(type: string, text: string): string {
-  if (/refused|revoked|rejected|denied/.test(type)) return style("red", text);
+  if (/refused|revoked|rejected|denied|unmatched/.test(type)) return style("red", text);
   if (/held|hold|requested/.test(type)) return style("yellow", text);
   return /ended|approved|granted/.test(type) ? style("green", text) : text;
 }
@@ -39,7 +39,9 @@ function summary(data: Fields): string {
   const said = [
     command.statement ?? all.statement,
     principal.id ?? fieldsOf(data.actor).name,
+    all.label,
     all.resource,
+    all.column,
     fieldsOf(all.object ?? all.document).name ?? all.name,
     all.approvalId && `approval ${String(all.approvalId)}`,
     all.tag,

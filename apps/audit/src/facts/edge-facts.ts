@@ -16,6 +16,7 @@ const KINDS = {
   holdEnded: ["hold.ended", edgeV1.HoldEndedSchema],
   commandRefused: ["command.refused", edgeV1.CommandRefusedSchema],
   commandEnded: ["command.ended", edgeV1.CommandEndedSchema],
+  labelUnmatched: ["label.unmatched", edgeV1.LabelUnmatchedSchema],
 } as const satisfies Record<NonNullable<edgeV1.Record["fact"]["case"]>, readonly [string, DescMessage]>;
 
 /** Another enforcer can't speak for a spool: the bus proves the id. */

@@ -8,6 +8,7 @@ import { farewell } from "../connection/farewell.js";
 import { dialUpstream, type UpstreamConnection, UpstreamFailure } from "../connection/upstream.js";
 import { type ControlPlane, ControlPlaneAway } from "../control/control-plane.js";
 import type { ListenerTls } from "../listener/certificate.js";
+import { UnmatchedLabels } from "../masks/unmatched-labels.js";
 import { logIn, type ProvedClient, type TokenFound } from "./login.js";
 import { refusal } from "./refusals.js";
 import { parseSearchPath } from "./search-path.js";
@@ -48,7 +49,11 @@ export class FrontDoor {
   /** Leased or about to be, and not a session yet: what ends sessions must end these too. */
   readonly #opening = new Map<string, Opening>();
 
-  constructor(private readonly options: FrontDoorOptions) {}
+  readonly #unmatched: UnmatchedLabels;
+
+  constructor(private readonly options: FrontDoorOptions) {
+    this.#unmatched = new UnmatchedLabels(options.services.recorder, options.services.log);
+  }
 
   /** Those that match are refused instead of opened. */
   refuseOpening(matches: (sessionId: string, tokenId: string) => boolean, told: Refusal): void {
@@ -118,6 +123,9 @@ export class FrontDoor {
       ]);
       if (dialled.status === "fulfilled") upstream = dialled.value;
       for (const each of [dialled, names]) if (each.status === "rejected") throw each.reason;
+      if (names.status === "fulfilled") {
+        this.#unmatched.report(services.policy.current!.bundle, resource.name, names.value.catalog);
+      }
       if (client.inbox.ended) throw new Error("the client went away");
       if (opening.ended) throw new Turned(opening.ended);
       if (!services.policy.fresh) throw new Turned(refusal.controlPlaneAway());
