@@ -34,9 +34,9 @@ test("the labels' transforms are valid", () => {
 });
 
 test("the table of actions is the vocabulary", () => {
-  const rows = [...page.matchAll(/^\| `(sql:\w+)` \| ((?:`sql:\w+` ?)+)\|$/gm)];
+  const rows = [...page.matchAll(/^\| `(sql:\w+)` +\| ((?:`sql:\w+` *)+)\|$/gm)];
   const told = Object.fromEntries(
-    rows.map(([, group, leaves]) => [group, leaves!.trim().replaceAll("`", "").split(" ")]),
+    rows.map(([, group, leaves]) => [group, leaves!.trim().replaceAll("`", "").split(/ +/)]),
   );
   expect(told).toEqual(SQL_ACTIONS);
 });
