@@ -7,6 +7,8 @@ const SECRET_NAME =
 const SECRET_TEXT = /(foil_[A-Za-z0-9]+_)[A-Za-z0-9]{16,}/g;
 const PRIVATE_KEY = /-----BEGIN ([A-Z ]*)PRIVATE KEY-----[\s\S]*?(?:-----END \1PRIVATE KEY-----|$)/g;
 
+const SURROGATE = /[\ud800-\udfff]/;
+
 const WITHHELD = "[withheld]";
 
 /** The same without secrets, and with every text well formed: what may stand in a log for ever. */
@@ -17,16 +19,34 @@ export function withhold(value: unknown): Json {
   if (value === null || typeof value === "boolean") return value;
   if (Array.isArray(value)) return value.map(withhold);
   if (typeof value !== "object") return null;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, held]) => held !== undefined)
-      .map(([name, held]) => [wellFormed(name), holdsSecret(name, held) ? WITHHELD : withhold(held)]),
-  );
+  const kept: [string, Json][] = [];
+  for (const [name, held] of Object.entries(value)) {
+    if (held !== undefined) kept.push([wellFormed(name), holdsSecret(name, held) ? WITHHELD : withhold(held)]);
+  }
+  return Object.fromEntries(kept);
 }
 
-const withholdText = (text: string): string =>
-  wellFormed(text).replace(SECRET_TEXT, `$1${WITHHELD}`).replace(PRIVATE_KEY, WITHHELD);
+function withholdText(text: string): string {
+  const known = wellFormed(text);
+  // Few texts have these in them, and looking is far cheaper than replacing.
+  const tokens = known.includes("foil_") ? known.replace(SECRET_TEXT, `$1${WITHHELD}`) : known;
+  return tokens.includes("PRIVATE KEY-----") ? tokens.replace(PRIVATE_KEY, WITHHELD) : tokens;
+}
 
 const holdsSecret = (name: string, held: unknown) =>
-  SECRET_NAME.test(name) && held !== "" && held !== null && typeof held !== "boolean" && typeof held !== "number";
-const wellFormed = (text: string) => text.replace(/\p{Surrogate}/gu, "\ufffd");
+  held !== "" && held !== null && typeof held !== "boolean" && typeof held !== "number" && isSecretName(name);
+
+/** The names of fields come again and again; those of whatever else are not remembered without end. */
+const MOST_NAMES = 1_000;
+const secretNames = new Map<string, boolean>();
+
+function isSecretName(name: string): boolean {
+  let secret = secretNames.get(name);
+  if (secret === undefined) {
+    secret = SECRET_NAME.test(name);
+    if (secretNames.size < MOST_NAMES) secretNames.set(name, secret);
+  }
+  return secret;
+}
+
+const wellFormed = (text: string) => (SURROGATE.test(text) ? text.replace(/\p{Surrogate}/gu, "\ufffd") : text);
