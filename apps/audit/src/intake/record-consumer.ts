@@ -12,8 +12,8 @@ import { RecordIntake, type Taken } from "./record-intake.js";
 
 const DURABLE = "audit";
 const IN_FLIGHT = 128;
-/** Of messages that are stored in one transaction. */
-const BATCH_BYTES = 4 << 20;
+/** Of messages that are stored in one transaction: more of them live so long that collecting them costs more. */
+const BATCH_BYTES = 512 << 10;
 const ACK_WAIT_MS = 60_000;
 /**
  * A batch that overtook another is tried again for longer than the stream remembers its id: sooner, the spool's sending it
