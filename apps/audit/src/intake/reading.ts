@@ -15,7 +15,7 @@ export interface Parcel {
   readonly items: readonly Item[];
 }
 
-export interface Item {
+interface Item {
   readonly sequence: number;
   readonly fact: Fact;
   /** What stands in its place where it can't be stored. */
