@@ -168,6 +168,8 @@ export interface Conversation {
   goodbye(refusal: Refusal): Uint8Array;
   /** Whether a command runs upstream that a cancel request could stop. */
   readonly busy: boolean;
+  /** The last batch that has been answered to its end (ReadyForQuery); 0 before any. */
+  readonly answered: number;
   /** What the server last said of the session's transaction (ReadyForQuery). */
   readonly transaction: "idle" | "active" | "failed";
   /** What is known of the commands that have no outcome yet, oldest first: for when the connection is lost. */

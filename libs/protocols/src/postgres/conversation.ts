@@ -75,6 +75,10 @@ export class PostgresConversation implements Conversation {
     return !this.#state.answers.empty;
   }
 
+  get answered(): number {
+    return this.#state.answered;
+  }
+
   get transaction(): "idle" | "active" | "failed" {
     if (this.#state.status === STATUS.idle) return "idle";
     return this.#state.status === STATUS.transaction ? "active" : "failed";

@@ -14,6 +14,8 @@ export class SessionState {
   status: number = STATUS.idle;
   /** Counts what ends a segment of the pipeline: Sync, Query, FunctionCall. */
   segment = 1;
+  /** The last segment that ReadyForQuery has ended. */
+  answered = 0;
   /** Extended messages were sent since the last Sync or Query: an implicit transaction may be open. */
   unsynced = false;
   /** The server has failed, or is sure to, and skips everything up to a Sync that has not been sent yet. */
@@ -141,6 +143,7 @@ export class SessionState {
 
   /** A segment is over: what was bound in it and not run is no command; should it run later, it asks again. */
   endSegment(segment: number): void {
+    this.answered = Math.max(this.answered, segment);
     for (const portal of this.portals.values()) {
       if (portal.ran || portal.segment > segment || portal.command.finished) continue;
       portal.epoch = -1;
