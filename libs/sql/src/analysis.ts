@@ -148,6 +148,8 @@ export class Analysis {
   /** Notes that rows of a relation are read, and of those its rows come from. */
   readsRelation(name: string, relation: Relation | null): void {
     this.effects.tablesRead.add(name);
+    const hidden = this.hiddenBy(name);
+    if (hidden) this.readsRelation(relationText(hidden), hidden);
     for (const kin of relation?.family ?? []) this.effects.tablesRead.add(relationText(kin));
     if (!relation) return;
     const expanded = this.expanded(relation);
@@ -161,6 +163,8 @@ export class Analysis {
 
   writesRelation(name: string, relation: Relation | null): void {
     this.effects.tablesWritten.add(name);
+    const hidden = this.hiddenBy(name);
+    if (hidden) this.writesRelation(relationText(hidden), hidden);
     for (const kin of relation?.family ?? []) this.effects.tablesWritten.add(relationText(kin));
     if (!relation) return;
     // Writing to pg_settings is SET, to pg_authid ALTER ROLE, and so on.
@@ -245,6 +249,21 @@ export class Analysis {
     return relation.columns.map((c) => ({ name: c.name, trace: { ...NOTHING, sources, typeOid: c.typeOid } }));
   }
 
+  /**
+   * The relation behind a temporary one of its name. The temporary one may be gone (DROP, ON COMMIT DROP, DISCARD), and
+   * the name mean this one again: both are meant.
+   */
+  private hiddenBy(name: string): Relation | null {
+    if (!name.startsWith("pg_temp.")) return null;
+    const own = name.slice("pg_temp.".length);
+    if (!this.temporary.has(own)) return null;
+    for (const schema of ["pg_catalog", ...this.searchPath]) {
+      const relation = this.context.catalog.relation(schema, own);
+      if (relation) return relation;
+    }
+    return null;
+  }
+
   private unknownRow(name: string): Trace {
     const dot = name.indexOf(".");
     const known = this.openRefs.get(name);
@@ -254,7 +273,7 @@ export class Analysis {
       ...NOTHING,
       sources: new Set([ref]),
       // What the session keeps in a temporary table has been decided on when it was stored.
-      leaks: !name.startsWith("pg_temp.") || !this.temporary.has(name.slice(dot + 1)),
+      leaks: !name.startsWith("pg_temp.") || !this.temporary.has(name.slice(dot + 1)) || this.hiddenBy(name) !== null,
       direct: true,
       base: { table: name, column: "*" },
     };

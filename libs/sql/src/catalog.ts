@@ -82,6 +82,8 @@ export interface SqlContext {
   readonly searchPath: readonly string[];
   /** Temporary relations of the session: they hide others of the same name. */
   readonly temporary?: readonly string[];
+  /** The open transaction has changed searchPath or temporary: its end may take that back. */
+  readonly provisional?: boolean;
   /** What RESET search_path goes back to; absent: `searchPath`. */
   readonly defaultPath?: readonly string[];
   /** Whom `$user` in a search_path set by the text stands for. */

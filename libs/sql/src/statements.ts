@@ -1,5 +1,6 @@
 import type { ExplainStmt, IntoClause, Node, RangeVar, SelectStmt } from "libpg-query";
 import type { SqlAction } from "#commands";
+import { altersColumns, changesSchema, intercepts, renames } from "./alterations.js";
 import type { Analysis } from "./analysis.js";
 import { copy, copyAction } from "./copy-statement.js";
 import {
@@ -24,6 +25,14 @@ import { WRITES } from "./writes.js";
 /** Columns whose values are made by the server, of no table's. */
 const plain = (...names: string[]): Returned =>
   rows({ columns: names.map((name) => ({ name, trace: NOTHING })), open: null });
+
+/** Take back names that the transaction, or a part of it, has changed; PREPARE TRANSACTION is an end, too. */
+const ENDS: ReadonlySet<string> = new Set([
+  "TRANS_STMT_COMMIT",
+  "TRANS_STMT_ROLLBACK",
+  "TRANS_STMT_ROLLBACK_TO",
+  "TRANS_STMT_PREPARE",
+]);
 
 interface Rule<K extends NodeKind> {
   readonly action: SqlAction | ((fields: NodeFields<K>) => SqlAction);
@@ -183,10 +192,47 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
       return NOTHING_BACK;
     },
   },
-  AlterTableStmt: { action: (n) => alterAction(n.objtype), analyse: altered },
+  AlterTableStmt: {
+    action: (n) => alterAction(n.objtype),
+    analyse: (analysis, n, node) => {
+      altersColumns(analysis, n);
+      return altered(analysis, n, node);
+    },
+  },
   RenameStmt: {
     action: (n) => alterAction(n.renameType === "OBJECT_COLUMN" ? n.relationType : n.renameType),
-    analyse: altered,
+    analyse: (analysis, n, node) => {
+      renames(analysis, n);
+      return altered(analysis, n, node);
+    },
+  },
+  AlterObjectSchemaStmt: {
+    action: "sql:alter_other",
+    analyse: (analysis, n, node) => {
+      changesSchema(analysis, n);
+      return altered(analysis, n, node);
+    },
+  },
+  CreateTrigStmt: {
+    action: "sql:create_trigger",
+    analyse: (analysis, n, node) => {
+      intercepts(analysis, n.relation, false);
+      return altered(analysis, n, node);
+    },
+  },
+  RuleStmt: {
+    action: "sql:create_other",
+    analyse: (analysis, n, node) => {
+      intercepts(analysis, n.relation, true);
+      return altered(analysis, n, node);
+    },
+  },
+  TransactionStmt: {
+    action: "sql:session",
+    analyse: (analysis, n) => {
+      if (ENDS.has(n.kind ?? "")) analysis.session.push({ kind: "endsTransaction" });
+      return NOTHING_BACK;
+    },
   },
   GrantStmt: { action: (n) => (n.is_grant ? "sql:grant" : "sql:revoke"), analyse: altered },
 };

@@ -83,6 +83,7 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
         statements.push(stale ? tainted(whole) : whole);
         current = afterwards(current, whole);
         stale ||= whole.session.some((effect) => effect.kind === "changesCatalog");
+        stale ||= current.provisional === true && whole.session.some((effect) => effect.kind === "endsTransaction");
         for (const name of analysis.unknown) unknown.add(name);
       } catch (error) {
         problems.push(problemOf(error));
@@ -146,6 +147,7 @@ function factsOf(analysis: Analysis, node: Node): StatementFacts {
 /** What names mean to the statements behind, in the same text. */
 function afterwards(context: SqlContext, { session }: StatementFacts): SqlContext {
   let { searchPath, temporary = [] } = context;
+  const renamed = session.some(({ kind }) => NAMES.has(kind));
   for (const effect of session) {
     if (effect.kind === "createsTemporary") temporary = [...temporary, effect.name];
     else if (effect.kind === "discards") searchPath = context.defaultPath ?? searchPath;
@@ -154,17 +156,24 @@ function afterwards(context: SqlContext, { session }: StatementFacts): SqlContex
       searchPath = path.map((schema) => (schema === "$user" ? (context.role ?? schema) : schema));
     }
   }
-  return { ...context, searchPath, temporary };
+  return { ...context, searchPath, temporary, ...(renamed && { provisional: true }) };
 }
 
-/** Behind a statement that changes what names mean, the catalog at hand says nothing certain. */
+const NAMES: ReadonlySet<string> = new Set(["createsTemporary", "discards", "searchPath"]);
+
+/** Behind a statement that changes what names mean, the catalog and the path at hand say nothing certain. */
 function tainted(facts: StatementFacts): StatementFacts {
   const taint = <T extends TracedColumn>(columns: readonly T[]) => columns.map((c) => ({ ...c, leaks: true }));
+  // What neither reads a relation nor calls a function stores what its text says, whatever names mean.
+  const looks = facts.operations.some(({ tablesRead, functions }) => tablesRead.length + functions.length > 0);
   return {
     ...facts,
     outputs: facts.outputs && taint(facts.outputs),
     bulk: facts.bulk && taint(facts.bulk),
-    stores: taint(facts.stores),
+    stores: looks ? taint(facts.stores) : facts.stores,
+    session: facts.session.map((effect) =>
+      effect.kind === "declares" ? { ...effect, outputs: taint(effect.outputs) } : effect,
+    ),
   };
 }
 

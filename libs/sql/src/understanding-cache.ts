@@ -29,8 +29,8 @@ export class UnderstandingCache {
 }
 
 /** No name holds a zero byte. */
-function keyOf(text: string, { searchPath, temporary, defaultPath, role }: SqlContext): string {
+function keyOf(text: string, { searchPath, temporary, provisional, defaultPath, role }: SqlContext): string {
   const path = searchPath.join("\0");
-  if (!temporary?.length && !defaultPath && role === undefined) return `${path}\0\0\0${text}`;
-  return `${path}\0\0${temporary?.join("\0")}\0\0${defaultPath?.join("\0")}\0\0${role}\0\0\0${text}`;
+  if (!temporary?.length && !provisional && !defaultPath && role === undefined) return `${path}\0\0\0${text}`;
+  return `${path}\0\0${temporary?.join("\0")}\0\0${defaultPath?.join("\0")}\0\0${role}\0\0${provisional}\0\0\0${text}`;
 }

@@ -29,7 +29,10 @@ export interface StatementFacts {
   readonly bulk: readonly TracedColumn[] | null;
   /** How `bulk` is written; null where there is none. */
   readonly bulkFormat: BulkFormat | null;
-  /** Values it stores where they can be read again, with where they come from. */
+  /**
+   * Values it stores where they can be read again, with where they come from; also those it gives another name (ALTER …
+   * RENAME, SET SCHEMA) or leaves to code that is not read (CREATE TRIGGER, CREATE RULE).
+   */
   readonly stores: readonly StoredColumn[];
   /** Effects on the session that later statements depend on. */
   readonly session: readonly SessionEffect[];
@@ -73,6 +76,8 @@ export type SessionEffect =
   | { readonly kind: "searchPath"; readonly path: readonly string[] | null; readonly local: boolean }
   /** A temporary relation or view now hides others of its name. */
   | { readonly kind: "createsTemporary"; readonly name: string }
+  /** COMMIT, ROLLBACK, ROLLBACK TO: names may go back to what they meant before the transaction. */
+  | { readonly kind: "endsTransaction" }
   /** Something the catalog describes has changed: load it again. */
   | { readonly kind: "changesCatalog" }
   /** DISCARD ALL, which resets prepared statements, cursors, settings and temporary relations. */

@@ -1,0 +1,78 @@
+import type { Node } from "libpg-query";
+import type { Analysis } from "./analysis.js";
+import type { Relation } from "./catalog.js";
+import { as, type NodeFields } from "./parser/ast.js";
+import { inside, ROOT } from "./scope.js";
+import { LEAK, NOTHING, type Trace, wholeRow } from "./trace.js";
+
+/**
+ * Statements that leave values where they are and change what they are called, or compute columns from others: what was
+ * known by one name can then be read by another, as if it had been copied there.
+ */
+
+const MOVED: ReadonlySet<string> = new Set(["OBJECT_TABLE", "OBJECT_FOREIGN_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW"]);
+
+export function renames(analysis: Analysis, n: NodeFields<"RenameStmt">): void {
+  const to = n.newname ?? "";
+  if (n.renameType === "OBJECT_SCHEMA") analysis.stores.push({ name: "*", target: `${to}.*.*`, trace: LEAK });
+  if (!n.relation) return;
+  const { relation } = analysis.resolve(n.relation.schemaname, n.relation.relname ?? "");
+  if (n.renameType === "OBJECT_COLUMN") {
+    const table = relation ? `${relation.schema}.${relation.name}` : (n.relation.relname ?? "");
+    const column = relation?.columns.find(({ name }) => name === n.subname);
+    const trace = column ? of(column) : LEAK;
+    analysis.stores.push({ name: to, target: `${table}.${to}`, trace });
+  } else if (MOVED.has(n.renameType ?? "")) moves(analysis, relation, relation?.schema ?? "", to);
+}
+
+export function changesSchema(analysis: Analysis, n: NodeFields<"AlterObjectSchemaStmt">): void {
+  if (!n.relation || !MOVED.has(n.objectType ?? "")) return;
+  const { relation } = analysis.resolve(n.relation.schemaname, n.relation.relname ?? "");
+  moves(analysis, relation, n.newschema ?? "", n.relation.relname ?? "");
+}
+
+/** ALTER TABLE … TYPE … USING, … GENERATED ALWAYS AS, and leaving the parent whose labels are also its own. */
+export function altersColumns(analysis: Analysis, n: NodeFields<"AlterTableStmt">): void {
+  const { relname = "", schemaname } = n.relation ?? {};
+  const { name, relation } = analysis.resolve(schemaname, relname);
+  const row = analysis.relationRow(name, relation);
+  const scope = inside(ROOT, { items: [{ alias: relname, schema: null, row }], row });
+  const computes = (column: string, expression: Node | undefined) => {
+    if (!expression) return;
+    analysis.stores.push({
+      name: column,
+      target: `${name}.${column}`,
+      trace: analysis.expression(expression, scope),
+    });
+  };
+  for (const node of n.cmds ?? []) {
+    const command = as("AlterTableCmd", node);
+    const definition = as("ColumnDef", command?.def);
+    if (command?.subtype === "AT_AlterColumnType") computes(command.name ?? "*", definition?.raw_default);
+    if (command?.subtype === "AT_SetExpression") computes(command.name ?? "*", command.def);
+    for (const constraint of definition?.constraints ?? []) {
+      const { contype, raw_expr } = as("Constraint", constraint) ?? {};
+      if (contype === "CONSTR_GENERATED") computes(definition?.colname ?? "*", raw_expr);
+    }
+    if (command?.subtype === "AT_DropInherit" || command?.subtype === "AT_DetachPartition") {
+      const trace = { ...wholeRow(row), direct: false };
+      analysis.stores.push({ name: "*", target: `${name}.*`, trace });
+    }
+  }
+}
+
+/** What a trigger or a rule does with a table's rows is not read: it may write any of them anywhere. */
+export function intercepts(analysis: Analysis, relation: NodeFields<"CreateTrigStmt">["relation"], all: boolean): void {
+  const { name, relation: table } = analysis.resolve(relation?.schemaname, relation?.relname ?? "");
+  const trace = all ? LEAK : wholeRow(analysis.relationRow(name, table));
+  analysis.stores.push({ name: "*", target: `${name}.*`, trace });
+}
+
+function moves(analysis: Analysis, relation: Relation | null, schema: string, table: string): void {
+  const columns = relation?.columns.map((column) => ({ name: column.name, trace: of(column) }));
+  for (const { name, trace } of columns ?? [{ name: "*", trace: LEAK }]) {
+    analysis.stores.push({ name, target: `${schema}.${table}.${name}`, trace });
+  }
+}
+
+const of = ({ ref }: Relation["columns"][number]): Trace => ({ ...NOTHING, sources: new Set([ref]) });
