@@ -9,7 +9,7 @@ import {
   type Operation,
 } from "#commands";
 import { combined, maskFor } from "#masking";
-import type { Catalog, StatementFacts, TracedColumn } from "#sql";
+import type { Catalog, StatementFacts, StoredColumn, TracedColumn } from "#sql";
 import { LabelledColumns, type Labels } from "./labelled-columns.js";
 
 /** What a command returns, with EXECUTE and FETCH resolved to what they stand for. */
@@ -22,6 +22,20 @@ export interface Returned {
 
 /** What runs code the text does not show: its messages can hold any value. */
 const OPAQUE = new Set(["sql:do", "sql:call", "sql:function_write"]);
+
+/** Code that comes with the command, and is not read. */
+const UNREAD = new Set(["sql:do", "sql:create_function"]);
+
+interface Stores {
+  readonly operations: readonly Operation[];
+  readonly stores: readonly StoredColumn[];
+}
+
+export interface Uncovered {
+  readonly labels: readonly string[];
+  /** `schema.table.column`; null where code could put it anywhere. */
+  readonly target: string | null;
+}
 
 /**
  * Makes the mask plans of one resource, principal and policy epoch: lineage from the statement on one side, the table and
@@ -58,6 +72,22 @@ export class MaskPlanner {
       this.#plans.set(returned, plan);
     }
     return plan;
+  }
+
+  /**
+   * What a command would put where its label does not reach, and could be read unmasked; null where it would not. Code
+   * that is not read could put anything anywhere.
+   */
+  uncovered({ stores, operations }: Stores): Uncovered | null {
+    if (!this.active) return null;
+    for (const stored of stores) {
+      const covered = this.#labelled.ofText(stored.target);
+      const lost = this.#tracedLabels(stored).filter((label) => !covered.includes(label));
+      if (lost.length > 0) return { labels: lost.map(({ label }) => label).sort(), target: stored.target };
+    }
+    return operations.some(({ action }) => UNREAD.has(action))
+      ? { labels: this.#labelled.all.map(({ label }) => label).sort(), target: null }
+      : null;
   }
 
   /** The names of the labels a plan hides, as far as the statement tells before it runs. */

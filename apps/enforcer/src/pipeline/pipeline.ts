@@ -25,6 +25,8 @@ import { after } from "./after.js";
 export interface PipelineSession {
   understand(gate: Gate): Understood | Promise<Understood>;
   decide(understood: Understood): Verdict;
+  /** Why a command that may run would still defeat the masks; null where it would not. */
+  uncovered(understood: Understood, verdict: Verdict): Refusal | null;
   plan(understood: Understood, verdict: Verdict): MaskPlan;
   /** Asks a person, and tells the client. */
   hold(gate: Gate, understood: Understood, verdict: Hold): HeldCommand;
@@ -199,10 +201,13 @@ export class Pipeline {
 
   /** Decides, and holds where the verdict says so. Null: it was refused. */
   #clear(gate: Gate, understood: Understood): Cleared | null | Promise<Cleared | null> {
+    if (gate.refusal) return this.#refuse(gate, understood, null, gate.refusal);
     if (understood.problems.length > 0)
       return this.#refuse(gate, understood, null, refusal.notUnderstood(understood.problems));
     const verdict = this.session.decide(understood);
     if (verdict.kind === "deny") return this.#refuse(gate, understood, verdict, refusal.denied(verdict));
+    const uncovered = this.session.uncovered(understood, verdict);
+    if (uncovered) return this.#refuse(gate, understood, verdict, uncovered);
     if (verdict.kind === "allow" || gate.stage === "prepare") return { verdict, approvalId: "" };
     const held = this.session.hold(gate, understood, verdict);
     this.#held = { gate, command: held };

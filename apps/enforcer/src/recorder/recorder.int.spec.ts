@@ -29,6 +29,7 @@ const understood: Understood = {
   statements: [],
   statementCount: 1,
   fingerprint: "",
+  stores: [],
   unknownNames: [],
   effects: [],
   problems: [],

@@ -1,6 +1,6 @@
 import type { Command, Operation } from "#commands";
 import type { Gate } from "#protocols";
-import type { SessionEffect, SqlContext, StatementFacts, Understander, Understanding } from "#sql";
+import type { SessionEffect, SqlContext, StatementFacts, StoredColumn, Understander, Understanding } from "#sql";
 import type { ResourceNames } from "../catalog/resource-catalogs.js";
 import { after } from "../pipeline/after.js";
 import type { SessionNames } from "./session-names.js";
@@ -8,6 +8,7 @@ import type { SessionNames } from "./session-names.js";
 /** A command as the enforcer decides it: EXECUTE and FETCH resolved to what they stand for. Cached; never changed. */
 export interface Understood extends Pick<Command, "operations" | "statementCount" | "fingerprint"> {
   readonly statements: readonly Pick<StatementFacts, "outputs" | "bulk" | "bulkFormat">[];
+  readonly stores: readonly StoredColumn[];
   readonly unknownNames: readonly string[];
   readonly effects: readonly SessionEffect[];
   /** Not empty: it is to be denied. */
@@ -66,9 +67,7 @@ export class Interpreter {
   }
 
   #resolve(understanding: Understanding, context: SqlContext): Understood | Promise<Understood> {
-    if (this.options.names.uncertain && understanding.operations.some(({ action }) => !NAMELESS.has(action))) {
-      return refused(understanding, UNCERTAIN);
-    }
+    if (this.#doubtful(understanding.operations)) return refused(understanding, UNCERTAIN);
     const effects = understanding.statements.flatMap(({ session }) => session);
     const indirect = effects.some(({ kind }) => kind === "executes" || kind === "fetches");
     if (!indirect) {
@@ -82,6 +81,10 @@ export class Interpreter {
     return this.#resolveIndirect(understanding, effects, context);
   }
 
+  #doubtful(operations: readonly Operation[]): boolean {
+    return this.options.names.uncertain && operations.some(({ action }) => !NAMELESS.has(action));
+  }
+
   /** EXECUTE does what the prepared statement does; FETCH returns what its cursor was declared for. */
   async #resolveIndirect(
     understanding: Understanding,
@@ -91,6 +94,7 @@ export class Interpreter {
     const problems = [...understanding.problems];
     const operations: Operation[] = [];
     const unknownNames = [...understanding.unknownNames];
+    const stores = understanding.statements.flatMap((statement) => statement.stores);
     const statements: Understood["statements"][number][] = [];
     const cursors = new Map(this.options.names.now.cursors);
     for (const statement of understanding.statements) {
@@ -112,6 +116,7 @@ export class Interpreter {
           const prepared = understander.lookup(text, context) ?? (await understander.understand(text, context));
           problems.push(...prepared.problems);
           operations.push(...prepared.operations);
+          stores.push(...prepared.statements.flatMap((statement) => statement.stores));
           unknownNames.push(...prepared.unknownNames);
           if (prepared.statements.length === 1) returns = prepared.statements[0]!;
           else problems.push(`the prepared statement ${effect.name} is not one statement`);
@@ -119,12 +124,14 @@ export class Interpreter {
       }
       statements.push(returns);
     }
-    return { ...plain(understanding), operations, statements, unknownNames, effects, problems };
+    if (this.#doubtful(operations)) problems.push(UNCERTAIN);
+    return { ...plain(understanding), operations, statements, stores, unknownNames, effects, problems };
   }
 
   #contextFor(fresh: ResourceNames): SqlContext {
-    const { now } = this.options.names;
-    if (this.#context && this.#contextOf?.[0] === fresh && this.#contextOf[1] === now) return this.#context;
+    const { now, provisional } = this.options.names;
+    const same = this.#contextOf?.[0] === fresh && this.#contextOf[1] === now;
+    if (this.#context && same && (this.#context.provisional === true) === provisional) return this.#context;
     const path = now.localPath ?? now.searchPath;
     const searchPath = path ? path.map((name) => (name === "$user" ? this.options.user : name)) : fresh.searchPath;
     this.#contextOf = [fresh, now];
@@ -132,6 +139,9 @@ export class Interpreter {
       catalog: fresh.catalog,
       searchPath,
       ...(now.temporary.length > 0 && { temporary: now.temporary }),
+      ...(provisional && { provisional }),
+      defaultPath: fresh.searchPath,
+      role: this.options.user,
     };
     return this.#context;
   }
@@ -139,7 +149,7 @@ export class Interpreter {
 
 const ONE_ONLY = "a prepared statement must be one statement";
 const UNCERTAIN =
-  "after ROLLBACK TO SAVEPOINT the search_path in force cannot be known: set it again, or end the transaction";
+  "the search_path in force cannot be known after this end of a transaction: set it again, in a command of its own";
 
 /** A statement prepared earlier in the same text. */
 function preparedIn(understanding: Understanding, name: string): string | undefined {
@@ -150,7 +160,8 @@ function preparedIn(understanding: Understanding, name: string): string | undefi
 
 function plain(understanding: Understanding): Omit<Understood, "effects"> {
   const { operations, fingerprint, statements, unknownNames, problems } = understanding;
-  return { operations, fingerprint, statements, unknownNames, problems, statementCount: statements.length };
+  const stores = statements.flatMap((statement) => statement.stores);
+  return { operations, fingerprint, statements, stores, unknownNames, problems, statementCount: statements.length };
 }
 
 function refused(understanding: Understanding, problem: string): Understood {

@@ -1,3 +1,4 @@
+import type { Conversation } from "#protocols";
 import type { SessionEffect, TracedColumn } from "#sql";
 
 /** What earlier commands of the session have made of its names. Immutable. */
@@ -8,96 +9,155 @@ export interface Names {
   readonly localPath: readonly string[] | null;
   readonly temporary: readonly string[];
   readonly cursors: ReadonlyMap<string, readonly TracedColumn[]>;
+  /** The search path in force cannot be known. */
+  readonly uncertain: boolean;
 }
 
-const FRESH: Names = { searchPath: null, localPath: null, temporary: [], cursors: new Map() };
+const FRESH: Names = { searchPath: null, localPath: null, temporary: [], cursors: new Map(), uncertain: false };
 
-interface InFlight {
-  readonly ordinal: number;
+/** A batch that changes names or ends a transaction, and what is known of how it went. */
+interface Window {
   readonly batch: number;
-  readonly changesNames: boolean;
+  changes: boolean;
+  /** How often it ends a transaction. */
+  ends: number;
+  /** Names are changed behind such an end. */
+  goesOn: boolean;
+  /** It ends a transaction that had changed names: they may be others for what follows in the batch. */
+  doubt: boolean;
+  failed: boolean;
+  rolledBack: boolean;
 }
 
 /**
  * Follows search_path, temporary relations and cursors through a session.
  *
  * A command's effects count at once for what follows in its batch: should it fail, the server skips that. What comes in
- * a later batch waits until the command is over (`settled`). A failure or ROLLBACK takes back what its transaction did;
- * where it cannot be known what a ROLLBACK TO left, names are uncertain until they are set again.
+ * a later batch waits until it is answered to its end: so what its failure, or the end of a transaction in it, takes back
+ * is known. Where a batch both changes names and ends a transaction, only its
+ * success tells what is in force; else names are uncertain until they are set again, and cursors are forgotten.
  */
 export class SessionNames {
   #now = FRESH;
-  /** As of the last time nothing was in flight and no transaction open. */
+  /** As of the last time no transaction was open. */
   #committed = FRESH;
-  #inFlight: InFlight[] = [];
-  #failed = false;
-  #rolledBack = false;
-  #uncertain = false;
+  #window: Window | null = null;
+  /** Commands on their way, and their batches. */
+  readonly #inFlight = new Map<number, number>();
   #waiting: { readonly batch: number; wake(): void }[] = [];
+
+  /** @param session what the server last said of it: see Conversation. */
+  constructor(private readonly session: () => Pick<Conversation, "answered" | "transaction">) {}
 
   get now(): Names {
     return this.#now;
   }
 
-  /** The search path in force cannot be known. */
   get uncertain(): boolean {
-    return this.#uncertain;
+    return this.#now.uncertain || this.#window?.doubt === true;
+  }
+
+  /** The open transaction has changed what names mean: its end may take that back. */
+  get provisional(): boolean {
+    const { localPath, searchPath, temporary } = this.#now;
+    return localPath !== null || searchPath !== this.#committed.searchPath || temporary !== this.#committed.temporary;
   }
 
   /** Undefined where the names are certain for a command of this batch, else when they are. */
   settled(batch: number): Promise<void> | undefined {
-    if (!this.#mustWait(batch)) return undefined;
+    if (this.#certain(batch)) return undefined;
     return new Promise((wake) => this.#waiting.push({ batch, wake }));
   }
 
   /** A command goes on its way. */
   sent(ordinal: number, batch: number, effects: readonly SessionEffect[]): void {
-    const before = this.#now;
-    for (const effect of effects) this.#now = applied(this.#now, effect);
-    if (effects.some((effect) => effect.kind === "searchPath" || effect.kind === "discards")) this.#uncertain = false;
-    this.#inFlight.push({ ordinal, batch, changesNames: this.#now !== before });
+    this.#inFlight.set(ordinal, batch);
+    for (const effect of effects) {
+      const before = this.#now;
+      const provisional = this.provisional;
+      this.#now = applied(before, effect);
+      const ends = effect.kind === "endsTransaction";
+      if (this.#now === before && !ends) continue;
+      this.#window ??= {
+        batch,
+        changes: false,
+        ends: 0,
+        goesOn: false,
+        doubt: false,
+        failed: false,
+        rolledBack: false,
+      };
+      const window = this.#window;
+      if (ends) {
+        window.ends++;
+        window.doubt ||= provisional;
+      } else {
+        window.changes = true;
+        window.goesOn ||= window.ends > 0;
+      }
+    }
   }
 
   /** It is over. */
   over(ordinal: number, tag: string, failed: boolean): void {
-    this.#inFlight = this.#inFlight.filter((command) => command.ordinal !== ordinal);
-    if (failed) this.#failed = true;
-    if (/\bROLLBACK\b/.test(tag)) this.#rolledBack = true;
+    const batch = this.#inFlight.get(ordinal);
+    this.#inFlight.delete(ordinal);
+    if (batch === undefined || this.#window?.batch !== batch) return;
+    this.#window.failed ||= failed;
+    this.#window.rolledBack ||= /\bROLLBACK\b/.test(tag);
   }
 
-  /** Called when the server's answers have been dealt with. */
-  settle(transaction: "idle" | "active" | "failed"): void {
-    if (this.#inFlight.length === 0) this.#settleAt(transaction);
-    const ready = this.#waiting.filter(({ batch }) => !this.#mustWait(batch));
-    this.#waiting = this.#waiting.filter(({ batch }) => this.#mustWait(batch));
-    for (const { wake } of ready) wake();
+  /** A command was refused: what goes before it in its batch may be undone with it. */
+  refused(batch: number): void {
+    if (this.#window?.batch === batch) this.#window.failed = true;
   }
 
-  #settleAt(transaction: "idle" | "active" | "failed"): void {
-    const changed = this.#now !== this.#committed;
-    if (transaction === "idle") {
-      if (changed && (this.#failed || this.#rolledBack)) this.#now = this.#committed;
-      if (this.#now.localPath) this.#now = { ...this.#now, localPath: null };
-      this.#committed = this.#now;
-      this.#failed = this.#rolledBack = false;
-    } else if (transaction === "active" && this.#rolledBack) {
-      // Still open after a ROLLBACK: it was one to a savepoint.
-      if (changed) this.#uncertain = true;
-      this.#failed = this.#rolledBack = false;
+  /** The server's answers so far have been dealt with. */
+  answered(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const each of waiting) {
+      if (this.#certain(each.batch)) each.wake();
+      else this.#waiting.push(each);
     }
   }
 
-  #mustWait(batch: number): boolean {
-    return this.#inFlight.some((command) => command.changesNames && command.batch < batch);
+  #close(window: Window, transaction: "idle" | "active" | "failed"): void {
+    this.#window = null;
+    const { changes, ends, failed, rolledBack } = window;
+    const mixed = changes && ends > 0;
+    const rolledBackWhole = rolledBack && ends === 1 && !window.goesOn && !failed && transaction === "idle";
+    if (mixed && !rolledBackWhole && (failed || rolledBack || transaction !== "idle")) {
+      this.#now = unknown(this.#now);
+      this.#committed = unknown(this.#committed);
+    } else if (transaction === "idle") {
+      this.#now = failed || rolledBack ? this.#committed : { ...this.#now, localPath: null };
+      this.#committed = this.#now;
+    } else if (transaction === "active" && ends > 0) {
+      if (rolledBack) this.#now = { ...this.#now, uncertain: this.uncertain || this.provisional, cursors: new Map() };
+      // COMMIT AND CHAIN.
+      else this.#now = this.#committed = { ...this.#now, localPath: null };
+    }
+  }
+
+  #certain(batch: number): boolean {
+    const window = this.#window;
+    if (!window || window.batch >= batch) return true;
+    const { answered, transaction } = this.session();
+    if (answered < window.batch) return false;
+    this.#close(window, transaction);
+    return true;
   }
 }
+
+const unknown = (names: Names): Names => ({ ...names, localPath: null, cursors: new Map(), uncertain: true });
 
 function applied(names: Names, effect: SessionEffect): Names {
   switch (effect.kind) {
     case "searchPath":
       return effect.local
         ? { ...names, localPath: effect.path }
-        : { ...names, searchPath: effect.path, localPath: null };
+        : { ...names, searchPath: effect.path, localPath: null, uncertain: false };
     case "createsTemporary":
       return { ...names, temporary: [...new Set([...names.temporary, effect.name])] };
     case "declares":
@@ -114,6 +174,7 @@ function applied(names: Names, effect: SessionEffect): Names {
     case "executes":
     case "deallocates":
     case "fetches":
+    case "endsTransaction":
     case "changesCatalog":
       return names;
     default:

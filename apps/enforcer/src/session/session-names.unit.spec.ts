@@ -4,23 +4,39 @@ import { SessionNames } from "./session-names.js";
 const path = (...names: string[]): SessionEffect => ({ kind: "searchPath", path: names, local: false });
 const local = (...names: string[]): SessionEffect => ({ kind: "searchPath", path: names, local: true });
 
+const ends: SessionEffect = { kind: "endsTransaction" };
+type Transaction = "idle" | "active" | "failed";
+
 /** A session told in the order things happen. */
 function session() {
-  const names = new SessionNames();
+  const state = { answered: 0, transaction: "idle" as Transaction };
+  const names = new SessionNames(() => state);
   let ordinal = 0;
-  return {
+  let last = 0;
+  const it = {
     names,
+    state,
+    send(effects: SessionEffect[], batch = ordinal + 1) {
+      last = batch;
+      names.sent(++ordinal, batch, effects);
+      return ordinal;
+    },
+    /** The batch is answered to its end. */
+    done(transaction: Transaction) {
+      Object.assign(state, { answered: last, transaction });
+      names.answered();
+      expect(names.settled(1_000)).toBeUndefined();
+    },
     /** Sends and gets the answer of one command, in a batch of its own. */
-    run(effects: SessionEffect[], tag: string, transaction: "idle" | "active" | "failed", failed = false) {
-      ordinal++;
-      names.sent(ordinal, ordinal, effects);
-      names.over(ordinal, tag, failed);
-      names.settle(transaction);
+    run(effects: SessionEffect[], tag: string, transaction: Transaction, failed = false) {
+      names.over(it.send(effects), tag, failed);
+      it.done(transaction);
     },
     get path() {
       return names.now.localPath ?? names.now.searchPath;
     },
   };
+  return it;
 }
 
 test("a setting lasts, and a failed one was never", () => {
@@ -35,11 +51,11 @@ test("what a transaction set goes with its ROLLBACK and stays with its COMMIT", 
   it.run([], "BEGIN", "active");
   it.run([path("a")], "SET", "active");
   expect(it.path).toEqual(["a"]);
-  it.run([], "ROLLBACK", "idle");
+  it.run([ends], "ROLLBACK", "idle");
   expect(it.path).toBeNull();
   it.run([], "BEGIN", "active");
   it.run([path("b")], "SET", "active");
-  it.run([], "COMMIT", "idle");
+  it.run([ends], "COMMIT", "idle");
   expect(it.path).toEqual(["b"]);
 });
 
@@ -49,7 +65,7 @@ test("SET LOCAL ends with the transaction", () => {
   it.run([], "BEGIN", "active");
   it.run([local("b")], "SET", "active");
   expect(it.path).toEqual(["b"]);
-  it.run([], "COMMIT", "idle");
+  it.run([ends], "COMMIT", "idle");
   expect(it.path).toEqual(["a"]);
 });
 
@@ -58,7 +74,7 @@ test("after a ROLLBACK TO nobody knows, until it is set again or the transaction
   it.run([], "BEGIN", "active");
   it.run([], "SAVEPOINT", "active");
   it.run([path("a")], "SET", "active");
-  it.run([], "ROLLBACK", "active");
+  it.run([ends], "ROLLBACK", "active");
   expect(it.names.uncertain).toBe(true);
   it.run([path("b")], "SET", "active");
   expect({ uncertain: it.names.uncertain, path: it.path }).toEqual({ uncertain: false, path: ["b"] });
@@ -69,34 +85,102 @@ test("a ROLLBACK TO with nothing set before it leaves no doubt", () => {
   it.run([], "BEGIN", "active");
   it.run([], "SAVEPOINT", "active");
   it.run([], "", "failed", true);
-  it.run([], "ROLLBACK", "active");
+  it.run([ends], "ROLLBACK", "active");
   expect(it.names.uncertain).toBe(false);
   it.run([path("a")], "SET", "active");
-  it.run([], "COMMIT", "idle");
+  it.run([ends], "COMMIT", "idle");
   expect(it.path).toEqual(["a"]);
 });
 
-test("what follows in the same batch goes on at once; a later batch waits for the answer", async () => {
-  const names = new SessionNames();
-  names.sent(1, 1, [path("a")]);
-  expect(names.settled(1)).toBeUndefined();
-  const waiting = names.settled(2);
+test("what follows in the same batch goes on at once; a later batch waits for the whole answer", async () => {
+  const it = session();
+  const ordinal = it.send([path("a")], 1);
+  expect(it.names.settled(1)).toBeUndefined();
+  const waiting = it.names.settled(2);
   expect(waiting).toBeInstanceOf(Promise);
   let settled = false;
   waiting!.then(() => (settled = true));
-  names.settle("idle");
+  it.names.over(ordinal, "SET", false);
+  it.names.answered();
   await Promise.resolve();
   expect(settled).toBe(false);
-  names.over(1, "SET", false);
-  names.settle("idle");
+  it.state.answered = 1;
+  it.names.answered();
   await waiting;
-  expect(names.settled(2)).toBeUndefined();
+  expect(it.names.settled(2)).toBeUndefined();
 });
 
 test("what changes no names delays nothing", () => {
-  const names = new SessionNames();
-  names.sent(1, 1, []);
-  expect(names.settled(2)).toBeUndefined();
+  const it = session();
+  it.send([], 1);
+  expect(it.names.settled(2)).toBeUndefined();
+});
+
+test("a failure before it takes nothing of it back, one behind it in its batch does", () => {
+  const it = session();
+  it.run([], "", "idle", true);
+  it.run([path("a")], "SET", "idle");
+  expect(it.path).toEqual(["a"]);
+  const first = it.send([path("b")], 10);
+  it.names.over(first, "SET", false);
+  it.names.refused(10);
+  it.done("idle");
+  expect(it.path).toEqual(["a"]);
+});
+
+test.each([
+  ["ROLLBACK; SET", "idle", false],
+  ["BEGIN; SET; COMMIT", "idle", true],
+  ["BEGIN; SET; COMMIT; BEGIN", "active", false],
+] as const)("changed and ended in one text, %s: nobody knows", (tag, transaction, failed) => {
+  const it = session();
+  it.run([ends, path("a"), { kind: "declares", cursor: "c", outputs: [] }], tag, transaction, failed);
+  expect({ uncertain: it.names.uncertain, cursors: it.names.now.cursors.size }).toEqual({
+    uncertain: true,
+    cursors: 0,
+  });
+});
+
+test("changed and ended in one text that all succeeded: known", () => {
+  const it = session();
+  it.run([path("a"), local("b"), ends], "BEGIN; SET; SET; COMMIT", "idle");
+  expect({ uncertain: it.names.uncertain, path: it.path }).toEqual({ uncertain: false, path: ["a"] });
+});
+
+test("changed and rolled back in one text: as before", () => {
+  const it = session();
+  it.run([path("a")], "SET", "idle");
+  it.run([path("b"), ends], "BEGIN; SET; ROLLBACK", "idle");
+  expect({ uncertain: it.names.uncertain, path: it.path }).toEqual({ uncertain: false, path: ["a"] });
+});
+
+test("behind the end of a transaction that changed names, the rest of the batch is in doubt", () => {
+  const it = session();
+  it.run([], "BEGIN", "active");
+  it.run([path("a")], "SET", "active");
+  const ordinal = it.send([ends], 7);
+  expect(it.names.uncertain).toBe(true);
+  it.names.over(ordinal, "ROLLBACK", false);
+  it.done("idle");
+  expect({ uncertain: it.names.uncertain, path: it.path }).toEqual({ uncertain: false, path: null });
+});
+
+test("uncertain names become certain with the ROLLBACK of the whole", () => {
+  const it = session();
+  it.run([], "BEGIN", "active");
+  it.run([path("a")], "SET", "active");
+  it.run([ends], "ROLLBACK", "active");
+  expect(it.names.uncertain).toBe(true);
+  it.run([ends], "ROLLBACK", "idle");
+  expect({ uncertain: it.names.uncertain, path: it.path }).toEqual({ uncertain: false, path: null });
+});
+
+test("a ROLLBACK TO forgets the cursors", () => {
+  const it = session();
+  it.run([], "BEGIN", "active");
+  it.run([{ kind: "declares", cursor: "c", outputs: [] }], "DECLARE CURSOR", "active");
+  it.run([ends], "ROLLBACK", "active");
+  expect(it.names.now.cursors.size).toBe(0);
 });
 
 test("DISCARD ALL forgets everything", () => {

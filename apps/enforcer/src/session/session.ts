@@ -64,7 +64,7 @@ export class Session implements PipelineSession {
   readonly #client: Channel;
   readonly #server: Channel;
   readonly #pipeline: Pipeline;
-  readonly #names = new SessionNames();
+  readonly #names = new SessionNames(() => this.#conversation);
   readonly #interpreter: Interpreter;
   readonly #startedAt = new Map<number, bigint>();
   readonly #startPath: readonly string[] | null;
@@ -195,6 +195,13 @@ export class Session implements PipelineSession {
     return this.services.policy.current!.decider.decide(understood, this.parts.facts, this.services.clock.now());
   }
 
+  uncovered(understood: Understood, verdict: Verdict): Refusal | null {
+    const uncovered = this.#plannerFor(verdict).uncovered(understood);
+    // Code that is not read by a policy may yet be by a person.
+    if (!uncovered || (uncovered.target === null && verdict.kind === "hold")) return null;
+    return refusal.uncovered(uncovered);
+  }
+
   plan(understood: Understood, verdict: Verdict): MaskPlan {
     return this.#plannerFor(verdict).plan(understood);
   }
@@ -247,6 +254,7 @@ export class Session implements PipelineSession {
 
   recordRefused(gate: Gate, understood: Understood, verdict: Verdict | null, told: Refusal, approvalId: string): void {
     if (gate.stage === "run") this.#commands++;
+    this.#names.refused(gate.batch);
     this.services.recorder.record(this.id, "commandRefused", {
       command: commandFacts(gate, understood, verdict),
       code: told.code,
@@ -314,7 +322,7 @@ export class Session implements PipelineSession {
       this.#catalogChanged = false;
       this.#renewNames();
     }
-    this.#names.settle(transaction);
+    this.#names.answered();
   }
 
   // ---- names and masks ---------------------------------------------------------------------------------------------
