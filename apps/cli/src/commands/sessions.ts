@@ -68,6 +68,7 @@ const listed = (found: readonly Session[]) =>
     { title: "started", of: ({ started_at }) => moment(started_at) },
     { title: "principal", of: ({ principal }) => principal?.id },
     { title: "resource", of: ({ resource }) => resource },
+    { title: "token", of: ({ token_id }) => token_id },
     { title: "commands", of: ({ commands }) => commands },
     { title: "refused", of: ({ refused }) => refused },
     { title: "masked", of: ({ values_masked }) => values_masked },
