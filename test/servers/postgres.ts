@@ -32,7 +32,8 @@ async function query(url: URL, sql: string): Promise<void> {
 /** Starts the run's server of this kind if nobody has yet. */
 function server(kind: "postgres"): Promise<{ url: string }> {
   return new Promise((resolve, reject) => {
-    get(`${process.env.COUNTERFOIL_TEST_SERVERS}/${kind}`, async (response) => {
+    // A connection of its own: a kept one may be closed just as it is used again.
+    get(`${process.env.COUNTERFOIL_TEST_SERVERS}/${kind}`, { agent: false }, async (response) => {
       const text = (await response.toArray()).join("");
       if (response.statusCode === 200) resolve(JSON.parse(text));
       else reject(new Error(`the tests' ${kind} did not start: ${text}`));
