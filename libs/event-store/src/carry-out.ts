@@ -35,7 +35,11 @@ export type Project<Tx, State, Event extends DomainEvent> = (
   appended: { readonly state: State; readonly events: readonly RecordedEvent<Event>[]; readonly version: number },
 ) => Promise<void>;
 
-const ATTEMPTS = 20;
+/**
+ * A lost race means that another command won it, so one loses at most as often as others come. The bound is only for a
+ * store that never lets anybody win.
+ */
+const ATTEMPTS = 1000;
 
 /**
  * Loads the stream, decides, appends. A lost race is decided anew on the new state, unless the caller named the version
