@@ -164,4 +164,18 @@ describe("carryOut", () => {
       }),
     );
   });
+
+  it("loses as many races as there are others to win them", async () => {
+    await call({ type: "open", title: "t" });
+    const append = store.append.bind(store);
+    let others = 60;
+    store.append = async (request, within) => {
+      if (others > 0) {
+        others--;
+        throw new VersionConflict(request.streamId, 1, 2);
+      }
+      return append(request, within);
+    };
+    expect((await call({ type: "add", amount: 5 })).state.total).toBe(5);
+  });
 });
