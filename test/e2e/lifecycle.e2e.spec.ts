@@ -47,10 +47,12 @@ test("what was known is known after a restart, and nothing runs in between", asy
 test("killed without warning it leaves no process behind, and comes back", async () => {
   const server = await installation.start();
   const before = installation.key;
+  const enforcer = enforcerPid();
   server.child.kill("SIGKILL");
   await server.finished;
   await eventually(async () => processesOf(installation).length === 0);
   await installation.start();
+  expect(() => process.kill(enforcer, 0)).toThrow("ESRCH");
   expect(installation.key).toBe(before);
   expect((await installation.psql("select 1")).stdout.trim()).toBe("1");
 }, 120_000);

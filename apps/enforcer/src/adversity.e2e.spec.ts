@@ -568,6 +568,14 @@ describe("the node", () => {
       expect(code).toBe(0);
     });
 
+    test("one that follows another on the same folder waits until that has drained", async () => {
+      const path = await configFile();
+      const before = await start(path);
+      const after = start(path);
+      before.child.kill("SIGTERM");
+      expect((await after).child.exitCode).toBeNull();
+    });
+
     test("two never share a folder", async () => {
       const path = await configFile();
       await start(path);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { edgeV1 } from "#contracts";
 import { protocols } from "#protocols";
-import { Spool } from "#spool";
+import { Spool, SpoolLocked } from "#spool";
 import { createUnderstander, type Understander } from "#sql";
 import { ResourceCatalogs } from "./catalog/resource-catalogs.js";
 import { type Clock, systemClock } from "./clock.js";
@@ -28,6 +28,8 @@ const RENEW_MS = 10_000;
 /** At most; `edge.proto` says so. */
 const RENEW_AT_ONCE = 5_000;
 const LAST_SHIPMENT_MS = 2_000;
+/** Longer than an enforcer takes to drain: one that follows another on the same folder waits for it. */
+const PREDECESSOR_MS = 8_000;
 
 /** A node: everything put together, from its configuration to its last record. */
 export class Enforcer {
@@ -47,13 +49,12 @@ export class Enforcer {
   #stopRenewals = () => {};
   #draining: Promise<void> | null = null;
 
-  private constructor(config: EnforcerConfig) {
+  private constructor(config: EnforcerConfig, spool: Spool) {
     this.#log = createLog(config.logLevel);
-    makeFolder(config.folder);
     const signingKey = createPublicKey(readSetting("signingKeyFile", config.signingKeyFile));
     const credentials = readSetting("credentialsFile", config.credentialsFile);
     const hashKey = keptSecret(join(config.folder, "mask.key"));
-    this.#spool = Spool.open({ folder: join(config.folder, "spool"), limitBytes: config.spoolLimitBytes });
+    this.#spool = spool;
     if (this.#spool.damage) this.#log.error({ damage: this.#spool.damage }, "records in the spool were damaged");
 
     const clock = this.#clock;
@@ -120,7 +121,15 @@ export class Enforcer {
    * @throws ConfigError, ListenFailed, SpoolLocked, SpoolUnwritable
    */
   static async start(config: EnforcerConfig): Promise<Enforcer> {
-    const enforcer = new Enforcer(config);
+    makeFolder(config.folder);
+    const spool = await openSpool(config);
+    let enforcer: Enforcer;
+    try {
+      enforcer = new Enforcer(config, spool);
+    } catch (error) {
+      await spool.close();
+      throw error;
+    }
     try {
       enforcer.#policy.start();
       await enforcer.#certificate.start();
@@ -285,4 +294,15 @@ function keptSecret(file: string): Uint8Array {
   const secret = randomBytes(32);
   writeFileSync(file, secret, { mode: 0o600 });
   return secret;
+}
+
+/** @throws SpoolLocked where another enforcer stays on the folder; SpoolUnwritable */
+async function openSpool({ folder, spoolLimitBytes }: EnforcerConfig): Promise<Spool> {
+  for (const until = Date.now() + PREDECESSOR_MS; ; await sleep(200)) {
+    try {
+      return Spool.open({ folder: join(folder, "spool"), limitBytes: spoolLimitBytes });
+    } catch (error) {
+      if (!(error instanceof SpoolLocked) || Date.now() > until) throw error;
+    }
+  }
 }
