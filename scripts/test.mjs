@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { build, installPackages, requireNode, root } from "./install.mjs";
 
 const say = (step) => console.log(`… ${step}`);
@@ -12,6 +12,7 @@ installPackages(say);
 // Once, here: specs in several workers start the built product.
 build(say);
 installPostgres();
+const nats = await findNatsServer();
 
 const scratch = mkdtempSync(join(tmpdir(), "counterfoil-test-"));
 const report = join(scratch, "report.json");
@@ -42,6 +43,17 @@ function installPostgres() {
   apt("install", "-y", "-qq", "--no-install-recommends", "postgresql", "postgresql-client");
 }
 
+/** The folder of a nats-server, fetched where the system has none. Once, here: specs in several workers start servers. */
+async function findNatsServer() {
+  const { findNats } = await import("../dist/libs/embedded/src/index.js");
+  try {
+    return dirname((await findNats(join(root, "node_modules", ".counterfoil-programs"))).path);
+  } catch (error) {
+    console.error(error.message);
+    process.exit(1);
+  }
+}
+
 function runJest(args) {
   const jest = spawn(
     process.execPath,
@@ -61,6 +73,7 @@ function runJest(args) {
       stdio: ["inherit", "ignore", "inherit"],
       env: {
         ...process.env,
+        PATH: `${process.env.PATH}${delimiter}${nats}`,
         NODE_OPTIONS: `${process.env.NODE_OPTIONS ?? ""} --experimental-vm-modules --no-warnings`,
       },
     },

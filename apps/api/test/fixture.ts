@@ -1,10 +1,10 @@
 import { Logger } from "@nestjs/common";
-import { type Bus, connectBus } from "#bus";
+import type { Bus } from "#bus";
 import { identityV1, tokensV1 } from "#contracts";
+import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
 import { API_DEFAULTS, type ApiConfig, type RunningApi, startApi } from "../src/index.js";
 import { ControlPlane, refuse } from "./control-plane.js";
 import { type Description, Documented } from "./documented.js";
-import { startNats, type TestNats } from "./nats.js";
 
 export interface Sent {
   readonly key?: keyof typeof KEYS | null;
@@ -31,7 +31,7 @@ const KEYS = {
 /** The API over a real bus, with services that answer as the test says; each answer is held against the description. */
 export class Fixture {
   private constructor(
-    readonly nats: TestNats,
+    readonly nats: FreshNats,
     readonly bus: Bus,
     readonly plane: ControlPlane,
     readonly api: RunningApi,
@@ -40,8 +40,8 @@ export class Fixture {
   ) {}
 
   static async start(config: Partial<ApiConfig> = {}): Promise<Fixture> {
-    const nats = await startNats();
-    const bus = await connectBus({ url: nats.url, name: "test" });
+    const nats = await freshNats();
+    const bus = await nats.connect("test");
     const plane = new ControlPlane(bus);
     plane.on(identityV1.Identity.method.authenticateAdminKey, ({ secret }) => {
       const role = Object.entries(KEYS).find(([, key]) => key === secret)?.[0];
@@ -58,8 +58,7 @@ export class Fixture {
 
   async stop(): Promise<void> {
     await this.api.close();
-    await this.bus.close();
-    await this.nats.stop();
+    await this.nats.drop();
   }
 
   /** As an administrator unless `key` says otherwise; null sends no key. */
