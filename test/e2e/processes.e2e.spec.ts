@@ -171,10 +171,7 @@ function messageOf(read: () => unknown): string {
 
 /** Those the audit log knows of, each by its application's name. */
 async function openSessions(): Promise<string[]> {
-  const { items } = await processes.api<{ items: { client_application: string }[] }>(
-    "GET",
-    "/v1/sessions?status=open",
-  );
+  const { items } = await processes.api<{ items: { client_application: string }[] }>("GET", "/v1/sessions?status=open");
   return items.map(({ client_application }) => client_application);
 }
 

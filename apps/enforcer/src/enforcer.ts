@@ -6,8 +6,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { edgeV1 } from "#contracts";
 import { protocols } from "#protocols";
 import { Spool, SpoolLocked } from "#spool";
-import { createUnderstander, type Understander } from "#sql";
-import { ResourceCatalogs } from "./catalog/resource-catalogs.js";
 import { type Clock, systemClock } from "./clock.js";
 import { BusControl } from "./control/bus-control.js";
 import type { ControlPlane } from "./control/control-plane.js";
@@ -19,6 +17,7 @@ import { createLog, type Log } from "./log.js";
 import { PolicyKeeper } from "./policy/policy-keeper.js";
 import { Recorder } from "./recorder/recorder.js";
 import { Shipper } from "./recorder/shipper.js";
+import { type AllSemantics, createSemantics } from "./semantics/registry.js";
 import { FrontDoor } from "./session/front-door.js";
 import { refusal } from "./session/refusals.js";
 import type { Session } from "./session/session.js";
@@ -42,7 +41,7 @@ export class Enforcer {
   readonly #holds: HoldDesk;
   readonly #shipper: Shipper;
   readonly #certificate: ListenerCertificate;
-  readonly #understander: Understander;
+  readonly #semantics: AllSemantics;
   readonly #frontDoor: FrontDoor;
   readonly #clock: Clock = systemClock;
   readonly #log: Log;
@@ -78,7 +77,8 @@ export class Enforcer {
     });
     this.#holds = new HoldDesk(control, clock);
     this.#shipper = new Shipper(this.#spool, control, clock, log);
-    this.#understander = createUnderstander();
+    const recorder = new Recorder(this.#spool, clock);
+    this.#semantics = createSemantics({ policy: this.#policy, recorder, clock, log, hashKey });
     this.#certificate = new ListenerCertificate({
       file: join(config.folder, "listener.json"),
       commonName: config.id,
@@ -91,14 +91,12 @@ export class Enforcer {
     this.#frontDoor = new FrontDoor({
       services: {
         policy: this.#policy,
-        catalogs: new ResourceCatalogs(clock, log),
-        understander: this.#understander,
         holds: this.#holds,
-        recorder: new Recorder(this.#spool, clock),
+        recorder,
         clock,
         log,
-        hashKey,
       },
+      semantics: this.#semantics,
       control,
       allowPlaintext: config.allowPlaintext,
       tls: () => this.#certificate.current,
@@ -179,7 +177,7 @@ export class Enforcer {
     }
     this.#shipper.stop();
     await this.#control.close();
-    await this.#understander.close();
+    for (const semantics of this.#semantics.values()) await semantics.close();
     await this.#spool
       .close()
       .catch((error) => this.#log.error({ error: String(error) }, "the spool could not be closed"));

@@ -6,6 +6,8 @@ import type { MaskPlan, Parameter, Refusal } from "#commands";
  */
 export interface Protocol {
   readonly name: string;
+  /** What its commands are written in, and so who understands them. */
+  readonly semantics: SemanticsName;
   readonly defaultPort: number;
   /** ALPN names offered for direct TLS; empty where the protocol has none. */
   readonly alpn: readonly string[];
@@ -21,6 +23,8 @@ export interface Protocol {
   verifier(secret: string, salt: Uint8Array): string;
   connectionSettings(target: ConnectionTarget): ConnectionSettings;
 }
+
+export type SemanticsName = "postgresql";
 
 // ---- the client's login ------------------------------------------------------------------------------------------
 

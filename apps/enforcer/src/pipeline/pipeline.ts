@@ -17,7 +17,7 @@ import type { ClientStep, Conversation, Gate, Outcome, ServerStep } from "#proto
 import { type Durability, SpoolFull, SpoolUnwritable } from "#spool";
 import type { Channel } from "../connection/channel.js";
 import { type HeldCommand, type HoldEnd, withdrawn } from "../holds/hold-desk.js";
-import type { Understood } from "../session/interpreter.js";
+import type { Understood } from "../semantics/semantics.js";
 import { refusal } from "../session/refusals.js";
 import { after } from "./after.js";
 

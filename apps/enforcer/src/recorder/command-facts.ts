@@ -3,7 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import type { Parameter, Verdict } from "#commands";
 import { edgeV1 } from "#contracts";
 import type { Gate } from "#protocols";
-import type { Understood } from "../session/interpreter.js";
+import type { Understood } from "../semantics/semantics.js";
 
 /** A record must fit a message of the bus, whatever a client sends. */
 const LONGEST_STATEMENT = 192 * 1024;

@@ -8,7 +8,7 @@ import { edgeV1 } from "#contracts";
 import { Spool } from "#spool";
 import { systemClock } from "../clock.js";
 import { ManualClock, settle } from "../manual-clock.fixture.js";
-import type { Understood } from "../session/interpreter.js";
+import type { Understood } from "../semantics/semantics.js";
 import { commandFacts, shownParameters } from "./command-facts.js";
 import { Recorder } from "./recorder.js";
 import { Shipper } from "./shipper.js";
@@ -24,16 +24,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const understood: Understood = {
-  operations: [],
-  statements: [],
-  statementCount: 1,
-  fingerprint: "",
-  stores: [],
-  unknownNames: [],
-  effects: [],
-  problems: [],
-};
+const understood: Understood = { operations: [], statementCount: 1, fingerprint: "", problems: [] };
 const gate = (text: string, parameters: Parameter[] = []) => ({
   stage: "run" as const,
   ordinal: 1,

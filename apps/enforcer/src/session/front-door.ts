@@ -8,14 +8,14 @@ import { farewell } from "../connection/farewell.js";
 import { dialUpstream, type UpstreamConnection, UpstreamFailure } from "../connection/upstream.js";
 import { type ControlPlane, ControlPlaneAway } from "../control/control-plane.js";
 import type { ListenerTls } from "../listener/certificate.js";
-import { UnmatchedLabels } from "../masks/unmatched-labels.js";
+import type { AllSemantics } from "../semantics/registry.js";
 import { logIn, type ProvedClient, type TokenFound } from "./login.js";
 import { refusal } from "./refusals.js";
-import { parseSearchPath } from "./search-path.js";
 import { Session, type SessionServices } from "./session.js";
 
 export interface FrontDoorOptions {
   readonly services: SessionServices;
+  readonly semantics: AllSemantics;
   readonly control: Pick<ControlPlane, "call">;
   readonly allowPlaintext: boolean;
   readonly tls: () => ListenerTls | null;
@@ -49,11 +49,7 @@ export class FrontDoor {
   /** Leased or about to be, and not a session yet: what ends sessions must end these too. */
   readonly #opening = new Map<string, Opening>();
 
-  readonly #unmatched: UnmatchedLabels;
-
-  constructor(private readonly options: FrontDoorOptions) {
-    this.#unmatched = new UnmatchedLabels(options.services.recorder, options.services.log);
-  }
+  constructor(private readonly options: FrontDoorOptions) {}
 
   /** Those that match are refused instead of opened. */
   refuseOpening(matches: (sessionId: string, tokenId: string) => boolean, told: Refusal): void {
@@ -108,29 +104,30 @@ export class FrontDoor {
   async #open(client: ProvedClient, protocol: Protocol, address: string, cancelKey: Uint8Array): Promise<void> {
     const sessionId = randomUUID();
     const { services } = this.options;
+    const semantics = this.options.semantics.get(protocol.semantics)!;
     const opening: Opening = { tokenId: client.hello.tokenId, ended: null };
     this.#opening.set(sessionId, opening);
     let leased = false;
     let upstream: UpstreamConnection | null = null;
     try {
       const resource = this.#resource(client, protocol);
+      const unsettled = semantics.refusesSettings(client.hello.settings);
+      if (unsettled) throw new Turned(unsettled);
       const lease = await this.#redeem(client, protocol, address, sessionId);
       leased = true;
       const facts = this.#admit(lease, resource, address);
-      const [dialled, names] = await Promise.allSettled([
+      const [dialled, prepared] = await Promise.allSettled([
         dialUpstream(resource, protocol, client.hello.settings),
-        services.catalogs.get(resource),
+        semantics.prepare(resource),
       ]);
       if (dialled.status === "fulfilled") upstream = dialled.value;
-      for (const each of [dialled, names]) if (each.status === "rejected") throw each.reason;
-      if (names.status === "fulfilled") {
-        this.#unmatched.report(services.policy.current!.bundle, resource.name, names.value.catalog);
-      }
+      for (const each of [dialled, prepared]) if (each.status === "rejected") throw each.reason;
       if (client.inbox.ended) throw new Error("the client went away");
       if (opening.ended) throw new Turned(opening.ended);
       if (!services.policy.fresh) throw new Turned(refusal.controlPlaneAway());
       const session: Session = new Session(services, {
         protocol,
+        semantics,
         resource,
         client,
         upstream: upstream!,
@@ -164,14 +161,6 @@ export class FrontDoor {
     const { database } = resource.upstream;
     if (hello.database !== "" && hello.database !== database && hello.database !== name) {
       throw new Turned(refusal.otherDatabase(hello.database, name, database));
-    }
-    for (const [setting, value] of hello.settings) {
-      if (setting.toLowerCase() === "search_path" && !parseSearchPath(value)) {
-        throw new Turned({
-          code: "unsupported",
-          message: `The start-up setting search_path is not a list of schemas: ${value}`,
-        });
-      }
     }
     return resource;
   }

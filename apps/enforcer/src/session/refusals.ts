@@ -1,5 +1,4 @@
 import type { Deny, Refusal } from "#commands";
-import type { Uncovered } from "../masks/mask-planner.js";
 
 /** What clients are told, in one place: what happened, and what to do about it. */
 export const refusal = {
@@ -64,16 +63,6 @@ export const refusal = {
     message: `This command was not understood and is denied: ${problems[0]}`,
     ...(problems.length > 1 && { detail: problems.slice(1, 6).join("\n") }),
     hint: "Write it so that what it does can be told from its text.",
-  }),
-
-  uncovered: ({ labels, target }: Uncovered): Refusal => ({
-    code: "denied",
-    message: target
-      ? `This command would put values labelled ${labels.join(", ")} into ${target}, which does not carry the label.`
-      : `Code in this command is not read, and could copy values labelled ${labels.join(", ")} to where they are not masked.`,
-    hint: target
-      ? "Leave these columns out, or let an administrator give the target the same label first."
-      : "Write it as plain statements, or let a policy ask for a person's approval of it.",
   }),
 
   revoked: (reason: string): Refusal => ({

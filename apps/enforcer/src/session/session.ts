@@ -6,46 +6,37 @@ import {
   type Refusal,
   type ResourcePart,
   type SessionFacts,
-  SQL_ACTIONS,
   type Verdict,
 } from "#commands";
 import type { edgeV1 } from "#contracts";
 import { approvalV1 } from "#contracts";
 import type { Conversation, Gate, Outcome, Protocol } from "#protocols";
 import type { Durability } from "#spool";
-import type { Understander } from "#sql";
-import type { ResourceCatalogs, ResourceNames } from "../catalog/resource-catalogs.js";
 import type { Clock } from "../clock.js";
 import { Channel } from "../connection/channel.js";
 import { cancelUpstream, type UpstreamConnection } from "../connection/upstream.js";
 import type { HeldCommand, HoldDesk, HoldEnd } from "../holds/hold-desk.js";
 import type { Log } from "../log.js";
-import { MaskPlanner } from "../masks/mask-planner.js";
 import { type EndCause, Pipeline, type PipelineSession } from "../pipeline/pipeline.js";
 import type { PolicyInForce, PolicyKeeper } from "../policy/policy-keeper.js";
 import { commandFacts, shownParameters } from "../recorder/command-facts.js";
 import type { Recorder } from "../recorder/recorder.js";
-import { Interpreter, type Understood } from "./interpreter.js";
+import type { Semantics, SessionSemantics, Understood } from "../semantics/semantics.js";
 import type { ProvedClient } from "./login.js";
 import { refusal } from "./refusals.js";
-import { parseSearchPath } from "./search-path.js";
-import { SessionNames } from "./session-names.js";
 
 /** What all sessions of a node share. */
 export interface SessionServices {
   readonly policy: PolicyKeeper;
-  readonly catalogs: ResourceCatalogs;
-  readonly understander: Understander;
   readonly holds: HoldDesk;
   readonly recorder: Recorder;
   readonly clock: Clock;
   readonly log: Log;
-  /** Of the `hash` transform. */
-  readonly hashKey: Uint8Array;
 }
 
 export interface SessionParts {
   readonly protocol: Protocol;
+  readonly semantics: Semantics;
   readonly resource: ResourcePart;
   readonly client: ProvedClient;
   readonly upstream: UpstreamConnection;
@@ -56,7 +47,6 @@ export interface SessionParts {
 
 /** Largest message that is buffered whole: a statement, or the parameters of one. What is streamed has no limit. */
 const MESSAGE_LIMIT = 64 << 20;
-const PLAIN_READS: ReadonlySet<string> = new Set([...SQL_ACTIONS["sql:read"], ...SQL_ACTIONS["sql:session"]]);
 
 /** One client connection under a lease, from its welcome to its end. */
 export class Session implements PipelineSession {
@@ -64,14 +54,8 @@ export class Session implements PipelineSession {
   readonly #client: Channel;
   readonly #server: Channel;
   readonly #pipeline: Pipeline;
-  readonly #names = new SessionNames(() => this.#conversation);
-  readonly #interpreter: Interpreter;
+  readonly #semantics: SessionSemantics;
   readonly #startedAt = new Map<number, bigint>();
-  readonly #startPath: readonly string[] | null;
-  #planner: { readonly of: readonly unknown[]; readonly planner: MaskPlanner } | null = null;
-  #namesOf: readonly [ResourceNames, ResourceNames] | null = null;
-  #catalogChanged = false;
-  #renewing: Promise<ResourceNames> | null = null;
   #commands = 0;
   #over = false;
   #stopExpiry = () => {};
@@ -80,7 +64,7 @@ export class Session implements PipelineSession {
     private readonly services: SessionServices,
     private readonly parts: SessionParts,
   ) {
-    const { protocol, client, upstream, resource } = parts;
+    const { protocol, semantics, client, upstream, resource } = parts;
     this.#conversation = protocol.conversation({
       messageLimit: MESSAGE_LIMIT,
       parameters: upstream.ready.parameters,
@@ -88,14 +72,10 @@ export class Session implements PipelineSession {
     });
     this.#client = new Channel(client.socket);
     this.#server = new Channel(upstream.socket);
-    this.#startPath = startPath(client.hello.settings);
-    this.#interpreter = new Interpreter({
-      understander: services.understander,
-      names: this.#names,
-      user: resource.credential.username,
-      fresh: () => this.#freshNames(),
-      miss: async () => this.#ours(await services.catalogs.refreshOnMiss(resource)),
-      statementText: (name) => this.#conversation.statementText(name),
+    this.#semantics = semantics.open({
+      resource,
+      settings: client.hello.settings,
+      conversation: this.#conversation,
     });
     this.#pipeline = new Pipeline(this.#conversation, this.#client, this.#server, this);
   }
@@ -188,7 +168,7 @@ export class Session implements PipelineSession {
   // ---- what the flow asks ------------------------------------------------------------------------------------------
 
   understand(gate: Gate): Understood | Promise<Understood> {
-    return this.#interpreter.understand(gate);
+    return this.#semantics.understand(gate);
   }
 
   decide(understood: Understood): Verdict {
@@ -196,14 +176,11 @@ export class Session implements PipelineSession {
   }
 
   uncovered(understood: Understood, verdict: Verdict): Refusal | null {
-    const uncovered = this.#plannerFor(verdict).uncovered(understood);
-    // Code that is not read by a policy may yet be by a person.
-    if (!uncovered || (uncovered.target === null && verdict.kind === "hold")) return null;
-    return refusal.uncovered(uncovered);
+    return this.#semantics.uncovered(understood, verdict);
   }
 
   plan(understood: Understood, verdict: Verdict): MaskPlan {
-    return this.#plannerFor(verdict).plan(understood);
+    return this.#semantics.plan(understood, verdict);
   }
 
   hold(gate: Gate, understood: Understood, verdict: Hold): HeldCommand {
@@ -248,13 +225,13 @@ export class Session implements PipelineSession {
     return this.services.recorder.record(this.id, "commandStarted", {
       command: commandFacts(gate, understood, verdict),
       approvalId,
-      labelsMasked: [...this.#plannerFor(verdict).labelsOf(understood)],
+      labelsMasked: [...this.#semantics.labelsMasked(understood, verdict)],
     });
   }
 
   recordRefused(gate: Gate, understood: Understood, verdict: Verdict | null, told: Refusal, approvalId: string): void {
     if (gate.stage === "run") this.#commands++;
-    this.#names.refused(gate.batch);
+    this.#semantics.refused(gate);
     this.services.recorder.record(this.id, "commandRefused", {
       command: commandFacts(gate, understood, verdict),
       code: told.code,
@@ -280,7 +257,7 @@ export class Session implements PipelineSession {
   }
 
   recordEnded(ordinal: number, outcome: Outcome): void {
-    this.#names.over(ordinal, outcome.tag, outcome.error !== null);
+    this.#semantics.over(ordinal, outcome);
     const startedAt = this.#startedAt.get(ordinal);
     if (startedAt === undefined) return;
     this.#startedAt.delete(ordinal);
@@ -296,87 +273,20 @@ export class Session implements PipelineSession {
     });
   }
 
-  durability({ operations }: Understood, approvalId: string): Durability {
-    const read = approvalId === "" && operations.every(({ action }) => PLAIN_READS.has(action));
-    return read ? this.parts.resource.reads : "disk";
+  durability(understood: Understood, approvalId: string): Durability {
+    return approvalId === "" && this.#semantics.reads(understood) ? this.parts.resource.reads : "disk";
   }
 
   durable(sequence: number, durability: Durability): Promise<void> | undefined {
     return this.services.recorder.durable(sequence, durability);
   }
 
-  sent(gate: Gate, { effects }: Understood): void {
-    if (gate.stage === "prepare") return;
-    for (const effect of effects) {
-      if (effect.kind === "prepares") this.#conversation.defineStatement(gate, effect.name, effect.text);
-      else if (effect.kind === "deallocates") this.#conversation.dropStatement(gate, effect.name);
-      else if (effect.kind === "discards") this.#conversation.dropStatement(gate, null);
-      else if (effect.kind === "changesCatalog") this.#catalogChanged = true;
-    }
-    this.#names.sent(gate.ordinal, gate.batch, effects);
+  sent(gate: Gate, understood: Understood): void {
+    if (gate.stage === "run") this.#semantics.sent(gate, understood);
   }
 
   settled(): void {
-    const { transaction, busy } = this.#conversation;
-    if (this.#catalogChanged && transaction === "idle" && !busy) {
-      this.#catalogChanged = false;
-      this.#renewNames();
-    }
-    this.#names.answered();
-  }
-
-  // ---- names and masks ---------------------------------------------------------------------------------------------
-
-  #freshNames(): ResourceNames | Promise<ResourceNames> {
-    if (this.#renewing) return this.#renewing;
-    const known = this.services.catalogs.current(this.parts.resource);
-    return known
-      ? this.#ours(known)
-      : this.services.catalogs.get(this.parts.resource).then((names) => this.#ours(names));
-  }
-
-  /** This session changed what the catalog says: what follows is understood by the new one. */
-  #renewNames(): void {
-    const { catalogs, log } = this.services;
-    const { resource } = this.parts;
-    const renewing = catalogs
-      .refresh(resource)
-      .catch((error) => {
-        log.warn({ resource: resource.name, error: String(error) }, "the catalog could not be read again");
-        this.#catalogChanged = true;
-        return catalogs.get(resource);
-      })
-      .then((names) => this.#ours(names))
-      .finally(() => {
-        if (this.#renewing === renewing) this.#renewing = null;
-      });
-    this.#renewing = renewing;
-    renewing.catch(() => {});
-  }
-
-  #ours(names: ResourceNames): ResourceNames {
-    if (!this.#startPath) return names;
-    if (this.#namesOf?.[0] !== names) {
-      const searchPath = this.#startPath.map((name) =>
-        name === "$user" ? this.parts.resource.credential.username : name,
-      );
-      this.#namesOf = [names, { ...names, searchPath }];
-    }
-    return this.#namesOf[1];
-  }
-
-  #plannerFor(verdict: Verdict): MaskPlanner {
-    const { policy, catalogs, hashKey } = this.services;
-    const { resource } = this.parts;
-    const { bundle } = policy.current!;
-    const masked = verdict.kind === "deny" ? [] : verdict.masked;
-    const { catalog } = catalogs.current(resource)!;
-    const of = [bundle, masked, catalog];
-    if (!this.#planner || this.#planner.of.some((each, index) => each !== of[index])) {
-      const miss = () => void catalogs.refreshOnMiss(resource).catch(() => {});
-      this.#planner = { of, planner: new MaskPlanner(bundle, resource.name, masked, catalog, hashKey, miss) };
-    }
-    return this.#planner.planner;
+    this.#semantics.settled();
   }
 
   // ---- the end -----------------------------------------------------------------------------------------------------
@@ -397,11 +307,6 @@ export class Session implements PipelineSession {
 
 function hasLabels(policy: PolicyInForce | null, resource: string): boolean {
   return policy?.bundle.labels.some(({ columns }) => columns.some((column) => column.resource === resource)) ?? true;
-}
-
-function startPath(settings: ReadonlyMap<string, string>): readonly string[] | null {
-  for (const [name, value] of settings) if (name.toLowerCase() === "search_path") return parseSearchPath(value);
-  return null;
 }
 
 function waitingNotice(approvalId: string, { approvers, quorum, reason }: Hold): [string, string, string] {

@@ -9,6 +9,7 @@ import { PostgresUpstreamLogin } from "./handshake/upstream.js";
 /** PostgreSQL, frontend/backend protocol 3.0 and 3.2, servers 14 and later. */
 export const postgres: Protocol = {
   name: "postgres",
+  semantics: "postgresql",
   defaultPort: 5432,
   alpn: ["postgresql"],
   clientLogin: (options) => new PostgresClientLogin(options),

@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import pg from "pg";
 import type { ResourcePart } from "#commands";
 import { CATALOG_QUERIES, type Catalog, type CatalogRows, catalogFromRows, SEARCH_PATH_QUERY } from "#sql";
-import type { Clock } from "../clock.js";
-import { resolveCredential } from "../connection/credential.js";
-import { upstreamTls } from "../connection/upstream-tls.js";
-import type { Log } from "../log.js";
+import type { Clock } from "../../clock.js";
+import { resolveCredential } from "../../connection/credential.js";
+import { upstreamTls } from "../../connection/upstream-tls.js";
+import type { Log } from "../../log.js";
 
 /** What a resource's names mean to a fresh session. */
 export interface ResourceNames {

@@ -1,7 +1,7 @@
 import type { Bundle } from "#commands";
 import type { Catalog } from "#sql";
-import type { Log } from "../log.js";
-import type { Recorder } from "../recorder/recorder.js";
+import type { Log } from "../../log.js";
+import type { Recorder } from "../../recorder/recorder.js";
 
 /** Says once, for each policy and catalog, which labelled columns a resource does not have. */
 export class UnmatchedLabels {

@@ -1,18 +1,17 @@
-import type { Command, Operation } from "#commands";
+import type { Operation } from "#commands";
 import type { Gate } from "#protocols";
 import type { SessionEffect, SqlContext, StatementFacts, StoredColumn, Understander, Understanding } from "#sql";
-import type { ResourceNames } from "../catalog/resource-catalogs.js";
-import { after } from "../pipeline/after.js";
+import { after } from "../../pipeline/after.js";
+import type { Understood } from "../semantics.js";
+import type { ResourceNames } from "./resource-catalogs.js";
 import type { SessionNames } from "./session-names.js";
 
-/** A command as the enforcer decides it: EXECUTE and FETCH resolved to what they stand for. Cached; never changed. */
-export interface Understood extends Pick<Command, "operations" | "statementCount" | "fingerprint"> {
+/** EXECUTE and FETCH are resolved to what they stand for. */
+export interface UnderstoodSql extends Understood {
   readonly statements: readonly Pick<StatementFacts, "outputs" | "bulk" | "bulkFormat">[];
   readonly stores: readonly StoredColumn[];
   readonly unknownNames: readonly string[];
   readonly effects: readonly SessionEffect[];
-  /** Not empty: it is to be denied. */
-  readonly problems: readonly string[];
 }
 
 export interface InterpreterOptions {
@@ -34,11 +33,11 @@ const NAMELESS = new Set(["sql:session", "sql:set", "sql:show"]);
 export class Interpreter {
   #context: SqlContext | null = null;
   #contextOf: readonly [ResourceNames, object] | null = null;
-  readonly #resolved = new WeakMap<Understanding, Understood>();
+  readonly #resolved = new WeakMap<Understanding, UnderstoodSql>();
 
   constructor(private readonly options: InterpreterOptions) {}
 
-  understand(gate: Gate): Understood | Promise<Understood> {
+  understand(gate: Gate): UnderstoodSql | Promise<UnderstoodSql> {
     return after(this.options.names.settled(gate.batch), () =>
       after(this.options.fresh(), (names) =>
         after(this.#understand(gate, names), (understood) => {
@@ -51,7 +50,7 @@ export class Interpreter {
     );
   }
 
-  #understand(gate: Gate, names: ResourceNames): Understood | Promise<Understood> {
+  #understand(gate: Gate, names: ResourceNames): UnderstoodSql | Promise<UnderstoodSql> {
     const { understander } = this.options;
     const context = this.#contextFor(names);
     if (gate.functionOid !== undefined)
@@ -66,7 +65,7 @@ export class Interpreter {
     return !gate.several && gate.functionOid === undefined && understanding.statements.length > 1;
   }
 
-  #resolve(understanding: Understanding, context: SqlContext): Understood | Promise<Understood> {
+  #resolve(understanding: Understanding, context: SqlContext): UnderstoodSql | Promise<UnderstoodSql> {
     if (this.#doubtful(understanding.operations)) return refused(understanding, UNCERTAIN);
     const effects = understanding.statements.flatMap(({ session }) => session);
     const indirect = effects.some(({ kind }) => kind === "executes" || kind === "fetches");
@@ -90,16 +89,16 @@ export class Interpreter {
     understanding: Understanding,
     effects: readonly SessionEffect[],
     context: SqlContext,
-  ): Promise<Understood> {
+  ): Promise<UnderstoodSql> {
     const problems = [...understanding.problems];
     const operations: Operation[] = [];
     const unknownNames = [...understanding.unknownNames];
     const stores = understanding.statements.flatMap((statement) => statement.stores);
-    const statements: Understood["statements"][number][] = [];
+    const statements: UnderstoodSql["statements"][number][] = [];
     const cursors = new Map(this.options.names.now.cursors);
     for (const statement of understanding.statements) {
       operations.push(...statement.operations);
-      let returns: Understood["statements"][number] = statement;
+      let returns: UnderstoodSql["statements"][number] = statement;
       for (const effect of statement.session) {
         if (effect.kind === "declares") cursors.set(effect.cursor, effect.outputs);
         else if (effect.kind === "fetches") {
@@ -158,12 +157,12 @@ function preparedIn(understanding: Understanding, name: string): string | undefi
   return undefined;
 }
 
-function plain(understanding: Understanding): Omit<Understood, "effects"> {
+function plain(understanding: Understanding): Omit<UnderstoodSql, "effects"> {
   const { operations, fingerprint, statements, unknownNames, problems } = understanding;
   const stores = statements.flatMap((statement) => statement.stores);
   return { operations, fingerprint, statements, stores, unknownNames, problems, statementCount: statements.length };
 }
 
-function refused(understanding: Understanding, problem: string): Understood {
+function refused(understanding: Understanding, problem: string): UnderstoodSql {
   return { ...plain(understanding), effects: [], problems: [...understanding.problems, problem] };
 }

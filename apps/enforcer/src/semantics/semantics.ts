@@ -1,0 +1,63 @@
+import type { Command, MaskPlan, Refusal, ResourcePart, Verdict } from "#commands";
+import type { Conversation, Gate, Outcome } from "#protocols";
+import type { Clock } from "../clock.js";
+import type { Log } from "../log.js";
+import type { PolicyKeeper } from "../policy/policy-keeper.js";
+import type { Recorder } from "../recorder/recorder.js";
+
+/**
+ * What the commands of a protocol mean: what each does, to what, and where the values of its answer come from. A protocol
+ * says by name whose it is; the rest of the enforcer knows none of them. One a node, shared by its sessions.
+ */
+export interface Semantics {
+  /** Why a session may not start with these settings; null where it may. */
+  refusesSettings(settings: ReadonlyMap<string, string>): Refusal | null;
+  /** Learns of the resource what its sessions will need. @throws what the resource or the network says */
+  prepare(resource: ResourcePart): Promise<void>;
+  /** For one session on a resource that was prepared. */
+  open(session: OpenSession): SessionSemantics;
+  close(): Promise<void>;
+}
+
+/** What the semantics of all protocols are made of. */
+export interface SemanticsParts {
+  readonly policy: Pick<PolicyKeeper, "current">;
+  readonly recorder: Pick<Recorder, "record">;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Of the `hash` transform: 32 bytes. */
+  readonly hashKey: Uint8Array;
+}
+
+export interface OpenSession {
+  readonly resource: ResourcePart;
+  /** What the client started with. */
+  readonly settings: ReadonlyMap<string, string>;
+  readonly conversation: Conversation;
+}
+
+/** A command as it is decided and recorded. Cached by who made it; never changed. */
+export interface Understood extends Pick<Command, "operations" | "statementCount" | "fingerprint"> {
+  /** Why what it does cannot be told, in sentences. Not empty: it is to be denied. */
+  readonly problems: readonly string[];
+}
+
+/** One session's commands. What it is given as `understood` came from its own `understand`. */
+export interface SessionSemantics {
+  /** Synchronous for what has been seen before. */
+  understand(gate: Gate): Understood | Promise<Understood>;
+  /** Why a command that may run would still defeat the masks; null where it would not. */
+  uncovered(understood: Understood, verdict: Verdict): Refusal | null;
+  plan(understood: Understood, verdict: Verdict): MaskPlan;
+  /** The names of the labels the plan hides, as far as can be told before it runs. */
+  labelsMasked(understood: Understood, verdict: Verdict): readonly string[];
+  /** Whether it changes nothing: a weaker durability may do for its record. */
+  reads(understood: Understood): boolean;
+  /** The command is on its way, with what it does to the session. */
+  sent(gate: Gate, understood: Understood): void;
+  refused(gate: Gate): void;
+  /** A command has ended. */
+  over(ordinal: number, outcome: Outcome): void;
+  /** The answers so far have been dealt with. */
+  settled(): void;
+}

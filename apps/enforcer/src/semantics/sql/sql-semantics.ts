@@ -1,0 +1,51 @@
+import type { Refusal, ResourcePart } from "#commands";
+import { createUnderstander, type Understander } from "#sql";
+import type { OpenSession, Semantics, SemanticsParts, SessionSemantics } from "../semantics.js";
+import { ResourceCatalogs } from "./resource-catalogs.js";
+import { parseSearchPath } from "./search-path.js";
+import { SqlSession } from "./sql-session.js";
+import { UnmatchedLabels } from "./unmatched-labels.js";
+
+/** PostgreSQL's SQL: understood by its own parser, with the names of the resource's catalog. */
+export class SqlSemantics implements Semantics {
+  readonly #catalogs: ResourceCatalogs;
+  readonly #understander: Understander = createUnderstander();
+  readonly #unmatched: UnmatchedLabels;
+
+  constructor(private readonly parts: SemanticsParts) {
+    this.#catalogs = new ResourceCatalogs(parts.clock, parts.log);
+    this.#unmatched = new UnmatchedLabels(parts.recorder, parts.log);
+  }
+
+  refusesSettings(settings: ReadonlyMap<string, string>): Refusal | null {
+    for (const [setting, value] of settings) {
+      if (setting.toLowerCase() === "search_path" && !parseSearchPath(value)) {
+        return {
+          code: "unsupported",
+          message: `The start-up setting search_path is not a list of schemas: ${value}`,
+        };
+      }
+    }
+    return null;
+  }
+
+  async prepare(resource: ResourcePart): Promise<void> {
+    const { catalog } = await this.#catalogs.get(resource);
+    this.#unmatched.report(this.parts.policy.current!.bundle, resource.name, catalog);
+  }
+
+  open(session: OpenSession): SessionSemantics {
+    const { policy, hashKey, log } = this.parts;
+    return new SqlSession(session, {
+      understander: this.#understander,
+      catalogs: this.#catalogs,
+      policy,
+      hashKey,
+      log,
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#understander.close();
+  }
+}

@@ -1,0 +1,152 @@
+import { type MaskPlan, type Refusal, SQL_ACTIONS, type Verdict } from "#commands";
+import type { Gate, Outcome } from "#protocols";
+import type { Understander } from "#sql";
+import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics.js";
+import { Interpreter, type UnderstoodSql } from "./interpreter.js";
+import { MaskPlanner } from "./mask-planner.js";
+import { sqlRefusal } from "./refusals.js";
+import type { ResourceCatalogs, ResourceNames } from "./resource-catalogs.js";
+import { parseSearchPath } from "./search-path.js";
+import { SessionNames } from "./session-names.js";
+
+interface Shared extends Pick<SemanticsParts, "policy" | "hashKey" | "log"> {
+  readonly understander: Understander;
+  readonly catalogs: ResourceCatalogs;
+}
+
+const PLAIN_READS: ReadonlySet<string> = new Set([...SQL_ACTIONS["sql:read"], ...SQL_ACTIONS["sql:session"]]);
+
+/** What one session's SQL means: its names, its prepared statements, and what of its answers is hidden. */
+export class SqlSession implements SessionSemantics {
+  readonly #names: SessionNames;
+  readonly #interpreter: Interpreter;
+  readonly #startPath: readonly string[] | null;
+  #planner: { readonly of: readonly unknown[]; readonly planner: MaskPlanner } | null = null;
+  #namesOf: readonly [ResourceNames, ResourceNames] | null = null;
+  #catalogChanged = false;
+  #renewing: Promise<ResourceNames> | null = null;
+
+  constructor(
+    private readonly session: OpenSession,
+    private readonly shared: Shared,
+  ) {
+    const { resource, settings, conversation } = session;
+    this.#startPath = startPath(settings);
+    this.#names = new SessionNames(() => conversation);
+    this.#interpreter = new Interpreter({
+      understander: shared.understander,
+      names: this.#names,
+      user: resource.credential.username,
+      fresh: () => this.#freshNames(),
+      miss: async () => this.#ours(await shared.catalogs.refreshOnMiss(resource)),
+      statementText: (name) => conversation.statementText(name),
+    });
+  }
+
+  understand(gate: Gate): UnderstoodSql | Promise<UnderstoodSql> {
+    return this.#interpreter.understand(gate);
+  }
+
+  uncovered(understood: UnderstoodSql, verdict: Verdict): Refusal | null {
+    const uncovered = this.#plannerFor(verdict).uncovered(understood);
+    // Code that is not read by a policy may yet be by a person.
+    if (!uncovered || (uncovered.target === null && verdict.kind === "hold")) return null;
+    return sqlRefusal.uncovered(uncovered);
+  }
+
+  plan(understood: UnderstoodSql, verdict: Verdict): MaskPlan {
+    return this.#plannerFor(verdict).plan(understood);
+  }
+
+  labelsMasked(understood: UnderstoodSql, verdict: Verdict): readonly string[] {
+    return this.#plannerFor(verdict).labelsOf(understood);
+  }
+
+  reads({ operations }: UnderstoodSql): boolean {
+    return operations.every(({ action }) => PLAIN_READS.has(action));
+  }
+
+  sent(gate: Gate, { effects }: UnderstoodSql): void {
+    const { conversation } = this.session;
+    for (const effect of effects) {
+      if (effect.kind === "prepares") conversation.defineStatement(gate, effect.name, effect.text);
+      else if (effect.kind === "deallocates") conversation.dropStatement(gate, effect.name);
+      else if (effect.kind === "discards") conversation.dropStatement(gate, null);
+      else if (effect.kind === "changesCatalog") this.#catalogChanged = true;
+    }
+    this.#names.sent(gate.ordinal, gate.batch, effects);
+  }
+
+  refused({ batch }: Gate): void {
+    this.#names.refused(batch);
+  }
+
+  over(ordinal: number, { tag, error }: Outcome): void {
+    this.#names.over(ordinal, tag, error !== null);
+  }
+
+  settled(): void {
+    const { transaction, busy } = this.session.conversation;
+    if (this.#catalogChanged && transaction === "idle" && !busy) {
+      this.#catalogChanged = false;
+      this.#renewNames();
+    }
+    this.#names.answered();
+  }
+
+  #freshNames(): ResourceNames | Promise<ResourceNames> {
+    if (this.#renewing) return this.#renewing;
+    const { catalogs } = this.shared;
+    const { resource } = this.session;
+    const known = catalogs.current(resource);
+    return known ? this.#ours(known) : catalogs.get(resource).then((names) => this.#ours(names));
+  }
+
+  /** This session changed what the catalog says: what follows is understood by the new one. */
+  #renewNames(): void {
+    const { catalogs, log } = this.shared;
+    const { resource } = this.session;
+    const renewing = catalogs
+      .refresh(resource)
+      .catch((error) => {
+        log.warn({ resource: resource.name, error: String(error) }, "the catalog could not be read again");
+        this.#catalogChanged = true;
+        return catalogs.get(resource);
+      })
+      .then((names) => this.#ours(names))
+      .finally(() => {
+        if (this.#renewing === renewing) this.#renewing = null;
+      });
+    this.#renewing = renewing;
+    renewing.catch(() => {});
+  }
+
+  #ours(names: ResourceNames): ResourceNames {
+    if (!this.#startPath) return names;
+    if (this.#namesOf?.[0] !== names) {
+      const { username } = this.session.resource.credential;
+      const searchPath = this.#startPath.map((name) => (name === "$user" ? username : name));
+      this.#namesOf = [names, { ...names, searchPath }];
+    }
+    return this.#namesOf[1];
+  }
+
+  #plannerFor(verdict: Verdict): MaskPlanner {
+    const { policy, catalogs, hashKey } = this.shared;
+    const { resource } = this.session;
+    const { bundle } = policy.current!;
+    const masked = verdict.kind === "deny" ? [] : verdict.masked;
+    const { catalog } = catalogs.current(resource)!;
+    const of = [bundle, masked, catalog];
+    if (!this.#planner || this.#planner.of.some((each, index) => each !== of[index])) {
+      const miss = () => void catalogs.refreshOnMiss(resource).catch(() => {});
+      this.#planner = { of, planner: new MaskPlanner(bundle, resource.name, masked, catalog, hashKey, miss) };
+    }
+    return this.#planner.planner;
+  }
+}
+
+function startPath(settings: ReadonlyMap<string, string>): readonly string[] | null {
+  for (const [name, value] of settings) if (name.toLowerCase() === "search_path") return parseSearchPath(value);
+  return null;
+}
