@@ -9,5 +9,5 @@ export default {
   modulePathIgnorePatterns: ["<rootDir>/dist/", "<rootDir>/.counterfoil/"],
   globalSetup: "<rootDir>/test/servers/global-setup.mjs",
   globalTeardown: "<rootDir>/test/servers/global-teardown.mjs",
-  testTimeout: 60_000,
+  testTimeout: 120_000,
 };

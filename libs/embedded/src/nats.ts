@@ -42,7 +42,7 @@ export interface PrivateNats {
   stop(): Promise<void>;
 }
 
-const START_DEADLINE_MS = 20_000;
+const START_DEADLINE_MS = 60_000;
 
 /**
  * Starts a nats-server of our own on 127.0.0.1, with JetStream and the accounts of `#bus`. It ends with this process.
