@@ -28,6 +28,8 @@ export interface PostgresOptions {
   readonly port?: number;
   /** False gives durability up for speed: for tests only. */
   readonly durable?: boolean;
+  /** Further settings of the server, over ours. */
+  readonly settings?: Readonly<Record<string, string | number>>;
 }
 
 export interface PrivatePostgres {
@@ -76,7 +78,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PrivatePo
 
   const logFile = openSync(files.log, "a", 0o600);
   const launch = (port: number) => {
-    const settings = { ...SETTINGS, ...(options.durable === false && VOLATILE), port };
+    const settings = { ...SETTINGS, ...(options.durable === false && VOLATILE), ...options.settings, port };
     const flags = Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     const child = spawn(join(binaries.folder, "postgres"), ["-D", files.data, ...flags], {
       ...user.ids,
