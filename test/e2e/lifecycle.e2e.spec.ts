@@ -155,6 +155,7 @@ test.each([
 test.each([
   [{ COUNTERFOIL_API_PORT: "seventy" }, [], /COUNTERFOIL_API_PORT must be a port/],
   [{}, ["--rest"], /unknown option --rest/],
+  [{ COUNTERFOIL_STATE: "/proc/counterfoil/state" }, [], /\/proc\/counterfoil\/state cannot be written/],
 ])("bad settings are named: %j %j", async (env, args, says) => {
   const { code, stderr } = await installation.launch(args, env as NodeJS.ProcessEnv).finished;
   expect([code, says.test(stderr)]).toEqual([1, true]);

@@ -15,7 +15,7 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 const LEAST_FREE_BYTES = 256 * 1024 * 1024;
 
@@ -29,7 +29,7 @@ export class StateFolder {
    */
   static take(path: string): StateFolder {
     try {
-      mkdirSync(path, { recursive: true, mode: 0o700 });
+      makeFolder(path);
       accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (cause) {
       throw new StateFolderError(
@@ -156,6 +156,13 @@ export class StateFolder {
       rmSync(join(this.path, name), { recursive: true, force: true });
     }
   }
+}
+
+/** With what is missing above it. Node's own `recursive` never ends where a file system makes no folders, such as /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** When a process started, in clock ticks since boot (proc(5), stat field 22): a process id alone may be reused. */
