@@ -156,6 +156,20 @@ describe("refusing", () => {
     expect(answer[1]?.body).toBe("I");
   });
 
+  test("what fails at the server too is refused in the server's own words", () => {
+    const driven = new Driven();
+    const native = { code: "42601", message: 'syntax error at or near "selct"', position: 1 };
+    driven.decide = () => ({ code: "not_understood", message: native.message, native });
+    driven.client(front.query("selct 1"));
+    expect(errorFields(taken(driven.downstream())[0]?.body ?? "")).toEqual({
+      S: "ERROR",
+      V: "ERROR",
+      C: "42601",
+      M: native.message,
+      P: "1",
+    });
+  });
+
   test("behind an unanswered query, and in a transaction, a poison keeps the order", () => {
     const driven = deny(/drop/);
     const sent = taken(driven.client(front.query("begin"), front.query("drop table t")));
@@ -422,7 +436,8 @@ describe("texts", () => {
     ["a raised text in a server's class", { C: "57014", M: "a@x", W: "PL/pgSQL function" }],
     ["dynamic SQL in a function", { C: "42703", M: 'column "a@x" does not exist', q: "select a@x", p: "8" }],
     ["a name made of a value", { C: "42P01", M: 'relation "a@x" does not exist' }],
-    ["a hint", { C: "42703", M: "column does not exist", P: "8", H: "a@x" }],
+    ["a hint", { C: "22023", M: "invalid value", H: "a@x" }],
+    ["a raised hint", { C: "42703", M: "column does not exist", P: "8", H: "a@x", W: "PL/pgSQL function" }],
   ])("%s quotes no value", (_what, fields) => {
     const seen = seenOf(fields);
     expect(JSON.stringify(seen)).not.toContain("a@x");
@@ -430,10 +445,10 @@ describe("texts", () => {
   });
 
   test("what the server words from the statement itself stays, and so do names", () => {
-    expect(seenOf({ C: "42703", M: 'column "emial" does not exist', P: "8" })).toMatchObject({
-      M: 'column "emial" does not exist',
-      P: "8",
-    });
+    const misspelt = { S: "ERROR", V: "ERROR", C: "42703", M: 'column "emial" does not exist', H: "email?", P: "8" };
+    expect(Object.entries(seenOf({ ...misspelt, D: "gone", F: "parse_relation.c", L: "1", R: "e" }))).toEqual(
+      Object.entries({ ...misspelt, F: "parse_relation.c", L: "1", R: "e" }),
+    );
     expect(seenOf({ C: "23505", M: "duplicate", t: "person", n: "person_email_key" })).toMatchObject({
       t: "person",
       n: "person_email_key",

@@ -24,9 +24,9 @@ const SQLSTATE: Readonly<Record<RefusalCode, string>> = {
 
 export type Severity = "ERROR" | "FATAL";
 
-const sqlState = (refusal: Refusal): string => SQLSTATE[refusal.code];
+const sqlState = (refusal: Refusal): string => refusal.native?.code ?? SQLSTATE[refusal.code];
 
-function fieldsOf(severity: string, code: string, refusal: Pick<Refusal, "message" | "detail" | "hint">): Fields {
+function fieldsOf(severity: string, code: string, refusal: Omit<Refusal, "code">): Fields {
   const fields = new Map([
     ["S", severity],
     ["V", severity],
@@ -35,6 +35,7 @@ function fieldsOf(severity: string, code: string, refusal: Pick<Refusal, "messag
   ]);
   if (refusal.detail) fields.set("D", refusal.detail);
   if (refusal.hint) fields.set("H", refusal.hint);
+  if (refusal.native?.position) fields.set("P", String(refusal.native.position));
   return fields;
 }
 
@@ -74,23 +75,24 @@ const NEUTRAL: Readonly<Record<string, string>> = {
 const WITHHELD = "(text withheld: it could quote a masked value)";
 
 /**
- * The same error or notice without what could quote a value: severity, SQLSTATE, position and the names of schema,
- * table, column, type and constraint stay. The message stays where the server words it from the client's own statement
- * (it then has a position and comes from no function) or speaks of itself only; a function may word it as it likes, and
- * what a function raises has a context.
+ * The same error or notice without what could quote a value: severity, SQLSTATE, position, the names of schema, table,
+ * column, type and constraint, and the place in the server's sources stay. Message and hint stay where the server words
+ * them from the client's own statement (it then has a position and comes from no function) or speaks of itself only; a
+ * function may word them as it likes, and what a function raises has a context.
  */
 export function scrubbed(fields: Fields): Fields {
   const code = fields.get("C") ?? "";
-  const kept = new Map<string, string>();
-  for (const letter of ["S", "V", "C", "P", "s", "t", "c", "d", "n"]) {
-    const value = fields.get(letter);
-    if (value !== undefined) kept.set(letter, value);
-  }
   const fromFunction = fields.has("W") || fields.has("q");
   const plain = !fromFunction && (fields.has("P") || ABOUT_THE_SERVER.has(code.slice(0, 2)) || code === "42501");
-  kept.set("M", plain ? (fields.get("M") ?? "") : neutral(code, fields));
+  const kept = new Map<string, string>();
+  for (const [letter, value] of fields) {
+    if (letter === "M") kept.set("M", plain ? value : neutral(code, fields));
+    else if (NAMES_ONLY.has(letter) || (letter === "H" && plain)) kept.set(letter, value);
+  }
   return kept;
 }
+
+const NAMES_ONLY: ReadonlySet<string> = new Set("SVCPstcdnFLR");
 
 function neutral(code: string, fields: Fields): string {
   const sentence = NEUTRAL[code.slice(0, 2)] ?? "the server refused the statement";
