@@ -44,6 +44,17 @@ export interface Refusal {
   readonly message: string;
   readonly detail?: string;
   readonly hint?: string;
+  /** Set where `message` is the resource's own: what stands with it there. */
+  readonly native?: Pick<NativeError, "code" | "position">;
+}
+
+/** How the resource itself answers a command that cannot succeed there: it is refused here in the same words. */
+export interface NativeError {
+  /** The resource's own code, such as an SQLSTATE. */
+  readonly code: string;
+  readonly message: string;
+  /** Where in the command's text: characters, from 1. */
+  readonly position?: number;
 }
 
 export type RefusalCode =

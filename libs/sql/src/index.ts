@@ -13,6 +13,7 @@ export {
   EMPTY_CATALOG,
   SEARCH_PATH_QUERY,
 } from "./catalog-loader.js";
+export { noSuchStatement } from "./native-errors.js";
 export { createUnderstander, type Understander, type UnderstanderOptions } from "./understander.js";
 export type {
   SessionEffect,

@@ -4,6 +4,7 @@ import type { Catalog, Relation, SqlContext } from "./catalog.js";
 import { Effects } from "./effects.js";
 import { expression } from "./expressions.js";
 import { functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
+import { syntaxError } from "./native-errors.js";
 import { as, kindOf, NotUnderstood } from "./parser/ast.js";
 import { type ParseAnswer, Parser } from "./parser/parser.js";
 import { preparedText } from "./prepared-text.js";
@@ -54,7 +55,12 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     if (text.length > maxLength) return notUnderstood(text, `it is longer than ${maxLength} characters`);
     const answer = await parser.parse(text);
     const understanding =
-      answer.kind === "refused" ? notUnderstood(text, answer.reason) : await analyseAll(text, answer, context);
+      answer.kind === "refused"
+        ? {
+            ...notUnderstood(text, answer.reason),
+            ...(answer.syntaxError && { error: syntaxError(answer.reason, answer.syntaxError.position) }),
+          }
+        : await analyseAll(text, answer, context);
     cache.set(text, context, understanding);
     return understanding;
   }

@@ -235,6 +235,20 @@ describe("what is known already", () => {
   });
 });
 
+describe("what the server would refuse too", () => {
+  test.each([
+    ["selct 1", 'syntax error at or near "selct"', 1],
+    ["select 'üü' +;", 'syntax error at or near ";"', 14],
+    ["create table t (", "syntax error at end of input", 17],
+  ])("%s", async (text, message, position) => {
+    const { problems, error } = await sql.understand(text, SHOP_CONTEXT);
+    expect({ problems, error }).toEqual({ problems: [message], error: { code: "42601", message, position } });
+  });
+  test("not what only the enforcer refuses", async () => {
+    expect((await sql.understand(`select ${" ".repeat(1024 * 1024)}`, SHOP_CONTEXT)).error).toBeUndefined();
+  });
+});
+
 describe("limits", () => {
   test("a text too long is not understood", async () => {
     const { problems } = await sql.understand(`select ${" ".repeat(1024 * 1024)}`, SHOP_CONTEXT);

@@ -1,4 +1,4 @@
-import type { BulkFormat, Operation, OutputColumn } from "#commands";
+import type { BulkFormat, NativeError, Operation, OutputColumn } from "#commands";
 
 /** What a text does, as far as it can be known before it runs. Immutable and cached: never change one. */
 export interface Understanding {
@@ -11,6 +11,8 @@ export interface Understanding {
   readonly operations: readonly Operation[];
   /** Why the text could not be understood, in sentences. Not empty: deny it. */
   readonly problems: readonly string[];
+  /** Set where the server would refuse the text too, and how: the one of `problems`. */
+  readonly error?: NativeError;
   /** Relations and functions (`name()`) the catalog does not know, `schema.name` or as spelled: refresh it on a miss. */
   readonly unknownNames: readonly string[];
 }

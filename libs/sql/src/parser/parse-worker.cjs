@@ -34,12 +34,18 @@ function answer(text) {
   try {
     tree = pg.parseSync(text);
   } catch (error) {
-    if (error instanceof pg.SqlError) return { kind: "refused", reason: error.message };
+    if (error instanceof pg.SqlError) return { kind: "refused", reason: error.message, ...placeOf(error) };
     throw error;
   }
   const tooMuch = measure(tree, workerData);
   if (tooMuch !== null) return { kind: "refused", reason: tooMuch };
   return { kind: "parsed", tree, fingerprint: pg.fingerprintSync(text) };
+}
+
+/** Where the grammar says so; what else the parser refuses (an escape, a limit) has other codes, which it does not tell. */
+function placeOf({ sqlDetails }) {
+  const grammar = ["scanner_yyerror", "base_yyparse"].includes(sqlDetails?.functionName);
+  return grammar ? { syntaxError: { position: sqlDetails.cursorPosition + 1 } } : {};
 }
 
 pg.loadModule().then(() => {

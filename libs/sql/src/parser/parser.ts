@@ -12,7 +12,13 @@ export interface ParserLimits {
 export type ParseAnswer =
   | { readonly kind: "parsed"; readonly tree: Tree; readonly fingerprint: string }
   /** The parser refuses the text, or it is past a limit. */
-  | { readonly kind: "refused"; readonly reason: string };
+  | { readonly kind: "refused"; readonly reason: string; readonly syntaxError?: SyntaxErrorPlace };
+
+/** The text is not of the grammar, by any server's parser. */
+interface SyntaxErrorPlace {
+  /** Characters, from 1. */
+  readonly position: number;
+}
 
 type FromWorker = { readonly kind: "ready" } | ParseAnswer;
 

@@ -1,0 +1,10 @@
+import type { NativeError } from "#commands";
+
+/** What PostgreSQL says of commands that name or spell what is not (manual, "PostgreSQL Error Codes"). */
+
+export const syntaxError = (message: string, position: number): NativeError => ({ code: "42601", message, position });
+
+export const noSuchStatement = (name: string): NativeError => ({
+  code: "26000",
+  message: `prepared statement "${name}" does not exist`,
+});
