@@ -182,6 +182,18 @@ describe("masked", () => {
     expect(answer).toMatch(/redacted|null/);
   });
 
+  test("by a cursor that a function opened", async () => {
+    await world.direct(`create function opened() returns refcursor language plpgsql as $$
+      declare c refcursor := 'c'; begin open c for select email from customers; return c; end $$`);
+    const client = await connect();
+    const [, , fetched] = (await client.query(
+      "begin; select opened(); fetch 2 from c; commit",
+    )) as never as pg.QueryResult[];
+    expect(fetched!.rows).toEqual([{ email: "[redacted]" }, { email: "[redacted]" }]);
+    // Whether there is one is for the server to say.
+    expect(await failure(client.query("fetch 2 from nowhere"))).toMatchObject({ code: "34000" });
+  });
+
   test("in binary, prepared twice", async () => {
     const client = await connect();
     for (let round = 0; round < 2; round++) {
@@ -255,6 +267,16 @@ describe("masked", () => {
 });
 
 describe("denied", () => {
+  test("in the server's own words, where it would fail there too", async () => {
+    const client = await connect();
+    const misspelt = await failure(client.query("selec 1"));
+    expect(misspelt).toMatchObject({ code: "42601", message: 'syntax error at or near "selec"', position: "1" });
+    const nothing = await failure(client.query("execute nothing"));
+    expect(nothing).toMatchObject({ code: "26000", message: 'prepared statement "nothing" does not exist' });
+    const refused = await world.control.recorded("commandRefused", 2);
+    expect(refused.map(({ code }) => code)).toEqual(["not_understood", "not_understood"]);
+  });
+
   test("natively, naming the policy and what to do; the session goes on", async () => {
     const client = await connect();
     const error = await failure(client.query("delete from orders"));
@@ -274,8 +296,7 @@ describe("denied", () => {
     ["extended", (client: pg.Client) => client.query("delete from orders where $1", [true])],
     ["behind another statement", (client: pg.Client) => client.query("select 1; drop table notes")],
     ["prepared by SQL", (client: pg.Client) => client.query("prepare d as delete from orders; execute d")],
-    ["executed, but never prepared", (client: pg.Client) => client.query("execute nothing")],
-    ["not understood", (client: pg.Client) => client.query("selec 1")],
+    ["not understood", (client: pg.Client) => client.query("copy notes to stdout (encoding 'latin1')")],
     ["a program", (client: pg.Client) => client.query("copy notes to program 'cat'")],
   ])("%s", async (_name, run) => {
     const client = await connect();

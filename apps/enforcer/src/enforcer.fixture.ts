@@ -89,6 +89,8 @@ class TestControl {
   policies = POLICIES;
   labels = LABELS;
   resource!: ResourcePart;
+  /** Further resources, for tokens that name them. */
+  others: readonly ResourcePart[] = [];
   epoch = 1;
   /** Methods nobody answers at the moment. */
   readonly silent = new Set<string>();
@@ -240,7 +242,7 @@ class TestControl {
   }
 
   /** Puts another policy in force. */
-  change(change: Partial<Pick<TestControl, "policies" | "labels" | "resource" | "leaseSeconds">>): void {
+  change(change: Partial<Pick<TestControl, "policies" | "labels" | "resource" | "others" | "leaseSeconds">>): void {
     Object.assign(this, change);
     this.epoch++;
     this.push({ case: "bundle", value: this.bundle() });
@@ -293,7 +295,8 @@ class TestControl {
   }
 
   bundle(): policyV1.SignedBundle {
-    const parts = writeParts({ policies: this.policies, labels: this.labels, resources: [this.resource] });
+    const resources = [this.resource, ...this.others];
+    const parts = writeParts({ policies: this.policies, labels: this.labels, resources });
     const manifest = toBinary(
       policyV1.BundleManifestSchema,
       create(policyV1.BundleManifestSchema, {

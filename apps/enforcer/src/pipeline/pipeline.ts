@@ -202,8 +202,7 @@ export class Pipeline {
   /** Decides, and holds where the verdict says so. Null: it was refused. */
   #clear(gate: Gate, understood: Understood): Cleared | null | Promise<Cleared | null> {
     if (gate.refusal) return this.#refuse(gate, understood, null, gate.refusal);
-    if (understood.problems.length > 0)
-      return this.#refuse(gate, understood, null, refusal.notUnderstood(understood.problems));
+    if (understood.problems.length > 0) return this.#refuse(gate, understood, null, refusal.notUnderstood(understood));
     const verdict = this.session.decide(understood);
     if (verdict.kind === "deny") return this.#refuse(gate, understood, verdict, refusal.denied(verdict));
     const uncovered = this.session.uncovered(understood, verdict);

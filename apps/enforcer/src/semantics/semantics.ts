@@ -1,4 +1,4 @@
-import type { Command, MaskPlan, Refusal, ResourcePart, Verdict } from "#commands";
+import type { Command, MaskPlan, NativeError, Refusal, ResourcePart, Verdict } from "#commands";
 import type { Conversation, Gate, Outcome } from "#protocols";
 import type { Clock } from "../clock.js";
 import type { Log } from "../log.js";
@@ -40,6 +40,8 @@ export interface OpenSession {
 export interface Understood extends Pick<Command, "operations" | "statementCount" | "fingerprint"> {
   /** Why what it does cannot be told, in sentences. Not empty: it is to be denied. */
   readonly problems: readonly string[];
+  /** The first of `problems` in the resource's own words, where the command would fail there too. */
+  readonly error?: NativeError;
 }
 
 /** One session's commands. What it is given as `understood` came from its own `understand`. */

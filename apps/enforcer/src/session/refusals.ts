@@ -1,4 +1,5 @@
 import type { Deny, Refusal } from "#commands";
+import type { Understood } from "../semantics/semantics.js";
 
 /** What clients are told, in one place: what happened, and what to do about it. */
 export const refusal = {
@@ -58,12 +59,15 @@ export const refusal = {
     hint: advice,
   }),
 
-  notUnderstood: (problems: readonly string[]): Refusal => ({
-    code: "not_understood",
-    message: `This command was not understood and is denied: ${problems[0]}`,
-    ...(problems.length > 1 && { detail: problems.slice(1, 6).join("\n") }),
-    hint: "Write it so that what it does can be told from its text.",
-  }),
+  notUnderstood: ({ problems, error }: Pick<Understood, "problems" | "error">): Refusal =>
+    error
+      ? { code: "not_understood", message: error.message, native: error }
+      : {
+          code: "not_understood",
+          message: `This command was not understood and is denied: ${problems[0]}`,
+          ...(problems.length > 1 && { detail: problems.slice(1, 6).join("\n") }),
+          hint: "Write it so that what it does can be told from its text.",
+        },
 
   revoked: (reason: string): Refusal => ({
     code: "revoked",

@@ -1,6 +1,15 @@
-import type { Operation } from "#commands";
+import type { NativeError, Operation } from "#commands";
 import type { Gate } from "#protocols";
-import type { SessionEffect, SqlContext, StatementFacts, StoredColumn, Understander, Understanding } from "#sql";
+import {
+  noSuchStatement,
+  type SessionEffect,
+  type SqlContext,
+  type StatementFacts,
+  type StoredColumn,
+  type TracedColumn,
+  type Understander,
+  type Understanding,
+} from "#sql";
 import { after } from "../../pipeline/after.js";
 import type { Understood } from "../semantics.js";
 import type { ResourceNames } from "./resource-catalogs.js";
@@ -91,6 +100,11 @@ export class Interpreter {
     context: SqlContext,
   ): Promise<UnderstoodSql> {
     const problems = [...understanding.problems];
+    let { error } = understanding;
+    const fails = (native: NativeError) => {
+      if (problems.length === 0) error = native;
+      problems.push(native.message);
+    };
     const operations: Operation[] = [];
     const unknownNames = [...understanding.unknownNames];
     const stores = understanding.statements.flatMap((statement) => statement.stores);
@@ -103,17 +117,18 @@ export class Interpreter {
         if (effect.kind === "declares") cursors.set(effect.cursor, effect.outputs);
         else if (effect.kind === "fetches") {
           const outputs = cursors.get(effect.cursor);
-          if (outputs) returns = { outputs, bulk: null, bulkFormat: null };
-          else problems.push(`the cursor ${effect.cursor} was not declared in this session`);
+          returns = { outputs: outputs ?? ANY_ROWS, bulk: null, bulkFormat: null };
+          if (!outputs) operations.push(ofFunction(effect.cursor));
         } else if (effect.kind === "executes") {
           const text = preparedIn(understanding, effect.name) ?? this.options.statementText(effect.name);
           if (text === undefined) {
-            problems.push(`there is no prepared statement ${effect.name} in this session`);
+            fails(noSuchStatement(effect.name));
             continue;
           }
           const { understander } = this.options;
           const prepared = understander.lookup(text, context) ?? (await understander.understand(text, context));
-          problems.push(...prepared.problems);
+          if (prepared.error) fails(prepared.error);
+          else problems.push(...prepared.problems);
           operations.push(...prepared.operations);
           stores.push(...prepared.statements.flatMap((statement) => statement.stores));
           unknownNames.push(...prepared.unknownNames);
@@ -124,7 +139,16 @@ export class Interpreter {
       statements.push(returns);
     }
     if (this.#doubtful(operations)) problems.push(UNCERTAIN);
-    return { ...plain(understanding), operations, statements, stores, unknownNames, effects, problems };
+    return {
+      ...plain(understanding),
+      operations,
+      statements,
+      stores,
+      unknownNames,
+      effects,
+      problems,
+      ...(error && { error }),
+    };
   }
 
   #contextFor(fresh: ResourceNames): SqlContext {
@@ -146,6 +170,19 @@ export class Interpreter {
   }
 }
 
+const ANY_ROWS: readonly TracedColumn[] = [{ name: "*", sources: [], direct: false, leaks: true, typeOid: 0 }];
+
+/** A cursor that no statement of the session declared: if there is one, a function opened it, for whatever it likes. */
+const ofFunction = (cursor: string): Operation => ({
+  action: "sql:function_write",
+  tablesRead: [],
+  tablesWritten: [],
+  columnsRead: [],
+  columnsWritten: [],
+  functions: [`cursor ${cursor}`],
+  bounded: true,
+});
+
 const ONE_ONLY = "a prepared statement must be one statement";
 const UNCERTAIN =
   "the search_path in force cannot be known after this end of a transaction: set it again, in a command of its own";
@@ -158,9 +195,19 @@ function preparedIn(understanding: Understanding, name: string): string | undefi
 }
 
 function plain(understanding: Understanding): Omit<UnderstoodSql, "effects"> {
-  const { operations, fingerprint, statements, unknownNames, problems } = understanding;
+  const { operations, fingerprint, statements, unknownNames, problems, error } = understanding;
   const stores = statements.flatMap((statement) => statement.stores);
-  return { operations, fingerprint, statements, stores, unknownNames, problems, statementCount: statements.length };
+  const statementCount = statements.length;
+  return {
+    operations,
+    fingerprint,
+    statements,
+    stores,
+    unknownNames,
+    problems,
+    statementCount,
+    ...(error && { error }),
+  };
 }
 
 function refused(understanding: Understanding, problem: string): UnderstoodSql {

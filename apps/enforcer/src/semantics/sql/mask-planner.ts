@@ -170,7 +170,9 @@ export class MaskPlanner {
 
   /** Whether an error or a notice of the command could quote a labelled value. */
   #touches({ operations, statements, unknownNames }: Returned): boolean {
-    if (unknownNames.length > 0) return true;
+    // A DROP looks at no value: that there is nothing of the name can be said.
+    const drops = operations.length > 0 && operations.every(({ action }) => action.startsWith("sql:drop_"));
+    if (unknownNames.length > 0 && !drops) return true;
     if (statements.some(({ outputs, bulk }) => [...(outputs ?? []), ...(bulk ?? [])].some(({ leaks }) => leaks)))
       return true;
     return operations.some(

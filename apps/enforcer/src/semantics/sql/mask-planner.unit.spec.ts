@@ -151,7 +151,8 @@ test("texts are scrubbed where they could quote a labelled value", () => {
   expect(scrubs({ operations: [operation("sql:select", ["public.people"])] })).toBe(true);
   expect(scrubs({ operations: [operation("sql:select", ["public.people_2024"])] })).toBe(true);
   expect(scrubs({ operations: [operation("sql:do", [])] })).toBe(true);
-  expect(scrubs({ unknownNames: ["x"] })).toBe(true);
+  expect(scrubs({ operations: [operation("sql:select", [])], unknownNames: ["x"] })).toBe(true);
+  expect(scrubs({ operations: [operation("sql:drop_table", [])], unknownNames: ["x"] })).toBe(false);
 });
 
 test("labels a plan hides are named", () => {
