@@ -130,7 +130,12 @@ test("a change is pushed with a higher epoch, and verifies", async () => {
       { name: "pii.email", columns: [{ resource: "shop", schema: "public", table: "customers", column: "email" }] },
     ],
     resources: [
-      { name: "shop", upstream: { tls: "disable" }, credential: { password: "env:SHOP_PASSWORD" }, reads: "os" },
+      {
+        name: "shop",
+        upstream: { hosts: [{ host: "127.0.0.1", port: 5432 }], targetSessionAttrs: "any", tls: "disable" },
+        credential: { password: "env:SHOP_PASSWORD" },
+        reads: "os",
+      },
     ],
     policies: [{ name: "base" }],
   });

@@ -44,14 +44,7 @@ export interface Transform {
 export interface ResourcePart {
   readonly name: string;
   readonly protocol: string;
-  readonly upstream: {
-    readonly host: string;
-    readonly port: number;
-    readonly database: string;
-    readonly tls: "disable" | "require" | "verify-full";
-    /** PEM; empty means the system's roots. */
-    readonly ca: string;
-  };
+  readonly upstream: UpstreamPart;
   readonly credential: {
     readonly username: string;
     /** `env:NAME` or `file:/path`. */
@@ -60,6 +53,25 @@ export interface ResourcePart {
   /** The durability class of plain reads. */
   readonly reads: "os" | "disk";
 }
+
+export interface UpstreamPart {
+  /** At least one; tried in this order. */
+  readonly hosts: readonly HostPart[];
+  readonly targetSessionAttrs: TargetSessionAttrs;
+  readonly database: string;
+  readonly tls: "disable" | "require" | "verify-full";
+  /** PEM; empty means the system's roots. */
+  readonly ca: string;
+}
+
+export interface HostPart {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Which of several hosts will do, as libpq means it (PostgreSQL manual, section 34.1.2). */
+export const TARGET_SESSION_ATTRS = ["any", "read-write", "read-only", "primary", "standby", "prefer-standby"] as const;
+export type TargetSessionAttrs = (typeof TARGET_SESSION_ATTRS)[number];
 
 /** Facts about the session that policies can ask about. */
 export interface SessionFacts {

@@ -9,6 +9,12 @@ export type {
   Transform,
   TransformKind,
 } from "./bundle.js";
+export {
+  type HostPart,
+  TARGET_SESSION_ATTRS,
+  type TargetSessionAttrs,
+  type UpstreamPart,
+} from "./bundle.js";
 export type { ColumnRef, Command, Operation, OutputColumn, Parameter } from "./command.js";
 export { commandDigest, type ExactCommand } from "./digest.js";
 export {

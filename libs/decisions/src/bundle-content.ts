@@ -1,4 +1,11 @@
-import type { BundleContent, LabelPart, PolicyPart, ResourcePart } from "#commands";
+import {
+  type BundleContent,
+  type HostPart,
+  type LabelPart,
+  type PolicyPart,
+  type ResourcePart,
+  TARGET_SESSION_ATTRS,
+} from "#commands";
 
 /** A bundle that is not what it says it is, or not in a shape this version knows. */
 export class BundleRefused extends Error {
@@ -64,8 +71,8 @@ function readResource(item: Item): ResourcePart {
     name: item.text("name"),
     protocol: item.text("protocol"),
     upstream: {
-      host: upstream.text("host"),
-      port: upstream.number("port"),
+      hosts: readHosts(upstream),
+      targetSessionAttrs: upstream.one("targetSessionAttrs", TARGET_SESSION_ATTRS),
       database: upstream.text("database"),
       tls: upstream.one("tls", ["disable", "require", "verify-full"]),
       ca: upstream.text("ca"),
@@ -73,6 +80,12 @@ function readResource(item: Item): ResourcePart {
     credential: { username: credential.text("username"), password: credential.text("password") },
     reads: item.one("reads", ["os", "disk"]),
   };
+}
+
+function readHosts(upstream: Item): readonly HostPart[] {
+  const hosts = upstream.items("hosts").map((item) => ({ host: item.text("host"), port: item.number("port") }));
+  if (hosts.length === 0) throw new BundleRefused("a resource of the bundle has no host");
+  return hosts;
 }
 
 /** An object of unknown shape, read field by field. */

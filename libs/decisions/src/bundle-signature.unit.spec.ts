@@ -121,8 +121,15 @@ describe("a signed bundle", () => {
     ],
     [
       "a port that is text",
-      { resources: [{ ...resources[0]!, upstream: { ...resources[0]!.upstream, port: "1" } }] },
-      "upstream.port",
+      {
+        resources: [{ ...resources[0]!, upstream: { ...resources[0]!.upstream, hosts: [{ host: "db", port: "1" }] } }],
+      },
+      "upstream.hosts[0].port",
+    ],
+    [
+      "a resource that is nowhere",
+      { resources: [{ ...resources[0]!, upstream: { ...resources[0]!.upstream, hosts: [] } }] },
+      "no host",
     ],
     ["policies that are no list", { policies: {} }, "policies of the bundle must be a list"],
     [

@@ -16,7 +16,13 @@ export const CONNECT_ALL = 'permit(principal, action == Action::"connect", resou
 const resource = (name: string) => ({
   name,
   protocol: "postgres",
-  upstream: { host: "127.0.0.1", port: 5432, database: "", tls: "disable" as const, ca: "" },
+  upstream: {
+    hosts: [{ host: "127.0.0.1", port: 5432 }],
+    targetSessionAttrs: "any" as const,
+    database: "",
+    tls: "disable" as const,
+    ca: "",
+  },
   credential: { username: "app", password: "env:SHOP_PASSWORD" },
   reads: "os" as const,
 });

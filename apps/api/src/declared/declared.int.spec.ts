@@ -42,7 +42,15 @@ const CASES = [
     name: "shop",
     body: {
       ...{ protocol: "postgres", group: "default", reads: "disk" },
-      upstream: { host: "db", port: 5432, database: "shop", tls: "verify-full", ca: "PEM" },
+      upstream: {
+        ...{
+          hosts: [
+            { host: "db-1", port: 5432 },
+            { host: "db-2", port: 5433 },
+          ],
+        },
+        ...{ target_session_attrs: "prefer-standby", database: "shop", tls: "verify-full", ca: "PEM" },
+      },
       credential: { username: "app", password: "file:/run/secrets/shop" },
     },
   },
@@ -174,7 +182,18 @@ test("what is left out goes to its default", async () => {
   };
   const { status, body } = await fixture.send("PUT", "/v1/resources/shop", { json });
   expect(status).toBe(201);
-  expect(body).toMatchObject({ upstream: { database: "", tls: "verify-full", ca: "" }, reads: "os" });
+  expect(body).toMatchObject({
+    upstream: {
+      host: "db",
+      port: 5432,
+      hosts: [],
+      target_session_attrs: "any",
+      database: "",
+      tls: "verify-full",
+      ca: "",
+    },
+    reads: "os",
+  });
 });
 
 describe("simulate", () => {

@@ -1,14 +1,38 @@
 import { create } from "@bufbuild/protobuf";
+import { TARGET_SESSION_ATTRS } from "#commands";
 import { policyV1 } from "#contracts";
 import { protocols } from "#protocols";
-import { Choice, Integer, isName, Name, Nested, Text } from "../http/fields.js";
+import { Choice, Integer, isName, Name, Nested, NestedList, Text } from "../http/fields.js";
 import { given, type Kind } from "./kind.js";
 
-class Upstream {
-  @Text({ description: "Its address, as the enforcer reaches it.", min: 1, max: 255, example: "db.internal" })
+class Host {
+  @Text({ description: "Its address, as the enforcer reaches it.", min: 1, max: 255, example: "db-1.internal" })
   host!: string;
   @Integer({ description: "Its port.", min: 1, max: 65_535, example: 5432 })
   port!: number;
+}
+
+class Upstream {
+  @Text({
+    description: "Its address, as the enforcer reaches it. With `port`, or else `hosts`.",
+    min: 1,
+    max: 255,
+    optional: true,
+    example: "db.internal",
+  })
+  host?: string;
+  @Integer({ description: "Its port.", min: 1, max: 65_535, optional: true, example: 5432 })
+  port?: number;
+  @NestedList(() => Host, {
+    description: "In the place of `host` and `port`: several hosts, tried in this order.",
+    optional: true,
+  })
+  hosts: Host[] = [];
+  @Choice([...TARGET_SESSION_ATTRS], {
+    description: "Which of the hosts will do, as libpq means it.",
+    optional: true,
+  })
+  target_session_attrs = "any";
   @Text({ description: "The database; empty where the protocol has none.", max: 63, optional: true, example: "shop" })
   database = "";
   @Choice(["disable", "require", "verify-full"], { description: "How TLS towards it is done.", optional: true })

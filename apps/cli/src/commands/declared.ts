@@ -20,7 +20,7 @@ const KINDS: readonly { many: string; about: string; columns: readonly Column<Na
     about: "what enforcers can reach",
     columns: [
       ...["name", "protocol", "group"].map(field),
-      { title: "upstream", of: ({ upstream }) => address(upstream) },
+      { title: "upstream", of: ({ upstream }) => addresses(upstream) },
       ...["reads", "version"].map(field),
     ],
   },
@@ -75,6 +75,11 @@ export function addDeclared(program: Command, { client, print }: Context): Comma
   }
   return program.commands.find((command) => command.name() === "policies") ?? new Command();
 }
+
+const addresses = (upstream: unknown) => {
+  const { hosts } = (upstream ?? {}) as { hosts?: unknown[] };
+  return hosts?.length ? hosts.map(address).join(" ") : address(upstream);
+};
 
 const address = (value: unknown) => {
   const { host, port } = (value ?? {}) as { host?: string; port?: number };

@@ -9,8 +9,16 @@ import type { Stored } from "../projections/declarations.js";
 
 /** Between the bus's messages and what this service means by them. */
 
-const { TlsMode, Durability } = policyV1;
+const { TlsMode, Durability, TargetSessionAttrs } = policyV1;
 const TLS = { disable: TlsMode.DISABLE, require: TlsMode.REQUIRE, "verify-full": TlsMode.VERIFY_FULL } as const;
+const TARGETS = {
+  any: TargetSessionAttrs.ANY,
+  "read-write": TargetSessionAttrs.READ_WRITE,
+  "read-only": TargetSessionAttrs.READ_ONLY,
+  primary: TargetSessionAttrs.PRIMARY,
+  standby: TargetSessionAttrs.STANDBY,
+  "prefer-standby": TargetSessionAttrs.PREFER_STANDBY,
+} as const;
 const READS = { os: Durability.OS, disk: Durability.DISK } as const;
 
 export const versionOf = (precondition?: modelV1.Precondition): number | undefined =>
@@ -18,16 +26,29 @@ export const versionOf = (precondition?: modelV1.Precondition): number | undefin
 
 export function resourceIn(message: policyV1.Resource | undefined): ResourceDefinition {
   const { name, protocol, group, upstream, credential, reads } = given("resource", message);
-  const { host, port, database, tls, ca } = given("upstream", upstream);
   const { username, password } = given("credential", credential);
   return {
     name,
     protocol,
     group,
-    // Where nothing is said, the safe mode.
-    upstream: { host, port, database, tls: nameIn(TLS, tls) ?? "verify-full", ca },
+    upstream: upstreamIn(given("upstream", upstream)),
     credential: { username, password },
     reads: nameIn(READS, reads) ?? "os",
+  };
+}
+
+function upstreamIn(message: policyV1.Upstream): ResourceDefinition["upstream"] {
+  const { host, port, hosts, database, tls, ca, targetSessionAttrs } = message;
+  const target = nameIn(TARGETS, targetSessionAttrs);
+  return {
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(hosts.length > 0 && { hosts: hosts.map((each) => ({ host: each.host, port: each.port })) }),
+    database,
+    // Where nothing is said, the safe mode.
+    tls: nameIn(TLS, tls) ?? "verify-full",
+    ca,
+    ...(target && target !== "any" && { targetSessionAttrs: target }),
   };
 }
 
@@ -36,7 +57,12 @@ export const resourceOut = ({
   version,
 }: Stored<"resource">): MessageInitShape<typeof policyV1.ResourceSchema> => ({
   ...rest,
-  upstream: { ...upstream, tls: TLS[upstream.tls] },
+  upstream: {
+    ...upstream,
+    hosts: [...(upstream.hosts ?? [])],
+    targetSessionAttrs: TARGETS[upstream.targetSessionAttrs ?? "any"],
+    tls: TLS[upstream.tls],
+  },
   reads: READS[reads],
   version: BigInt(version),
 });

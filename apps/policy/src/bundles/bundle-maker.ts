@@ -1,7 +1,8 @@
 import { create, toBinary } from "@bufbuild/protobuf";
-import type { Bundle, LabelPart, Transform } from "#commands";
+import type { Bundle, LabelPart, ResourcePart, Transform } from "#commands";
 import { policyV1 } from "#contracts";
 import { createDecider, type Decider, partDigest, signBeat, signManifest, writeParts } from "#decisions";
+import { hostsOf, type ResourceDefinition } from "../domain/resource.js";
 import type { Declarations, Snapshot } from "../projections/declarations.js";
 import type { SigningKey } from "./signing-key.js";
 
@@ -80,6 +81,11 @@ export class BundleMaker {
   }
 }
 
+function resourcePart({ group: _, upstream, ...rest }: ResourceDefinition): ResourcePart {
+  const { database, tls, ca, targetSessionAttrs = "any" } = upstream;
+  return { ...rest, upstream: { hosts: hostsOf(upstream), targetSessionAttrs, database, tls, ca } };
+}
+
 /** What a group needs and no more: its resources, the labels on them, every policy. */
 function bundleOf(group: string, { epoch, leaseSeconds, resources, labels, policies }: Snapshot): Bundle {
   const served = new Set(resources.map(({ name }) => name));
@@ -87,7 +93,7 @@ function bundleOf(group: string, { epoch, leaseSeconds, resources, labels, polic
     group,
     epoch,
     leaseSeconds,
-    resources: resources.map(({ group: _, ...resource }) => resource),
+    resources: resources.map(resourcePart),
     labels: labels
       .map(
         ({ name, columns, transform }): LabelPart => ({

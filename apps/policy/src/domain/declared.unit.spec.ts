@@ -42,6 +42,10 @@ describe("what is declared", () => {
 
 describe("a resource is refused", () => {
   const upstream = (over: Partial<ResourceDefinition["upstream"]>) => ({ upstream: { ...shop.upstream, ...over } });
+  const { host: _, port: __, ...rest } = shop.upstream;
+  const hosts = (...list: [string, number][]) => ({
+    upstream: { ...rest, hosts: list.map(([host, port]) => ({ host, port })) },
+  });
   const password = (text: string) => ({ credential: { username: "app", password: text } });
   test.each<[string, Partial<ResourceDefinition>, string]>([
     ["a name in capitals", { name: "Shop" }, "name"],
@@ -51,6 +55,12 @@ describe("a resource is refused", () => {
     ["no host", upstream({ host: "" }), "upstream.host"],
     ["no port", upstream({ port: 0 }), "upstream.port"],
     ["a port too high", upstream({ port: 65536 }), "upstream.port"],
+    ["a host and hosts", upstream({ hosts: [{ host: "db", port: 5432 }] }), "upstream.hosts: takes the place"],
+    ["no hosts", hosts(), "upstream.hosts"],
+    ["too many hosts", hosts(...Array.from({ length: 17 }, (_each, n): [string, number] => [`db${n}`, 1])), "1 to 16"],
+    ["one host twice", hosts(["db", 1], ["db", 1]), "twice"],
+    ["a bad host among them", hosts(["db", 1], ["a b", 1]), "upstream.hosts[1].host"],
+    ["a bad port among them", hosts(["db", 0]), "upstream.hosts[0].port"],
     ["a CA that is none", upstream({ ca: "hello" }), "upstream.ca"],
     ["no user", { credential: { username: "", password: "env:A" } }, "credential.username"],
     ["a secret", password("hunter2"), "never the secret itself"],
@@ -61,6 +71,11 @@ describe("a resource is refused", () => {
 
   test("without its secret repeated", () => {
     expect(() => given().when(put({ ...shop, ...password("hunter2") }))).toThrow(/^(?!.*hunter2)/);
+  });
+
+  test("not for several hosts", () => {
+    const several = hosts(["db-1", 5432], ["db-1", 5433], ["::1", 5432]);
+    expect(given().when(put({ ...shop, ...several }))).toHaveLength(1);
   });
 
   test.each(["db.internal", "10.0.0.1", "::1", "2001:db8::1", "my_db", "a"])("not for host %s", (host) => {

@@ -6,38 +6,70 @@ export interface ResourceDefinition {
   readonly protocol: string;
   /** The enforcers that serve it. */
   readonly group: string;
-  readonly upstream: {
-    readonly host: string;
-    readonly port: number;
-    readonly database: string;
-    readonly tls: "disable" | "require" | "verify-full";
-    readonly ca: string;
-  };
+  readonly upstream: Upstream;
   readonly credential: { readonly username: string; readonly password: string };
   readonly reads: "os" | "disk";
 }
+
+/** Either `host` and `port`, or `hosts`. What is not said is absent, so that it means the same in every version. */
+export interface Upstream {
+  readonly host?: string;
+  readonly port?: number;
+  readonly hosts?: readonly Host[];
+  readonly targetSessionAttrs?: TargetSessionAttrs;
+  readonly database: string;
+  readonly tls: "disable" | "require" | "verify-full";
+  readonly ca: string;
+}
+
+export interface Host {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type TargetSessionAttrs = "any" | "read-write" | "read-only" | "primary" | "standby" | "prefer-standby";
 
 export const resourceDecider = declaredDecider("Resource", checkResource);
 
 const HOST =
   /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$/;
+const MOST_HOSTS = 16;
 const IPV6 = /^(?=(?:[^:]*:){2})[0-9A-Fa-f:.]{2,45}$/;
 
 function checkResource({ name, group, upstream, credential }: ResourceDefinition): void {
   checkName("name", name);
   checkName("group", group);
-  if (!HOST.test(upstream.host) && !IPV6.test(upstream.host)) {
-    throw invalid("upstream.host", "must be a host name or an IP address, without a port");
-  }
-  if (!Number.isInteger(upstream.port) || upstream.port < 1 || upstream.port > 65535) {
-    throw invalid("upstream.port", "must be from 1 to 65535");
-  }
+  checkHosts(upstream);
   checkText("upstream.database", upstream.database, { least: 0, most: 255 });
   if (upstream.ca !== "" && !/^\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*$/.test(upstream.ca)) {
     throw invalid("upstream.ca", "must be certificates in PEM, or empty for the system's roots");
   }
   checkText("credential.username", credential.username, { least: 1, most: 255 });
   checkReference("credential.password", credential.password);
+}
+
+/** The hosts an upstream may be reached at, in order. */
+export const hostsOf = ({ host = "", port = 0, hosts }: Upstream): readonly Host[] => hosts ?? [{ host, port }];
+
+function checkHosts(upstream: Upstream): void {
+  const { host, port, hosts } = upstream;
+  if (hosts && (host !== undefined || port !== undefined)) {
+    throw invalid("upstream.hosts", "takes the place of host and port: give the one or the other");
+  }
+  if (hosts && (hosts.length === 0 || hosts.length > MOST_HOSTS)) {
+    throw invalid("upstream.hosts", `must be from 1 to ${MOST_HOSTS} hosts`);
+  }
+  for (const [index, each] of hostsOf(upstream).entries())
+    checkHost(hosts ? `upstream.hosts[${index}]` : "upstream", each);
+  const seen = new Set((hosts ?? []).map((each) => `${each.host}:${each.port}`));
+  if (hosts && seen.size < hosts.length) throw invalid("upstream.hosts", "must not name a host and port twice");
+}
+
+function checkHost(field: string, { host, port }: Host): void {
+  if (!HOST.test(host) && !IPV6.test(host)) {
+    throw invalid(`${field}.host`, "must be a host name or an IP address, without a port");
+  }
+  if (!Number.isInteger(port) || port < 1 || port > 65535) throw invalid(`${field}.port`, "must be from 1 to 65535");
 }
 
 /** The message never repeats what was given: it may be the secret itself. */

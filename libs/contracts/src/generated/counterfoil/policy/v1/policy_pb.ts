@@ -12,12 +12,12 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file counterfoil/policy/v1/policy.proto.
  */
 export const file_counterfoil_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("CiJjb3VudGVyZm9pbC9wb2xpY3kvdjEvcG9saWN5LnByb3RvEhVjb3VudGVyZm9pbC5wb2xpY3kudjEicQoIVXBzdHJlYW0SDAoEaG9zdBgBIAEoCRIMCgRwb3J0GAIgASgNEhAKCGRhdGFiYXNlGAMgASgJEisKA3RscxgEIAEoDjIeLmNvdW50ZXJmb2lsLnBvbGljeS52MS5UbHNNb2RlEgoKAmNhGAUgASgJIjAKCkNyZWRlbnRpYWwSEAoIdXNlcm5hbWUYASABKAkSEAoIcGFzc3dvcmQYAiABKAki5gEKCFJlc291cmNlEgwKBG5hbWUYASABKAkSEAoIcHJvdG9jb2wYAiABKAkSDQoFZ3JvdXAYAyABKAkSMQoIdXBzdHJlYW0YBCABKAsyHy5jb3VudGVyZm9pbC5wb2xpY3kudjEuVXBzdHJlYW0SNQoKY3JlZGVudGlhbBgFIAEoCzIhLmNvdW50ZXJmb2lsLnBvbGljeS52MS5DcmVkZW50aWFsEjAKBXJlYWRzGAYgASgOMiEuY291bnRlcmZvaWwucG9saWN5LnYxLkR1cmFiaWxpdHkSDwoHdmVyc2lvbhgPIAEoBCKBAQoSUHV0UmVzb3VyY2VSZXF1ZXN0EjEKCHJlc291cmNlGAEgASgLMh8uY291bnRlcmZvaWwucG9saWN5LnYxLlJlc291cmNlEjgKDHByZWNvbmRpdGlvbhgCIAEoCzIiLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByZWNvbmRpdGlvbiIiChJHZXRSZXNvdXJjZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJHChRMaXN0UmVzb3VyY2VzUmVxdWVzdBIvCgRwYWdlGAEgASgLMiEuY291bnRlcmZvaWwubW9kZWwudjEuUGFnZVJlcXVlc3QiWQoVTGlzdFJlc291cmNlc1Jlc3BvbnNlEjIKCXJlc291cmNlcxgBIAMoCzIfLmNvdW50ZXJmb2lsLnBvbGljeS52MS5SZXNvdXJjZRIMCgRuZXh0GAIgASgJIl8KFURlbGV0ZVJlc291cmNlUmVxdWVzdBIMCgRuYW1lGAEgASgJEjgKDHByZWNvbmRpdGlvbhgCIAEoCzIiLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByZWNvbmRpdGlvbiIYChZEZWxldGVSZXNvdXJjZVJlc3BvbnNlIlEKDkNvbHVtblNlbGVjdG9yEhAKCHJlc291cmNlGAEgASgJEg4KBnNjaGVtYRgCIAEoCRINCgV0YWJsZRgDIAEoCRIOCgZjb2x1bW4YBCABKAkiiQEKCVRyYW5zZm9ybRIMCgRraW5kGAEgASgJEj4KB29wdGlvbnMYAiADKAsyLS5jb3VudGVyZm9pbC5wb2xpY3kudjEuVHJhbnNmb3JtLk9wdGlvbnNFbnRyeRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKoAQoFTGFiZWwSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRI2Cgdjb2x1bW5zGAMgAygLMiUuY291bnRlcmZvaWwucG9saWN5LnYxLkNvbHVtblNlbGVjdG9yEjMKCXRyYW5zZm9ybRgEIAEoCzIgLmNvdW50ZXJmb2lsLnBvbGljeS52MS5UcmFuc2Zvcm0SDwoHdmVyc2lvbhgPIAEoBCJ4Cg9QdXRMYWJlbFJlcXVlc3QSKwoFbGFiZWwYASABKAsyHC5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGFiZWwSOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIh8KD0dldExhYmVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIkQKEUxpc3RMYWJlbHNSZXF1ZXN0Ei8KBHBhZ2UYASABKAsyIS5jb3VudGVyZm9pbC5tb2RlbC52MS5QYWdlUmVxdWVzdCJQChJMaXN0TGFiZWxzUmVzcG9uc2USLAoGbGFiZWxzGAEgAygLMhwuY291bnRlcmZvaWwucG9saWN5LnYxLkxhYmVsEgwKBG5leHQYAiABKAkiXAoSRGVsZXRlTGFiZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkSOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIhUKE0RlbGV0ZUxhYmVsUmVzcG9uc2UiUgoOUG9saWN5RG9jdW1lbnQSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIMCgR0ZXh0GAMgASgJEg8KB3ZlcnNpb24YDyABKAQigwEKEFB1dFBvbGljeVJlcXVlc3QSNQoGcG9saWN5GAEgASgLMiUuY291bnRlcmZvaWwucG9saWN5LnYxLlBvbGljeURvY3VtZW50EjgKDHByZWNvbmRpdGlvbhgCIAEoCzIiLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByZWNvbmRpdGlvbiIgChBHZXRQb2xpY3lSZXF1ZXN0EgwKBG5hbWUYASABKAkiRgoTTGlzdFBvbGljaWVzUmVxdWVzdBIvCgRwYWdlGAEgASgLMiEuY291bnRlcmZvaWwubW9kZWwudjEuUGFnZVJlcXVlc3QiXQoUTGlzdFBvbGljaWVzUmVzcG9uc2USNwoIcG9saWNpZXMYASADKAsyJS5jb3VudGVyZm9pbC5wb2xpY3kudjEuUG9saWN5RG9jdW1lbnQSDAoEbmV4dBgCIAEoCSJdChNEZWxldGVQb2xpY3lSZXF1ZXN0EgwKBG5hbWUYASABKAkSOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIhYKFERlbGV0ZVBvbGljeVJlc3BvbnNlImoKD1NpbXVsYXRlUmVxdWVzdBIyCglwcmluY2lwYWwYASABKAsyHy5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmluY2lwYWwSEAoIcmVzb3VyY2UYAiABKAkSEQoJc3RhdGVtZW50GAMgASgJIkEKDE1hc2tlZENvbHVtbhIOCgZjb2x1bW4YASABKAkSDgoGbGFiZWxzGAIgAygJEhEKCXRyYW5zZm9ybRgDIAEoCSLNAQoQU2ltdWxhdGVSZXNwb25zZRIPCgd2ZXJkaWN0GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIQCghwb2xpY2llcxgDIAMoCRINCgVlcG9jaBgEIAEoBBIPCgdhY3Rpb25zGAUgAygJEjIKBW1hc2tzGAYgAygLMiMuY291bnRlcmZvaWwucG9saWN5LnYxLk1hc2tlZENvbHVtbhIRCglhcHByb3ZlcnMYByABKAkSDgoGcXVvcnVtGAggASgNEg8KB2NhdmVhdHMYCSADKAkiXwoXQXV0aG9yaXplQ29ubmVjdFJlcXVlc3QSMgoJcHJpbmNpcGFsGAEgASgLMh8uY291bnRlcmZvaWwubW9kZWwudjEuUHJpbmNpcGFsEhAKCHJlc291cmNlGAIgASgJIjsKGEF1dGhvcml6ZUNvbm5lY3RSZXNwb25zZRIPCgdhbGxvd2VkGAEgASgIEg4KBnJlYXNvbhgCIAEoCSKQAQoOQnVuZGxlTWFuaWZlc3QSDQoFZ3JvdXAYASABKAkSDQoFZXBvY2gYAiABKAQSFAoMaXNzdWVkX2F0X21zGAMgASgDEhUKDWxlYXNlX3NlY29uZHMYBCABKA0SMwoFcGFydHMYBSADKAsyJC5jb3VudGVyZm9pbC5wb2xpY3kudjEuQnVuZGxlUGFydFJlZiItCg1CdW5kbGVQYXJ0UmVmEgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgMIisKCkJ1bmRsZVBhcnQSDAoEbmFtZRgBIAEoCRIPCgdjb250ZW50GAIgASgMImUKDFNpZ25lZEJ1bmRsZRIQCghtYW5pZmVzdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSMAoFcGFydHMYAyADKAsyIS5jb3VudGVyZm9pbC5wb2xpY3kudjEuQnVuZGxlUGFydCI6CgRCZWF0Eg0KBWdyb3VwGAEgASgJEg0KBWVwb2NoGAIgASgEEhQKDGlzc3VlZF9hdF9tcxgDIAEoAyItCgpTaWduZWRCZWF0EgwKBGJlYXQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMKk4KB1Rsc01vZGUSGAoUVExTX01PREVfVU5TUEVDSUZJRUQQABILCgdESVNBQkxFEAESCwoHUkVRVUlSRRACEg8KC1ZFUklGWV9GVUxMEAMqOgoKRHVyYWJpbGl0eRIaChZEVVJBQklMSVRZX1VOU1BFQ0lGSUVEEAASBgoCT1MQARIICgRESVNLEAIy5AoKBlBvbGljeRJZCgtQdXRSZXNvdXJjZRIpLmNvdW50ZXJmb2lsLnBvbGljeS52MS5QdXRSZXNvdXJjZVJlcXVlc3QaHy5jb3VudGVyZm9pbC5wb2xpY3kudjEuUmVzb3VyY2USWQoLR2V0UmVzb3VyY2USKS5jb3VudGVyZm9pbC5wb2xpY3kudjEuR2V0UmVzb3VyY2VSZXF1ZXN0Gh8uY291bnRlcmZvaWwucG9saWN5LnYxLlJlc291cmNlEmoKDUxpc3RSZXNvdXJjZXMSKy5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGlzdFJlc291cmNlc1JlcXVlc3QaLC5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGlzdFJlc291cmNlc1Jlc3BvbnNlEm0KDkRlbGV0ZVJlc291cmNlEiwuY291bnRlcmZvaWwucG9saWN5LnYxLkRlbGV0ZVJlc291cmNlUmVxdWVzdBotLmNvdW50ZXJmb2lsLnBvbGljeS52MS5EZWxldGVSZXNvdXJjZVJlc3BvbnNlElAKCFB1dExhYmVsEiYuY291bnRlcmZvaWwucG9saWN5LnYxLlB1dExhYmVsUmVxdWVzdBocLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MYWJlbBJQCghHZXRMYWJlbBImLmNvdW50ZXJmb2lsLnBvbGljeS52MS5HZXRMYWJlbFJlcXVlc3QaHC5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGFiZWwSYQoKTGlzdExhYmVscxIoLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MaXN0TGFiZWxzUmVxdWVzdBopLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MaXN0TGFiZWxzUmVzcG9uc2USZAoLRGVsZXRlTGFiZWwSKS5jb3VudGVyZm9pbC5wb2xpY3kudjEuRGVsZXRlTGFiZWxSZXF1ZXN0GiouY291bnRlcmZvaWwucG9saWN5LnYxLkRlbGV0ZUxhYmVsUmVzcG9uc2USWwoJUHV0UG9saWN5EicuY291bnRlcmZvaWwucG9saWN5LnYxLlB1dFBvbGljeVJlcXVlc3QaJS5jb3VudGVyZm9pbC5wb2xpY3kudjEuUG9saWN5RG9jdW1lbnQSWwoJR2V0UG9saWN5EicuY291bnRlcmZvaWwucG9saWN5LnYxLkdldFBvbGljeVJlcXVlc3QaJS5jb3VudGVyZm9pbC5wb2xpY3kudjEuUG9saWN5RG9jdW1lbnQSZwoMTGlzdFBvbGljaWVzEiouY291bnRlcmZvaWwucG9saWN5LnYxLkxpc3RQb2xpY2llc1JlcXVlc3QaKy5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGlzdFBvbGljaWVzUmVzcG9uc2USZwoMRGVsZXRlUG9saWN5EiouY291bnRlcmZvaWwucG9saWN5LnYxLkRlbGV0ZVBvbGljeVJlcXVlc3QaKy5jb3VudGVyZm9pbC5wb2xpY3kudjEuRGVsZXRlUG9saWN5UmVzcG9uc2USWwoIU2ltdWxhdGUSJi5jb3VudGVyZm9pbC5wb2xpY3kudjEuU2ltdWxhdGVSZXF1ZXN0GicuY291bnRlcmZvaWwucG9saWN5LnYxLlNpbXVsYXRlUmVzcG9uc2UScwoQQXV0aG9yaXplQ29ubmVjdBIuLmNvdW50ZXJmb2lsLnBvbGljeS52MS5BdXRob3JpemVDb25uZWN0UmVxdWVzdBovLmNvdW50ZXJmb2lsLnBvbGljeS52MS5BdXRob3JpemVDb25uZWN0UmVzcG9uc2ViBnByb3RvMw", [file_counterfoil_model_v1_model]);
+  fileDesc("CiJjb3VudGVyZm9pbC9wb2xpY3kvdjEvcG9saWN5LnByb3RvEhVjb3VudGVyZm9pbC5wb2xpY3kudjEiIgoESG9zdBIMCgRob3N0GAEgASgJEgwKBHBvcnQYAiABKA0iggIKCFVwc3RyZWFtEhEKBGhvc3QYASABKAlIAIgBARIRCgRwb3J0GAIgASgNSAGIAQESEAoIZGF0YWJhc2UYAyABKAkSKwoDdGxzGAQgASgOMh4uY291bnRlcmZvaWwucG9saWN5LnYxLlRsc01vZGUSCgoCY2EYBSABKAkSKgoFaG9zdHMYBiADKAsyGy5jb3VudGVyZm9pbC5wb2xpY3kudjEuSG9zdBJHChR0YXJnZXRfc2Vzc2lvbl9hdHRycxgHIAEoDjIpLmNvdW50ZXJmb2lsLnBvbGljeS52MS5UYXJnZXRTZXNzaW9uQXR0cnNCBwoFX2hvc3RCBwoFX3BvcnQiMAoKQ3JlZGVudGlhbBIQCgh1c2VybmFtZRgBIAEoCRIQCghwYXNzd29yZBgCIAEoCSLmAQoIUmVzb3VyY2USDAoEbmFtZRgBIAEoCRIQCghwcm90b2NvbBgCIAEoCRINCgVncm91cBgDIAEoCRIxCgh1cHN0cmVhbRgEIAEoCzIfLmNvdW50ZXJmb2lsLnBvbGljeS52MS5VcHN0cmVhbRI1CgpjcmVkZW50aWFsGAUgASgLMiEuY291bnRlcmZvaWwucG9saWN5LnYxLkNyZWRlbnRpYWwSMAoFcmVhZHMYBiABKA4yIS5jb3VudGVyZm9pbC5wb2xpY3kudjEuRHVyYWJpbGl0eRIPCgd2ZXJzaW9uGA8gASgEIoEBChJQdXRSZXNvdXJjZVJlcXVlc3QSMQoIcmVzb3VyY2UYASABKAsyHy5jb3VudGVyZm9pbC5wb2xpY3kudjEuUmVzb3VyY2USOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIiIKEkdldFJlc291cmNlUmVxdWVzdBIMCgRuYW1lGAEgASgJIkcKFExpc3RSZXNvdXJjZXNSZXF1ZXN0Ei8KBHBhZ2UYASABKAsyIS5jb3VudGVyZm9pbC5tb2RlbC52MS5QYWdlUmVxdWVzdCJZChVMaXN0UmVzb3VyY2VzUmVzcG9uc2USMgoJcmVzb3VyY2VzGAEgAygLMh8uY291bnRlcmZvaWwucG9saWN5LnYxLlJlc291cmNlEgwKBG5leHQYAiABKAkiXwoVRGVsZXRlUmVzb3VyY2VSZXF1ZXN0EgwKBG5hbWUYASABKAkSOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIhgKFkRlbGV0ZVJlc291cmNlUmVzcG9uc2UiUQoOQ29sdW1uU2VsZWN0b3ISEAoIcmVzb3VyY2UYASABKAkSDgoGc2NoZW1hGAIgASgJEg0KBXRhYmxlGAMgASgJEg4KBmNvbHVtbhgEIAEoCSKJAQoJVHJhbnNmb3JtEgwKBGtpbmQYASABKAkSPgoHb3B0aW9ucxgCIAMoCzItLmNvdW50ZXJmb2lsLnBvbGljeS52MS5UcmFuc2Zvcm0uT3B0aW9uc0VudHJ5Gi4KDE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqgBCgVMYWJlbBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEjYKB2NvbHVtbnMYAyADKAsyJS5jb3VudGVyZm9pbC5wb2xpY3kudjEuQ29sdW1uU2VsZWN0b3ISMwoJdHJhbnNmb3JtGAQgASgLMiAuY291bnRlcmZvaWwucG9saWN5LnYxLlRyYW5zZm9ybRIPCgd2ZXJzaW9uGA8gASgEIngKD1B1dExhYmVsUmVxdWVzdBIrCgVsYWJlbBgBIAEoCzIcLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MYWJlbBI4CgxwcmVjb25kaXRpb24YAiABKAsyIi5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmVjb25kaXRpb24iHwoPR2V0TGFiZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkiRAoRTGlzdExhYmVsc1JlcXVlc3QSLwoEcGFnZRgBIAEoCzIhLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlBhZ2VSZXF1ZXN0IlAKEkxpc3RMYWJlbHNSZXNwb25zZRIsCgZsYWJlbHMYASADKAsyHC5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGFiZWwSDAoEbmV4dBgCIAEoCSJcChJEZWxldGVMYWJlbFJlcXVlc3QSDAoEbmFtZRgBIAEoCRI4CgxwcmVjb25kaXRpb24YAiABKAsyIi5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmVjb25kaXRpb24iFQoTRGVsZXRlTGFiZWxSZXNwb25zZSJSCg5Qb2xpY3lEb2N1bWVudBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEgwKBHRleHQYAyABKAkSDwoHdmVyc2lvbhgPIAEoBCKDAQoQUHV0UG9saWN5UmVxdWVzdBI1CgZwb2xpY3kYASABKAsyJS5jb3VudGVyZm9pbC5wb2xpY3kudjEuUG9saWN5RG9jdW1lbnQSOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIiAKEEdldFBvbGljeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJGChNMaXN0UG9saWNpZXNSZXF1ZXN0Ei8KBHBhZ2UYASABKAsyIS5jb3VudGVyZm9pbC5tb2RlbC52MS5QYWdlUmVxdWVzdCJdChRMaXN0UG9saWNpZXNSZXNwb25zZRI3Cghwb2xpY2llcxgBIAMoCzIlLmNvdW50ZXJmb2lsLnBvbGljeS52MS5Qb2xpY3lEb2N1bWVudBIMCgRuZXh0GAIgASgJIl0KE0RlbGV0ZVBvbGljeVJlcXVlc3QSDAoEbmFtZRgBIAEoCRI4CgxwcmVjb25kaXRpb24YAiABKAsyIi5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmVjb25kaXRpb24iFgoURGVsZXRlUG9saWN5UmVzcG9uc2UiagoPU2ltdWxhdGVSZXF1ZXN0EjIKCXByaW5jaXBhbBgBIAEoCzIfLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByaW5jaXBhbBIQCghyZXNvdXJjZRgCIAEoCRIRCglzdGF0ZW1lbnQYAyABKAkiQQoMTWFza2VkQ29sdW1uEg4KBmNvbHVtbhgBIAEoCRIOCgZsYWJlbHMYAiADKAkSEQoJdHJhbnNmb3JtGAMgASgJIs0BChBTaW11bGF0ZVJlc3BvbnNlEg8KB3ZlcmRpY3QYASABKAkSDgoGcmVhc29uGAIgASgJEhAKCHBvbGljaWVzGAMgAygJEg0KBWVwb2NoGAQgASgEEg8KB2FjdGlvbnMYBSADKAkSMgoFbWFza3MYBiADKAsyIy5jb3VudGVyZm9pbC5wb2xpY3kudjEuTWFza2VkQ29sdW1uEhEKCWFwcHJvdmVycxgHIAEoCRIOCgZxdW9ydW0YCCABKA0SDwoHY2F2ZWF0cxgJIAMoCSJfChdBdXRob3JpemVDb25uZWN0UmVxdWVzdBIyCglwcmluY2lwYWwYASABKAsyHy5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmluY2lwYWwSEAoIcmVzb3VyY2UYAiABKAkiOwoYQXV0aG9yaXplQ29ubmVjdFJlc3BvbnNlEg8KB2FsbG93ZWQYASABKAgSDgoGcmVhc29uGAIgASgJIpABCg5CdW5kbGVNYW5pZmVzdBINCgVncm91cBgBIAEoCRINCgVlcG9jaBgCIAEoBBIUCgxpc3N1ZWRfYXRfbXMYAyABKAMSFQoNbGVhc2Vfc2Vjb25kcxgEIAEoDRIzCgVwYXJ0cxgFIAMoCzIkLmNvdW50ZXJmb2lsLnBvbGljeS52MS5CdW5kbGVQYXJ0UmVmIi0KDUJ1bmRsZVBhcnRSZWYSDAoEbmFtZRgBIAEoCRIOCgZzaGEyNTYYAiABKAwiKwoKQnVuZGxlUGFydBIMCgRuYW1lGAEgASgJEg8KB2NvbnRlbnQYAiABKAwiZQoMU2lnbmVkQnVuZGxlEhAKCG1hbmlmZXN0GAEgASgMEhEKCXNpZ25hdHVyZRgCIAEoDBIwCgVwYXJ0cxgDIAMoCzIhLmNvdW50ZXJmb2lsLnBvbGljeS52MS5CdW5kbGVQYXJ0IjoKBEJlYXQSDQoFZ3JvdXAYASABKAkSDQoFZXBvY2gYAiABKAQSFAoMaXNzdWVkX2F0X21zGAMgASgDIi0KClNpZ25lZEJlYXQSDAoEYmVhdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwqTgoHVGxzTW9kZRIYChRUTFNfTU9ERV9VTlNQRUNJRklFRBAAEgsKB0RJU0FCTEUQARILCgdSRVFVSVJFEAISDwoLVkVSSUZZX0ZVTEwQAyo6CgpEdXJhYmlsaXR5EhoKFkRVUkFCSUxJVFlfVU5TUEVDSUZJRUQQABIGCgJPUxABEggKBERJU0sQAiqQAQoSVGFyZ2V0U2Vzc2lvbkF0dHJzEiQKIFRBUkdFVF9TRVNTSU9OX0FUVFJTX1VOU1BFQ0lGSUVEEAASBwoDQU5ZEAESDgoKUkVBRF9XUklURRACEg0KCVJFQURfT05MWRADEgsKB1BSSU1BUlkQBBILCgdTVEFOREJZEAUSEgoOUFJFRkVSX1NUQU5EQlkQBjLkCgoGUG9saWN5ElkKC1B1dFJlc291cmNlEikuY291bnRlcmZvaWwucG9saWN5LnYxLlB1dFJlc291cmNlUmVxdWVzdBofLmNvdW50ZXJmb2lsLnBvbGljeS52MS5SZXNvdXJjZRJZCgtHZXRSZXNvdXJjZRIpLmNvdW50ZXJmb2lsLnBvbGljeS52MS5HZXRSZXNvdXJjZVJlcXVlc3QaHy5jb3VudGVyZm9pbC5wb2xpY3kudjEuUmVzb3VyY2USagoNTGlzdFJlc291cmNlcxIrLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MaXN0UmVzb3VyY2VzUmVxdWVzdBosLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MaXN0UmVzb3VyY2VzUmVzcG9uc2USbQoORGVsZXRlUmVzb3VyY2USLC5jb3VudGVyZm9pbC5wb2xpY3kudjEuRGVsZXRlUmVzb3VyY2VSZXF1ZXN0Gi0uY291bnRlcmZvaWwucG9saWN5LnYxLkRlbGV0ZVJlc291cmNlUmVzcG9uc2USUAoIUHV0TGFiZWwSJi5jb3VudGVyZm9pbC5wb2xpY3kudjEuUHV0TGFiZWxSZXF1ZXN0GhwuY291bnRlcmZvaWwucG9saWN5LnYxLkxhYmVsElAKCEdldExhYmVsEiYuY291bnRlcmZvaWwucG9saWN5LnYxLkdldExhYmVsUmVxdWVzdBocLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MYWJlbBJhCgpMaXN0TGFiZWxzEiguY291bnRlcmZvaWwucG9saWN5LnYxLkxpc3RMYWJlbHNSZXF1ZXN0GikuY291bnRlcmZvaWwucG9saWN5LnYxLkxpc3RMYWJlbHNSZXNwb25zZRJkCgtEZWxldGVMYWJlbBIpLmNvdW50ZXJmb2lsLnBvbGljeS52MS5EZWxldGVMYWJlbFJlcXVlc3QaKi5jb3VudGVyZm9pbC5wb2xpY3kudjEuRGVsZXRlTGFiZWxSZXNwb25zZRJbCglQdXRQb2xpY3kSJy5jb3VudGVyZm9pbC5wb2xpY3kudjEuUHV0UG9saWN5UmVxdWVzdBolLmNvdW50ZXJmb2lsLnBvbGljeS52MS5Qb2xpY3lEb2N1bWVudBJbCglHZXRQb2xpY3kSJy5jb3VudGVyZm9pbC5wb2xpY3kudjEuR2V0UG9saWN5UmVxdWVzdBolLmNvdW50ZXJmb2lsLnBvbGljeS52MS5Qb2xpY3lEb2N1bWVudBJnCgxMaXN0UG9saWNpZXMSKi5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGlzdFBvbGljaWVzUmVxdWVzdBorLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MaXN0UG9saWNpZXNSZXNwb25zZRJnCgxEZWxldGVQb2xpY3kSKi5jb3VudGVyZm9pbC5wb2xpY3kudjEuRGVsZXRlUG9saWN5UmVxdWVzdBorLmNvdW50ZXJmb2lsLnBvbGljeS52MS5EZWxldGVQb2xpY3lSZXNwb25zZRJbCghTaW11bGF0ZRImLmNvdW50ZXJmb2lsLnBvbGljeS52MS5TaW11bGF0ZVJlcXVlc3QaJy5jb3VudGVyZm9pbC5wb2xpY3kudjEuU2ltdWxhdGVSZXNwb25zZRJzChBBdXRob3JpemVDb25uZWN0Ei4uY291bnRlcmZvaWwucG9saWN5LnYxLkF1dGhvcml6ZUNvbm5lY3RSZXF1ZXN0Gi8uY291bnRlcmZvaWwucG9saWN5LnYxLkF1dGhvcml6ZUNvbm5lY3RSZXNwb25zZWIGcHJvdG8z", [file_counterfoil_model_v1_model]);
 
 /**
- * @generated from message counterfoil.policy.v1.Upstream
+ * @generated from message counterfoil.policy.v1.Host
  */
-export type Upstream = Message<"counterfoil.policy.v1.Upstream"> & {
+export type Host = Message<"counterfoil.policy.v1.Host"> & {
   /**
    * @generated from field: string host = 1;
    */
@@ -27,6 +27,30 @@ export type Upstream = Message<"counterfoil.policy.v1.Upstream"> & {
    * @generated from field: uint32 port = 2;
    */
   port: number;
+};
+
+/**
+ * Describes the message counterfoil.policy.v1.Host.
+ * Use `create(HostSchema)` to create a new message.
+ */
+export const HostSchema: GenMessage<Host> = /*@__PURE__*/
+  messageDesc(file_counterfoil_policy_v1_policy, 0);
+
+/**
+ * Either `host` and `port`, or `hosts`.
+ *
+ * @generated from message counterfoil.policy.v1.Upstream
+ */
+export type Upstream = Message<"counterfoil.policy.v1.Upstream"> & {
+  /**
+   * @generated from field: optional string host = 1;
+   */
+  host?: string | undefined;
+
+  /**
+   * @generated from field: optional uint32 port = 2;
+   */
+  port?: number | undefined;
 
   /**
    * @generated from field: string database = 3;
@@ -44,6 +68,20 @@ export type Upstream = Message<"counterfoil.policy.v1.Upstream"> & {
    * @generated from field: string ca = 5;
    */
   ca: string;
+
+  /**
+   * Tried in this order.
+   *
+   * @generated from field: repeated counterfoil.policy.v1.Host hosts = 6;
+   */
+  hosts: Host[];
+
+  /**
+   * Unspecified means ANY.
+   *
+   * @generated from field: counterfoil.policy.v1.TargetSessionAttrs target_session_attrs = 7;
+   */
+  targetSessionAttrs: TargetSessionAttrs;
 };
 
 /**
@@ -51,7 +89,7 @@ export type Upstream = Message<"counterfoil.policy.v1.Upstream"> & {
  * Use `create(UpstreamSchema)` to create a new message.
  */
 export const UpstreamSchema: GenMessage<Upstream> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 0);
+  messageDesc(file_counterfoil_policy_v1_policy, 1);
 
 /**
  * @generated from message counterfoil.policy.v1.Credential
@@ -75,7 +113,7 @@ export type Credential = Message<"counterfoil.policy.v1.Credential"> & {
  * Use `create(CredentialSchema)` to create a new message.
  */
 export const CredentialSchema: GenMessage<Credential> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 1);
+  messageDesc(file_counterfoil_policy_v1_policy, 2);
 
 /**
  * @generated from message counterfoil.policy.v1.Resource
@@ -126,7 +164,7 @@ export type Resource = Message<"counterfoil.policy.v1.Resource"> & {
  * Use `create(ResourceSchema)` to create a new message.
  */
 export const ResourceSchema: GenMessage<Resource> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 2);
+  messageDesc(file_counterfoil_policy_v1_policy, 3);
 
 /**
  * @generated from message counterfoil.policy.v1.PutResourceRequest
@@ -148,7 +186,7 @@ export type PutResourceRequest = Message<"counterfoil.policy.v1.PutResourceReque
  * Use `create(PutResourceRequestSchema)` to create a new message.
  */
 export const PutResourceRequestSchema: GenMessage<PutResourceRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 3);
+  messageDesc(file_counterfoil_policy_v1_policy, 4);
 
 /**
  * @generated from message counterfoil.policy.v1.GetResourceRequest
@@ -165,7 +203,7 @@ export type GetResourceRequest = Message<"counterfoil.policy.v1.GetResourceReque
  * Use `create(GetResourceRequestSchema)` to create a new message.
  */
 export const GetResourceRequestSchema: GenMessage<GetResourceRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 4);
+  messageDesc(file_counterfoil_policy_v1_policy, 5);
 
 /**
  * @generated from message counterfoil.policy.v1.ListResourcesRequest
@@ -182,7 +220,7 @@ export type ListResourcesRequest = Message<"counterfoil.policy.v1.ListResourcesR
  * Use `create(ListResourcesRequestSchema)` to create a new message.
  */
 export const ListResourcesRequestSchema: GenMessage<ListResourcesRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 5);
+  messageDesc(file_counterfoil_policy_v1_policy, 6);
 
 /**
  * @generated from message counterfoil.policy.v1.ListResourcesResponse
@@ -204,7 +242,7 @@ export type ListResourcesResponse = Message<"counterfoil.policy.v1.ListResources
  * Use `create(ListResourcesResponseSchema)` to create a new message.
  */
 export const ListResourcesResponseSchema: GenMessage<ListResourcesResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 6);
+  messageDesc(file_counterfoil_policy_v1_policy, 7);
 
 /**
  * @generated from message counterfoil.policy.v1.DeleteResourceRequest
@@ -226,7 +264,7 @@ export type DeleteResourceRequest = Message<"counterfoil.policy.v1.DeleteResourc
  * Use `create(DeleteResourceRequestSchema)` to create a new message.
  */
 export const DeleteResourceRequestSchema: GenMessage<DeleteResourceRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 7);
+  messageDesc(file_counterfoil_policy_v1_policy, 8);
 
 /**
  * @generated from message counterfoil.policy.v1.DeleteResourceResponse
@@ -239,7 +277,7 @@ export type DeleteResourceResponse = Message<"counterfoil.policy.v1.DeleteResour
  * Use `create(DeleteResourceResponseSchema)` to create a new message.
  */
 export const DeleteResourceResponseSchema: GenMessage<DeleteResourceResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 8);
+  messageDesc(file_counterfoil_policy_v1_policy, 9);
 
 /**
  * @generated from message counterfoil.policy.v1.ColumnSelector
@@ -273,7 +311,7 @@ export type ColumnSelector = Message<"counterfoil.policy.v1.ColumnSelector"> & {
  * Use `create(ColumnSelectorSchema)` to create a new message.
  */
 export const ColumnSelectorSchema: GenMessage<ColumnSelector> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 9);
+  messageDesc(file_counterfoil_policy_v1_policy, 10);
 
 /**
  * How a value is masked where no policy permits `reveal`.
@@ -301,7 +339,7 @@ export type Transform = Message<"counterfoil.policy.v1.Transform"> & {
  * Use `create(TransformSchema)` to create a new message.
  */
 export const TransformSchema: GenMessage<Transform> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 10);
+  messageDesc(file_counterfoil_policy_v1_policy, 11);
 
 /**
  * @generated from message counterfoil.policy.v1.Label
@@ -338,7 +376,7 @@ export type Label = Message<"counterfoil.policy.v1.Label"> & {
  * Use `create(LabelSchema)` to create a new message.
  */
 export const LabelSchema: GenMessage<Label> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 11);
+  messageDesc(file_counterfoil_policy_v1_policy, 12);
 
 /**
  * @generated from message counterfoil.policy.v1.PutLabelRequest
@@ -360,7 +398,7 @@ export type PutLabelRequest = Message<"counterfoil.policy.v1.PutLabelRequest"> &
  * Use `create(PutLabelRequestSchema)` to create a new message.
  */
 export const PutLabelRequestSchema: GenMessage<PutLabelRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 12);
+  messageDesc(file_counterfoil_policy_v1_policy, 13);
 
 /**
  * @generated from message counterfoil.policy.v1.GetLabelRequest
@@ -377,7 +415,7 @@ export type GetLabelRequest = Message<"counterfoil.policy.v1.GetLabelRequest"> &
  * Use `create(GetLabelRequestSchema)` to create a new message.
  */
 export const GetLabelRequestSchema: GenMessage<GetLabelRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 13);
+  messageDesc(file_counterfoil_policy_v1_policy, 14);
 
 /**
  * @generated from message counterfoil.policy.v1.ListLabelsRequest
@@ -394,7 +432,7 @@ export type ListLabelsRequest = Message<"counterfoil.policy.v1.ListLabelsRequest
  * Use `create(ListLabelsRequestSchema)` to create a new message.
  */
 export const ListLabelsRequestSchema: GenMessage<ListLabelsRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 14);
+  messageDesc(file_counterfoil_policy_v1_policy, 15);
 
 /**
  * @generated from message counterfoil.policy.v1.ListLabelsResponse
@@ -416,7 +454,7 @@ export type ListLabelsResponse = Message<"counterfoil.policy.v1.ListLabelsRespon
  * Use `create(ListLabelsResponseSchema)` to create a new message.
  */
 export const ListLabelsResponseSchema: GenMessage<ListLabelsResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 15);
+  messageDesc(file_counterfoil_policy_v1_policy, 16);
 
 /**
  * @generated from message counterfoil.policy.v1.DeleteLabelRequest
@@ -438,7 +476,7 @@ export type DeleteLabelRequest = Message<"counterfoil.policy.v1.DeleteLabelReque
  * Use `create(DeleteLabelRequestSchema)` to create a new message.
  */
 export const DeleteLabelRequestSchema: GenMessage<DeleteLabelRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 16);
+  messageDesc(file_counterfoil_policy_v1_policy, 17);
 
 /**
  * @generated from message counterfoil.policy.v1.DeleteLabelResponse
@@ -451,7 +489,7 @@ export type DeleteLabelResponse = Message<"counterfoil.policy.v1.DeleteLabelResp
  * Use `create(DeleteLabelResponseSchema)` to create a new message.
  */
 export const DeleteLabelResponseSchema: GenMessage<DeleteLabelResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 17);
+  messageDesc(file_counterfoil_policy_v1_policy, 18);
 
 /**
  * @generated from message counterfoil.policy.v1.PolicyDocument
@@ -485,7 +523,7 @@ export type PolicyDocument = Message<"counterfoil.policy.v1.PolicyDocument"> & {
  * Use `create(PolicyDocumentSchema)` to create a new message.
  */
 export const PolicyDocumentSchema: GenMessage<PolicyDocument> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 18);
+  messageDesc(file_counterfoil_policy_v1_policy, 19);
 
 /**
  * @generated from message counterfoil.policy.v1.PutPolicyRequest
@@ -507,7 +545,7 @@ export type PutPolicyRequest = Message<"counterfoil.policy.v1.PutPolicyRequest">
  * Use `create(PutPolicyRequestSchema)` to create a new message.
  */
 export const PutPolicyRequestSchema: GenMessage<PutPolicyRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 19);
+  messageDesc(file_counterfoil_policy_v1_policy, 20);
 
 /**
  * @generated from message counterfoil.policy.v1.GetPolicyRequest
@@ -524,7 +562,7 @@ export type GetPolicyRequest = Message<"counterfoil.policy.v1.GetPolicyRequest">
  * Use `create(GetPolicyRequestSchema)` to create a new message.
  */
 export const GetPolicyRequestSchema: GenMessage<GetPolicyRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 20);
+  messageDesc(file_counterfoil_policy_v1_policy, 21);
 
 /**
  * @generated from message counterfoil.policy.v1.ListPoliciesRequest
@@ -541,7 +579,7 @@ export type ListPoliciesRequest = Message<"counterfoil.policy.v1.ListPoliciesReq
  * Use `create(ListPoliciesRequestSchema)` to create a new message.
  */
 export const ListPoliciesRequestSchema: GenMessage<ListPoliciesRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 21);
+  messageDesc(file_counterfoil_policy_v1_policy, 22);
 
 /**
  * @generated from message counterfoil.policy.v1.ListPoliciesResponse
@@ -563,7 +601,7 @@ export type ListPoliciesResponse = Message<"counterfoil.policy.v1.ListPoliciesRe
  * Use `create(ListPoliciesResponseSchema)` to create a new message.
  */
 export const ListPoliciesResponseSchema: GenMessage<ListPoliciesResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 22);
+  messageDesc(file_counterfoil_policy_v1_policy, 23);
 
 /**
  * @generated from message counterfoil.policy.v1.DeletePolicyRequest
@@ -585,7 +623,7 @@ export type DeletePolicyRequest = Message<"counterfoil.policy.v1.DeletePolicyReq
  * Use `create(DeletePolicyRequestSchema)` to create a new message.
  */
 export const DeletePolicyRequestSchema: GenMessage<DeletePolicyRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 23);
+  messageDesc(file_counterfoil_policy_v1_policy, 24);
 
 /**
  * @generated from message counterfoil.policy.v1.DeletePolicyResponse
@@ -598,7 +636,7 @@ export type DeletePolicyResponse = Message<"counterfoil.policy.v1.DeletePolicyRe
  * Use `create(DeletePolicyResponseSchema)` to create a new message.
  */
 export const DeletePolicyResponseSchema: GenMessage<DeletePolicyResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 24);
+  messageDesc(file_counterfoil_policy_v1_policy, 25);
 
 /**
  * @generated from message counterfoil.policy.v1.SimulateRequest
@@ -625,7 +663,7 @@ export type SimulateRequest = Message<"counterfoil.policy.v1.SimulateRequest"> &
  * Use `create(SimulateRequestSchema)` to create a new message.
  */
 export const SimulateRequestSchema: GenMessage<SimulateRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 25);
+  messageDesc(file_counterfoil_policy_v1_policy, 26);
 
 /**
  * @generated from message counterfoil.policy.v1.MaskedColumn
@@ -652,7 +690,7 @@ export type MaskedColumn = Message<"counterfoil.policy.v1.MaskedColumn"> & {
  * Use `create(MaskedColumnSchema)` to create a new message.
  */
 export const MaskedColumnSchema: GenMessage<MaskedColumn> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 26);
+  messageDesc(file_counterfoil_policy_v1_policy, 27);
 
 /**
  * @generated from message counterfoil.policy.v1.SimulateResponse
@@ -715,7 +753,7 @@ export type SimulateResponse = Message<"counterfoil.policy.v1.SimulateResponse">
  * Use `create(SimulateResponseSchema)` to create a new message.
  */
 export const SimulateResponseSchema: GenMessage<SimulateResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 27);
+  messageDesc(file_counterfoil_policy_v1_policy, 28);
 
 /**
  * @generated from message counterfoil.policy.v1.AuthorizeConnectRequest
@@ -737,7 +775,7 @@ export type AuthorizeConnectRequest = Message<"counterfoil.policy.v1.AuthorizeCo
  * Use `create(AuthorizeConnectRequestSchema)` to create a new message.
  */
 export const AuthorizeConnectRequestSchema: GenMessage<AuthorizeConnectRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 28);
+  messageDesc(file_counterfoil_policy_v1_policy, 29);
 
 /**
  * @generated from message counterfoil.policy.v1.AuthorizeConnectResponse
@@ -759,7 +797,7 @@ export type AuthorizeConnectResponse = Message<"counterfoil.policy.v1.AuthorizeC
  * Use `create(AuthorizeConnectResponseSchema)` to create a new message.
  */
 export const AuthorizeConnectResponseSchema: GenMessage<AuthorizeConnectResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 29);
+  messageDesc(file_counterfoil_policy_v1_policy, 30);
 
 /**
  * The manifest that is signed: content-addressed parts with an epoch.
@@ -802,7 +840,7 @@ export type BundleManifest = Message<"counterfoil.policy.v1.BundleManifest"> & {
  * Use `create(BundleManifestSchema)` to create a new message.
  */
 export const BundleManifestSchema: GenMessage<BundleManifest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 30);
+  messageDesc(file_counterfoil_policy_v1_policy, 31);
 
 /**
  * @generated from message counterfoil.policy.v1.BundlePartRef
@@ -826,7 +864,7 @@ export type BundlePartRef = Message<"counterfoil.policy.v1.BundlePartRef"> & {
  * Use `create(BundlePartRefSchema)` to create a new message.
  */
 export const BundlePartRefSchema: GenMessage<BundlePartRef> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 31);
+  messageDesc(file_counterfoil_policy_v1_policy, 32);
 
 /**
  * @generated from message counterfoil.policy.v1.BundlePart
@@ -850,7 +888,7 @@ export type BundlePart = Message<"counterfoil.policy.v1.BundlePart"> & {
  * Use `create(BundlePartSchema)` to create a new message.
  */
 export const BundlePartSchema: GenMessage<BundlePart> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 32);
+  messageDesc(file_counterfoil_policy_v1_policy, 33);
 
 /**
  * @generated from message counterfoil.policy.v1.SignedBundle
@@ -881,7 +919,7 @@ export type SignedBundle = Message<"counterfoil.policy.v1.SignedBundle"> & {
  * Use `create(SignedBundleSchema)` to create a new message.
  */
 export const SignedBundleSchema: GenMessage<SignedBundle> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 33);
+  messageDesc(file_counterfoil_policy_v1_policy, 34);
 
 /**
  * The freshness beat.
@@ -910,7 +948,7 @@ export type Beat = Message<"counterfoil.policy.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 34);
+  messageDesc(file_counterfoil_policy_v1_policy, 35);
 
 /**
  * @generated from message counterfoil.policy.v1.SignedBeat
@@ -936,7 +974,7 @@ export type SignedBeat = Message<"counterfoil.policy.v1.SignedBeat"> & {
  * Use `create(SignedBeatSchema)` to create a new message.
  */
 export const SignedBeatSchema: GenMessage<SignedBeat> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 35);
+  messageDesc(file_counterfoil_policy_v1_policy, 36);
 
 /**
  * @generated from enum counterfoil.policy.v1.TlsMode
@@ -1000,6 +1038,54 @@ export enum Durability {
  */
 export const DurabilitySchema: GenEnum<Durability> = /*@__PURE__*/
   enumDesc(file_counterfoil_policy_v1_policy, 1);
+
+/**
+ * Which of several hosts a session may be opened on, as libpq means it (PostgreSQL manual, section 34.1.2).
+ *
+ * @generated from enum counterfoil.policy.v1.TargetSessionAttrs
+ */
+export enum TargetSessionAttrs {
+  /**
+   * @generated from enum value: TARGET_SESSION_ATTRS_UNSPECIFIED = 0;
+   */
+  TARGET_SESSION_ATTRS_UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: ANY = 1;
+   */
+  ANY = 1,
+
+  /**
+   * @generated from enum value: READ_WRITE = 2;
+   */
+  READ_WRITE = 2,
+
+  /**
+   * @generated from enum value: READ_ONLY = 3;
+   */
+  READ_ONLY = 3,
+
+  /**
+   * @generated from enum value: PRIMARY = 4;
+   */
+  PRIMARY = 4,
+
+  /**
+   * @generated from enum value: STANDBY = 5;
+   */
+  STANDBY = 5,
+
+  /**
+   * @generated from enum value: PREFER_STANDBY = 6;
+   */
+  PREFER_STANDBY = 6,
+}
+
+/**
+ * Describes the enum counterfoil.policy.v1.TargetSessionAttrs.
+ */
+export const TargetSessionAttrsSchema: GenEnum<TargetSessionAttrs> = /*@__PURE__*/
+  enumDesc(file_counterfoil_policy_v1_policy, 2);
 
 /**
  * Resources, labels and policies, and the signed bundles made of them.
