@@ -1,4 +1,4 @@
-import type { MaskPlan, Parameter, Refusal } from "#commands";
+import type { MaskPlan, Parameter, Refusal, TargetSessionAttrs } from "#commands";
 
 /**
  * One protocol, as the enforcer's pipeline drives it. Everything here is pure: bytes in, steps out. Sockets, TLS, time
@@ -36,28 +36,44 @@ export interface ClientLoginOptions {
   readonly nonce: Uint8Array;
   /** At least 32 random bytes that stay the same while the enforcer runs: makes an unknown token look like a known one. */
   readonly mockKey: Uint8Array;
-  /** The key the client will be given to cancel with, and which a `cancel` step brings back. PostgreSQL: 8 bytes. */
-  readonly cancelKey: Uint8Array;
 }
 
 export interface ClientLogin {
   receive(chunk: Uint8Array): readonly ClientLoginStep[];
   /** The answer to `lookup`: the verifier, or null for an unknown token (the login then goes on and fails at its end). */
   verify(verifier: string | null): readonly ClientLoginStep[];
-  /** The socket is TLS now. `endpoint` is the `tls-server-end-point` binding (RFC 5929), where known. */
-  tlsStarted(endpoint: Uint8Array | null): void;
-  /** Ends the login: tells the client it is in, with what the upstream said of itself. */
-  welcome(upstream: UpstreamReady): Uint8Array;
+  /** The TLS handshake is done. */
+  tlsStarted(tls: ClientTls): readonly ClientLoginStep[];
+  /**
+   * Ends the login: tells the client it is in, with what the upstream said of itself. `random`: 32 random bytes, for the
+   * key the client is given to cancel with, and which a `cancel` step brings back.
+   */
+  welcome(upstream: UpstreamReady, random: Uint8Array): Welcome;
   /** Ends the login: the native error. */
   refuse(refusal: Refusal): Uint8Array;
   /** What the client sent after its login; it belongs to the conversation. Never plaintext from before TLS. */
   surplus(): Uint8Array;
 }
 
+export interface ClientTls {
+  /** The `tls-server-end-point` binding (RFC 5929) of the certificate shown, where known. */
+  readonly endpoint: Uint8Array | null;
+  /** The protocol both sides agreed on (ALPN); empty where the client asked for none. */
+  readonly alpn: string;
+}
+
+export interface Welcome {
+  readonly bytes: Uint8Array;
+  readonly cancelKey: Uint8Array;
+}
+
 export type ClientLoginStep =
   | { readonly kind: "send"; readonly bytes: Uint8Array }
-  /** Send what came before, then take TLS on the socket and call `tlsStarted`. */
-  | { readonly kind: "start-tls" }
+  /**
+   * Send what came before, then take TLS on the socket and call `tlsStarted`. `received` is the beginning of the client's
+   * handshake, where it has come already.
+   */
+  | { readonly kind: "start-tls"; readonly received: Uint8Array }
   /** The public half of a token: look its verifier up and call `verify`. */
   | { readonly kind: "lookup"; readonly tokenId: string }
   /** The secret is proved. */
@@ -85,11 +101,16 @@ export interface UpstreamLoginOptions {
   readonly tls: "disable" | "require" | "verify-full";
   readonly settings: ReadonlyMap<string, string>;
   readonly nonce: Uint8Array;
+  /** What the server must be. */
+  readonly target: Exclude<TargetSessionAttrs, "prefer-standby">;
+  /** Speak the oldest version of the protocol: this server would not have the newest. */
+  readonly oldest: boolean;
 }
 
 export interface UpstreamLogin {
   start(): readonly UpstreamLoginStep[];
-  tlsStarted(): readonly UpstreamLoginStep[];
+  /** `endpoint` is the `tls-server-end-point` binding (RFC 5929) of the server's certificate, where known. */
+  tlsStarted(endpoint: Uint8Array | null): readonly UpstreamLoginStep[];
   receive(chunk: Uint8Array): readonly UpstreamLoginStep[];
 }
 
@@ -98,7 +119,15 @@ export type UpstreamLoginStep =
   | { readonly kind: "start-tls" }
   | { readonly kind: "ready"; readonly upstream: UpstreamReady }
   /** The refusal is safe to show: it names no upstream user and carries no upstream text that could. */
-  | { readonly kind: "failed"; readonly refusal: Refusal };
+  | { readonly kind: "failed"; readonly refusal: Refusal; readonly fault: UpstreamFault };
+
+/**
+ * - `refused`: another try would end the same.
+ * - `passing`: the server is starting up, shutting down, or no server of this protocol at all.
+ * - `unsuited`: it is not what `target` asks for.
+ * - `version`: it does not have this version of the protocol; try again with `oldest`.
+ */
+export type UpstreamFault = "refused" | "passing" | "unsuited" | "version";
 
 export interface UpstreamReady {
   /** What the server reported: `server_version`, `TimeZone`, … */

@@ -53,6 +53,11 @@ export const OPENING = {
   gss: 80877104,
 } as const;
 
+/** The first byte of a TLS handshake (RFC 8446, section 5.1): where a connection begins with it, TLS is direct. */
+export const TLS_HANDSHAKE = 0x16;
+/** The protocol's registered ALPN name. */
+export const ALPN = "postgresql";
+
 export const PROTOCOL_MAJOR = 3;
 /** The newest minor version the enforcer speaks: 3.2 has cancel keys of up to 256 bytes. */
 export const NEWEST_MINOR = 2;

@@ -172,4 +172,12 @@ export const decodeNotification = (frame: Uint8Array): { pid: number; channel: s
 export const decodeAuthentication = (frame: Uint8Array): { method: number; data: Uint8Array } =>
   body(frame, (r) => ({ method: r.int32(), data: r.rest() }));
 
+export const decodeNegotiateProtocolVersion = (frame: Uint8Array): { version: number; unknown: readonly string[] } =>
+  body(frame, (r) => {
+    const version = r.int32();
+    const unknown: string[] = [];
+    for (let left = r.int32(); left > 0; left--) unknown.push(r.cstring());
+    return { version, unknown };
+  });
+
 export const decodeBody = (frame: Uint8Array): Uint8Array => body(frame, (r) => r.rest());

@@ -58,20 +58,19 @@ class Relay {
 
   async #session(client: Socket): Promise<void> {
     this.#watch(client);
-    const cancelKey = randomBytes(8);
     const login = postgres.clientLogin({
       tls: false,
       allowPlaintext: true,
       nonce: randomBytes(18),
       mockKey: randomBytes(32),
-      cancelKey,
     });
     const hello = await this.#loginOf(client, login);
     if (!hello) return;
     const server = this.#dial();
     const ready = await this.#upstreamLogin(server, hello.settings);
-    this.#cancels.set(cancelKey.toString("hex"), ready.cancelKey);
-    client.write(login.welcome(ready));
+    const welcome = login.welcome(ready, randomBytes(32));
+    this.#cancels.set(Buffer.from(welcome.cancelKey).toString("hex"), ready.cancelKey);
+    client.write(welcome.bytes);
     const conversation = postgres.conversation({ messageLimit: 1 << 24, parameters: ready.parameters });
     const pump = this.#pump(conversation, client, server);
     client.on("data", (chunk) => {
@@ -173,6 +172,8 @@ class Relay {
       tls: "disable",
       settings,
       nonce: randomBytes(18),
+      target: "any",
+      oldest: false,
     });
     await once(server, "connect");
     const act = (steps: readonly UpstreamLoginStep[]): UpstreamReady | null => {

@@ -1,4 +1,5 @@
 import type { Protocol } from "../protocol.js";
+import { ALPN } from "./codes.js";
 import { connectionSettings } from "./connection-settings.js";
 import { PostgresConversation } from "./conversation.js";
 import { cancelRequest } from "./encoder.js";
@@ -11,7 +12,7 @@ export const postgres: Protocol = {
   name: "postgres",
   semantics: "postgresql",
   defaultPort: 5432,
-  alpn: ["postgresql"],
+  alpn: [ALPN],
   clientLogin: (options) => new PostgresClientLogin(options),
   upstreamLogin: (options) => new PostgresUpstreamLogin(options),
   conversation: (options) => new PostgresConversation(options),

@@ -71,7 +71,10 @@ export interface Column {
 export const back = {
   authentication: (method: number, data: Uint8Array = Buffer.alloc(0)) => message("R", int32(method), data),
   parameter: (name: string, setting: string) => message("S", text(name), text(setting)),
-  key: (pid: number, secret: number) => message("K", int32(pid), int32(secret)),
+  key: (pid: number, secret: number | Uint8Array) =>
+    message("K", int32(pid), typeof secret === "number" ? int32(secret) : secret),
+  negotiate: (version: number, ...unknown: string[]) =>
+    message("v", int32(version), int32(unknown.length), ...unknown.map(text)),
   ready: (status: "I" | "T" | "E" = "I") => message("Z", Buffer.from(status)),
   parseComplete: () => message("1"),
   bindComplete: () => message("2"),

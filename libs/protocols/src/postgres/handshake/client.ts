@@ -1,7 +1,26 @@
 import { ByteReader, MalformedBytes } from "#bytes";
 import type { Refusal } from "#commands";
-import type { ClientHello, ClientLogin, ClientLoginOptions, ClientLoginStep, UpstreamReady } from "../../protocol.js";
-import { CLIENT, NEWEST_MINOR, OPENING, OPENING_LIMIT, PROTOCOL_MAJOR, SCRAM, SCRAM_PLUS, STATUS } from "../codes.js";
+import type {
+  ClientHello,
+  ClientLogin,
+  ClientLoginOptions,
+  ClientLoginStep,
+  ClientTls,
+  UpstreamReady,
+  Welcome,
+} from "../../protocol.js";
+import {
+  ALPN,
+  CLIENT,
+  NEWEST_MINOR,
+  OPENING,
+  OPENING_LIMIT,
+  PROTOCOL_MAJOR,
+  SCRAM,
+  SCRAM_PLUS,
+  STATUS,
+  TLS_HANDSHAKE,
+} from "../codes.js";
 import { decodeBody } from "../decoder.js";
 import { refusalResponse } from "../denial.js";
 import {
@@ -41,6 +60,15 @@ const PLAINTEXT: Refusal = {
   message: "a connection without TLS is refused",
   hint: "Connect with sslmode=require or better.",
 };
+const NO_ALPN: Refusal = {
+  code: "unsupported",
+  message: `direct TLS needs the protocol ${ALPN} to be agreed on (ALPN)`,
+  hint: "Use a client that offers it, or one that asks for TLS first (sslnegotiation=postgres).",
+};
+/** Of the secret in a cancel key: protocol 3.0 has room for four bytes; servers of 3.2 give 32. */
+const SECRET_LENGTH = { short: 4, long: 32 };
+/** Of the whole key: a process id, and up to 256 bytes. */
+const KEY_LENGTH = { least: 8, most: 4 + 256 };
 
 /**
  * A client's login (manual, "Message Flow", "SASL Authentication"): TLS, protocol version, start-up settings, and the
@@ -51,7 +79,11 @@ export class PostgresClientLogin implements ClientLogin {
   #state: "opening" | "tls" | "first" | "final" | "done" = "opening";
   #buffer = Buffer.alloc(0);
   #encrypted = false;
+  /** TLS came first, without having been asked for: a client that does so must say what it wants to speak inside. */
+  #direct = false;
   #endpoint: Uint8Array | null = null;
+  /** A packet has been read. */
+  #spoken = false;
   #startup: Startup | null = null;
   #tokenId = "";
   /** Undefined until `verify` has been called. */
@@ -71,10 +103,12 @@ export class PostgresClientLogin implements ClientLogin {
     return this.#advance();
   }
 
-  tlsStarted(endpoint: Uint8Array | null): void {
+  tlsStarted({ endpoint, alpn }: ClientTls): readonly ClientLoginStep[] {
     this.#encrypted = true;
     this.#endpoint = endpoint;
+    if (this.#direct && alpn !== ALPN) return [this.#refused(NO_ALPN)];
     if (this.#state === "tls") this.#state = "opening";
+    return [];
   }
 
   verify(verifier: string | null): readonly ClientLoginStep[] {
@@ -82,13 +116,19 @@ export class PostgresClientLogin implements ClientLogin {
     return this.#state === "final" && !this.#scram ? this.#challenge() : [];
   }
 
-  welcome(upstream: UpstreamReady): Uint8Array {
-    return Buffer.concat([
+  welcome(upstream: UpstreamReady, random: Uint8Array): Welcome {
+    const long = (this.#startup as Startup).minor >= 2;
+    // The server's process id: notifications carry it, and clients know their own by it.
+    const processId = upstream.cancelKey.length > 0 ? upstream.cancelKey.subarray(0, 4) : new Uint8Array(4);
+    const secret = random.subarray(0, long ? SECRET_LENGTH.long : SECRET_LENGTH.short);
+    const cancelKey = new Uint8Array(Buffer.concat([processId, secret]));
+    const bytes = Buffer.concat([
       authenticationOk(),
       ...[...upstream.parameters].map(([name, value]) => parameterStatus(name, value)),
-      backendKeyData(this.#options.cancelKey),
+      backendKeyData(cancelKey),
       readyForQuery(STATUS.idle),
     ]);
+    return { bytes, cancelKey };
   }
 
   refuse(refusal: Refusal): Uint8Array {
@@ -122,6 +162,9 @@ export class PostgresClientLogin implements ClientLogin {
   // ---- packets without a type: the connection's opening ------------------------------------------------------------
 
   #open(): readonly ClientLoginStep[] | null {
+    if (this.#buffer[0] === TLS_HANDSHAKE && this.#options.tls && !this.#encrypted && !this.#spoken) {
+      return this.#startTls({ direct: true });
+    }
     if (this.#buffer.length < 8) return null;
     const length = this.#buffer.readInt32BE(0);
     if (length < 8 || length > OPENING_LIMIT) throw new MalformedBytes("this is no PostgreSQL start-up packet");
@@ -129,10 +172,12 @@ export class PostgresClientLogin implements ClientLogin {
     const code = this.#buffer.readInt32BE(4);
     const body = this.#buffer.subarray(8, length);
     this.#buffer = this.#buffer.subarray(length);
+    this.#spoken = true;
     if (code === OPENING.ssl) return this.#askedForTls();
     if (code === OPENING.gss) return [{ kind: "send", bytes: Buffer.from("N") }];
     if (code === OPENING.cancel) {
-      if (body.length < 8 || body.length > 4 + 256) throw new MalformedBytes("the cancel key has the wrong length");
+      if (body.length < KEY_LENGTH.least || body.length > KEY_LENGTH.most)
+        throw new MalformedBytes("the cancel key has the wrong length");
       this.#state = "done";
       return [{ kind: "cancel", key: Uint8Array.from(body) }];
     }
@@ -144,8 +189,15 @@ export class PostgresClientLogin implements ClientLogin {
     if (!this.#options.tls) return [{ kind: "send", bytes: Buffer.from("N") }];
     // What follows unencrypted was put there by somebody else, or would be read as if it were encrypted (CVE-2021-23214).
     if (this.#buffer.length > 0) throw new MalformedBytes("unencrypted bytes follow the request for TLS");
+    return [{ kind: "send", bytes: Buffer.from("S") }, ...this.#startTls({ direct: false })];
+  }
+
+  #startTls({ direct }: { direct: boolean }): readonly ClientLoginStep[] {
+    const received = this.#buffer;
+    this.#buffer = Buffer.alloc(0);
+    this.#direct = direct;
     this.#state = "tls";
-    return [{ kind: "send", bytes: Buffer.from("S") }, { kind: "start-tls" }];
+    return [{ kind: "start-tls", received }];
   }
 
   #start(major: number, minor: number, body: Uint8Array): readonly ClientLoginStep[] {

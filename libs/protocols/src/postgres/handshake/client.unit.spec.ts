@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import type { ClientLogin, ClientLoginOptions, ClientLoginStep } from "../../protocol.js";
+import type { ClientLogin, ClientLoginOptions, ClientLoginStep, UpstreamReady } from "../../protocol.js";
 import { postgres } from "../protocol.js";
 import { errorFields, front, taken, types } from "../wire.fixture.js";
 import { ScramClient } from "./scram.js";
@@ -9,7 +9,6 @@ const options: ClientLoginOptions = {
   allowPlaintext: true,
   nonce: Buffer.from("a nonce of the server"),
   mockKey: Buffer.from("a key that stays the same all the time"),
-  cancelKey: Buffer.from([1, 2, 3, 4, 5, 6, 7, 8]),
 };
 const login = (changed: Partial<ClientLoginOptions> = {}) => postgres.clientLogin({ ...options, ...changed });
 const hello = { user: "foil_abc", database: "shop" };
@@ -27,12 +26,28 @@ const sasl = (bytes: Uint8Array) =>
     .subarray(4)
     .toString();
 
-/** A whole login, in chunks of `cut` bytes. */
-function run(machine: ClientLogin, password: string, known: boolean, cut = 10_000, startup = front.startup(hello)) {
+const upstream: UpstreamReady = {
+  parameters: new Map([["server_version", "18"]]),
+  cancelKey: Buffer.concat([Buffer.from([0, 0, 4, 210]), Buffer.alloc(32, 9)]),
+  rest: Buffer.alloc(0),
+};
+const random = Buffer.from(Array.from({ length: 32 }, (_, index) => index));
+
+/** A whole login, in chunks of `cut` bytes each, or cut as the function says. */
+function run(
+  machine: ClientLogin,
+  password: string,
+  known: boolean,
+  cut: number | (() => number) = 10_000,
+  startup = front.startup(hello),
+) {
   const steps: ClientLoginStep[] = [];
   const send = (bytes: Buffer) => {
     const before = steps.length;
-    for (let at = 0; at < bytes.length; at += cut) steps.push(...machine.receive(bytes.subarray(at, at + cut)));
+    for (let at = 0, next = 0; at < bytes.length; at = next) {
+      next = at + (typeof cut === "number" ? cut : cut());
+      steps.push(...machine.receive(bytes.subarray(at, next)));
+    }
     if (steps.some(({ kind }) => kind === "lookup")) steps.push(...machine.verify(known ? verifier : null));
     return sent(steps.slice(before));
   };
@@ -52,13 +67,32 @@ describe("a client's login", () => {
       kind: "verified",
       hello: { tokenId: "abc", database: "shop", application: "", settings: new Map() },
     });
-    const welcome = machine.welcome({
-      parameters: new Map([["server_version", "18"]]),
-      cancelKey: Buffer.alloc(8),
-      rest: Buffer.alloc(0),
-    });
-    expect(types(welcome)).toBe("RSKZ");
-    expect(taken(welcome)[2]?.body).toBe("\x01\x02\x03\x04\x05\x06\x07\x08");
+    expect(types(machine.welcome(upstream, random).bytes)).toBe("RSKZ");
+  });
+
+  test("is verified however it is cut", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 30 }), (sizes) => {
+        let index = 0;
+        const { steps } = run(login(), "secret", true, () => sizes[index++ % sizes.length] as number);
+        expect(kinds(steps)).toEqual(["send", "lookup", "send", "send", "verified"]);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test.each([
+    [0x30000, 4],
+    [0x30001, 4],
+    [0x30002, 32],
+    [0x30009, 32],
+  ])("of version %x is given the server's process id and %d bytes of its own to cancel with", (version, length) => {
+    const machine = login();
+    run(machine, "secret", true, 10_000, front.startup(hello, version));
+    const { bytes, cancelKey } = machine.welcome(upstream, random);
+    const expected = Buffer.concat([Buffer.from([0, 0, 4, 210]), random.subarray(0, length)]);
+    expect(Buffer.from(cancelKey)).toEqual(expected);
+    expect(taken(bytes)[2]).toEqual({ type: "K", body: expected.toString("latin1") });
   });
 
   test("an unknown token and a wrong secret get the same messages and the same end", () => {
@@ -96,11 +130,91 @@ describe("TLS", () => {
     const machine = login({ tls: true, allowPlaintext: false });
     expect(machine.receive(front.sslRequest())).toEqual([
       { kind: "send", bytes: Buffer.from("S") },
-      { kind: "start-tls" },
+      { kind: "start-tls", received: Buffer.alloc(0) },
     ]);
-    machine.tlsStarted(Buffer.from("hash"));
+    expect(machine.tlsStarted({ endpoint: Buffer.from("hash"), alpn: "" })).toEqual([]);
     const mechanisms = taken(sent(machine.receive(front.startup(hello))))[0]?.body;
     expect(mechanisms).toBe("\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0");
+  });
+
+  describe("first of all", () => {
+    const clientHello = Buffer.from("16030100050100000100", "hex");
+    const begun = () => {
+      const machine = login({ tls: true, allowPlaintext: false });
+      expect(machine.receive(clientHello)).toEqual([{ kind: "start-tls", received: clientHello }]);
+      return machine;
+    };
+
+    test("is taken, where the client says what it wants to speak in it", () => {
+      const machine = begun();
+      expect(machine.tlsStarted({ endpoint: null, alpn: "postgresql" })).toEqual([]);
+      expect(kinds(machine.receive(front.startup(hello)))).toContain("lookup");
+    });
+
+    test.each([[""], ["h2"]])("is refused with the reason where it says %j", (alpn) => {
+      expect(refusal(begun().tlsStarted({ endpoint: null, alpn }))).toMatchObject({
+        C: "0A000",
+        M: expect.stringContaining("ALPN"),
+      });
+    });
+
+    test("is noticed by its first byte", () => {
+      const steps = login({ tls: true }).receive(clientHello.subarray(0, 1));
+      expect(steps).toEqual([{ kind: "start-tls", received: clientHello.subarray(0, 1) }]);
+    });
+
+    test("is nothing to somebody who has none, nor inside itself, nor after something else", () => {
+      expect(refusal(login().receive(clientHello))).toMatchObject({ C: "08P01" });
+      const inside = begun();
+      inside.tlsStarted({ endpoint: null, alpn: "postgresql" });
+      expect(refusal(inside.receive(clientHello))).toMatchObject({ C: "08P01" });
+      const later = login({ tls: true });
+      later.receive(front.gssRequest());
+      expect(refusal(later.receive(clientHello))).toMatchObject({ C: "08P01" });
+    });
+
+    test("carries cancel requests", () => {
+      const machine = begun();
+      machine.tlsStarted({ endpoint: null, alpn: "postgresql" });
+      expect(kinds(machine.receive(front.cancelRequest(Buffer.alloc(36))))).toEqual(["cancel"]);
+    });
+  });
+
+  describe("with channel binding", () => {
+    const endpoint = Buffer.from("the certificate's hash");
+    const secured = () => {
+      const machine = login({ tls: true });
+      machine.receive(front.sslRequest());
+      machine.tlsStarted({ endpoint, alpn: "" });
+      machine.receive(front.startup(hello));
+      machine.verify(verifier);
+      return machine;
+    };
+    const proof = (machine: ClientLogin, mechanism: string, client: ScramClient) => {
+      const first = machine.receive(front.saslInitial(mechanism, client.first));
+      return kinds(first).includes("refuse") ? first : machine.receive(front.sasl(client.answer(sasl(sent(first)))));
+    };
+    const nonce = Buffer.from("client");
+
+    test("the hash of the certificate the client saw must be ours", () => {
+      const bound = (seen: Buffer) =>
+        new ScramClient("secret", nonce, { gs2: "p=tls-server-end-point,,", endpoint: seen });
+      expect(kinds(proof(secured(), "SCRAM-SHA-256-PLUS", bound(endpoint)))).toContain("verified");
+      const other = proof(secured(), "SCRAM-SHA-256-PLUS", bound(Buffer.from("another's")));
+      expect(refusal(other)).toMatchObject({ C: "28P01" });
+    });
+
+    test("a client that would have bound but was told it could not has somebody in between", () => {
+      expect(
+        refusal(proof(secured(), "SCRAM-SHA-256", new ScramClient("secret", nonce, { gs2: "y,," }))),
+      ).toMatchObject({
+        M: expect.stringContaining("in between"),
+      });
+    });
+
+    test("a client that cannot is let in", () => {
+      expect(kinds(proof(secured(), "SCRAM-SHA-256", new ScramClient("secret", nonce)))).toContain("verified");
+    });
   });
 
   test("bytes that follow the request unencrypted are refused, in one chunk or in two", () => {

@@ -150,20 +150,32 @@ export class ScramServer {
 /** More than this and a server could stop the event loop for seconds. */
 const MOST_ITERATIONS = 1_000_000;
 
+/**
+ * How a client stands to channel binding (RFC 5802, section 6): it binds, it would but was not offered it, it cannot.
+ * The second lets a server that did offer it notice that somebody took the offer out.
+ */
+export type ChannelBinding =
+  | { readonly gs2: "p=tls-server-end-point,,"; readonly endpoint: Uint8Array }
+  | { readonly gs2: "y,," | "n,," };
+
+const UNBOUND: ChannelBinding = { gs2: "n,," };
+
 /** The client's half of one exchange. */
 export class ScramClient {
   readonly #password: string;
   readonly #nonce: string;
+  readonly #binding: ChannelBinding;
   #expected: string | null = null;
 
-  constructor(password: string, nonce: Uint8Array) {
+  constructor(password: string, nonce: Uint8Array, binding: ChannelBinding = UNBOUND) {
     this.#password = password;
     this.#nonce = base64(nonce);
+    this.#binding = binding;
   }
 
   /** `client-first-message`. */
   get first(): string {
-    return `n,,${this.#bare}`;
+    return `${this.#binding.gs2}${this.#bare}`;
   }
 
   get #bare(): string {
@@ -184,7 +196,9 @@ export class ScramClient {
     const iterations = Number(match[3]);
     if (iterations < 1 || iterations > MOST_ITERATIONS) throw malformed("the server's SCRAM iteration count is absurd");
     const { clientKey, storedKey, serverKey } = keys(this.#password, salt, iterations);
-    const withoutProof = `c=${base64(Buffer.from("n,,"))},r=${nonce}`;
+    const endpoint = "endpoint" in this.#binding ? this.#binding.endpoint : new Uint8Array(0);
+    const binding = Buffer.concat([Buffer.from(this.#binding.gs2), endpoint]);
+    const withoutProof = `c=${base64(binding)},r=${nonce}`;
     const message = `${this.#bare},${challenge},${withoutProof}`;
     this.#expected = `v=${base64(hmac(serverKey, message))}`;
     return `${withoutProof},p=${base64(xor(clientKey, hmac(storedKey, message)))}`;

@@ -1,11 +1,28 @@
 import { createHash } from "node:crypto";
 import { FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
 import type { Refusal } from "#commands";
-import type { UpstreamLogin, UpstreamLoginOptions, UpstreamLoginStep } from "../../protocol.js";
-import { AUTHENTICATION, OPENING_LIMIT, PROTOCOL_MAJOR, SCRAM, SERVER } from "../codes.js";
-import { decodeAuthentication, decodeBody, decodeFields, decodeParameterStatus, MESSAGE_FORMAT } from "../decoder.js";
+import type { UpstreamFault, UpstreamLogin, UpstreamLoginOptions, UpstreamLoginStep } from "../../protocol.js";
+import { AUTHENTICATION, NEWEST_MINOR, OPENING_LIMIT, PROTOCOL_MAJOR, SCRAM, SCRAM_PLUS, SERVER } from "../codes.js";
+import {
+  decodeAuthentication,
+  decodeBody,
+  decodeFields,
+  decodeNegotiateProtocolVersion,
+  decodeParameterStatus,
+  MESSAGE_FORMAT,
+} from "../decoder.js";
 import { passwordMessage, saslInitialResponse, saslResponse, sslRequest, startupMessage } from "../encoder.js";
-import { ScramClient, ScramFailure } from "./scram.js";
+import { type ChannelBinding, ScramClient, ScramFailure } from "./scram.js";
+import { unsuited } from "./target.js";
+
+const LATER = "Try again; if it stays so, tell the resource's operator.";
+/** What a server, or a pooler in front of one, says to a version of the protocol it has never heard of. */
+const UNKNOWN_VERSION = new Set(["0A000", "08P01"]);
+/** A value that is wrong (22023, 22P02), a name that is none (42704). */
+const SETTING_REFUSED = new Set(["22023", "22P02", "42704"]);
+/** A process id and a secret of 1 to 256 bytes; 4 in protocol 3.0. */
+const SHORTEST_KEY = 5;
+const LONGEST_KEY = 4 + 256;
 
 /**
  * The login upstream with the real credential (manual, "Message Flow", "Start-up"). What fails is told without the
@@ -17,7 +34,10 @@ export class PostgresUpstreamLogin implements UpstreamLogin {
   readonly #parameters = new Map<string, string>();
   #state: "new" | "ssl" | "tls" | "login" | "done" = "new";
   #cancelKey: Uint8Array = new Uint8Array(0);
+  #endpoint: Uint8Array | null = null;
   #scram: ScramClient | null = null;
+  /** The server has asked for a proof, or for none. */
+  #asked = false;
   #authenticated = false;
   /** Whether the server has proved, in its turn, that it knows the password; true where the method has no such proof. */
   #proved = true;
@@ -32,7 +52,8 @@ export class PostgresUpstreamLogin implements UpstreamLogin {
     return [{ kind: "send", bytes: sslRequest() }];
   }
 
-  tlsStarted(): readonly UpstreamLoginStep[] {
+  tlsStarted(endpoint: Uint8Array | null): readonly UpstreamLoginStep[] {
+    this.#endpoint = endpoint;
     return this.#startUp();
   }
 
@@ -54,7 +75,7 @@ export class PostgresUpstreamLogin implements UpstreamLogin {
     } catch (error) {
       if (error instanceof ScramFailure) steps.push(...this.#failed(error.message));
       else if (error instanceof MalformedBytes || error instanceof TooLarge) {
-        steps.push(...this.#failed("the resource does not speak PostgreSQL's protocol"));
+        steps.push(...this.#failed("the resource does not speak PostgreSQL's protocol", "passing"));
       } else throw error;
     }
     return steps;
@@ -65,7 +86,7 @@ export class PostgresUpstreamLogin implements UpstreamLogin {
   }
 
   #startUp(): readonly UpstreamLoginStep[] {
-    const { username, database, settings } = this.#options;
+    const { username, database, settings, oldest } = this.#options;
     this.#state = "login";
     const parameters = new Map([
       ["user", username],
@@ -75,7 +96,8 @@ export class PostgresUpstreamLogin implements UpstreamLogin {
       // The reading of a statement must not depend on what the database or the role sets.
       ["standard_conforming_strings", "on"],
     ]);
-    return [{ kind: "send", bytes: startupMessage(PROTOCOL_MAJOR << 16, parameters) }];
+    const version = (PROTOCOL_MAJOR << 16) | (oldest ? 0 : NEWEST_MINOR);
+    return [{ kind: "send", bytes: startupMessage(version, parameters) }];
   }
 
   #answeredTls(chunk: Uint8Array): readonly UpstreamLoginStep[] {
@@ -98,15 +120,29 @@ export class PostgresUpstreamLogin implements UpstreamLogin {
         this.#parameters.set(name, value);
         return [];
       }
-      case SERVER.BackendKeyData:
-        this.#cancelKey = Uint8Array.from(decodeBody(frame));
+      case SERVER.NegotiateProtocolVersion: {
+        const { version, unknown } = decodeNegotiateProtocolVersion(frame);
+        const [major, minor] = [version >>> 16, version & 0xffff];
+        if (major !== PROTOCOL_MAJOR || minor > NEWEST_MINOR || unknown.length > 0) {
+          throw new MalformedBytes("the server negotiates what was not asked for");
+        }
         return [];
+      }
+      case SERVER.BackendKeyData: {
+        const key = Uint8Array.from(decodeBody(frame));
+        if (key.length < SHORTEST_KEY || key.length > LONGEST_KEY) throw new MalformedBytes("a key of a wrong length");
+        this.#cancelKey = key;
+        return [];
+      }
       case SERVER.NoticeResponse:
         return [];
       case SERVER.ErrorResponse:
         return this.#refused(decodeFields(frame).get("C") ?? "");
       case SERVER.ReadyForQuery: {
         if (!this.#authenticated) throw new MalformedBytes("ready before the login");
+        const { target, settings } = this.#options;
+        const unfit = unsuited(target, this.#parameters, settings);
+        if (unfit) return this.#failed(`the resource ${unfit}`, "unsuited");
         this.#state = "done";
         const rest = Uint8Array.from(this.#frames.drain());
         return [{ kind: "ready", upstream: { parameters: this.#parameters, cancelKey: this.#cancelKey, rest } }];
@@ -119,6 +155,9 @@ export class PostgresUpstreamLogin implements UpstreamLogin {
   #authenticate(frame: Uint8Array): readonly UpstreamLoginStep[] {
     const { method, data } = decodeAuthentication(frame);
     const { username, password } = this.#options;
+    const begins = method <= AUTHENTICATION.sasl && method !== AUTHENTICATION.ok;
+    if (begins && this.#asked) throw new MalformedBytes("a second proof is asked for");
+    this.#asked = true;
     switch (method) {
       case AUTHENTICATION.ok:
         if (!this.#proved) throw new ScramFailure("failed", "the resource did not prove that it knows the password");
@@ -132,11 +171,13 @@ export class PostgresUpstreamLogin implements UpstreamLogin {
         return [{ kind: "send", bytes: passwordMessage(`md5${md5(Buffer.concat([Buffer.from(inner), data]))}`) }];
       }
       case AUTHENTICATION.sasl: {
-        const mechanisms = Buffer.from(data).toString("utf8").split("\0");
-        if (!mechanisms.includes(SCRAM)) return this.#failed("the resource offers no login method the enforcer has");
-        this.#scram = new ScramClient(password, this.#options.nonce);
+        const offered = Buffer.from(data).toString("utf8").split("\0");
+        const binding = this.#binding(offered);
+        if (!binding) return this.#failed("the resource offers no login method the enforcer has");
+        this.#scram = new ScramClient(password, this.#options.nonce, binding);
         this.#proved = false;
-        return [{ kind: "send", bytes: saslInitialResponse(SCRAM, this.#scram.first) }];
+        const mechanism = "endpoint" in binding ? SCRAM_PLUS : SCRAM;
+        return [{ kind: "send", bytes: saslInitialResponse(mechanism, this.#scram.first) }];
       }
       case AUTHENTICATION.saslContinue: {
         if (!this.#scram) throw new MalformedBytes("a challenge that was not asked for");
@@ -150,22 +191,42 @@ export class PostgresUpstreamLogin implements UpstreamLogin {
     }
   }
 
+  /** Bound to the channel wherever both sides can. */
+  #binding(offered: readonly string[]): ChannelBinding | null {
+    const endpoint = this.#endpoint;
+    if (endpoint && offered.includes(SCRAM_PLUS)) return { gs2: "p=tls-server-end-point,,", endpoint };
+    if (!offered.includes(SCRAM)) return null;
+    return { gs2: endpoint ? "y,," : "n,," };
+  }
+
   /** The server's ErrorResponse, by its SQLSTATE only. */
   #refused(code: string): readonly UpstreamLoginStep[] {
+    if (!this.#asked && !this.#options.oldest && UNKNOWN_VERSION.has(code)) {
+      return this.#failed("the resource does not have this version of the protocol", "version");
+    }
     if (code.startsWith("28")) return this.#failed("the resource refused the enforcer's credential");
-    if (code === "3D000") return this.#failed(`the resource has no database "${this.#options.database}"`, false);
+    if (code === "3D000") {
+      return this.#failed(
+        `the resource has no database "${this.#options.database}"`,
+        "refused",
+        "Name another database.",
+      );
+    }
     if (code === "53300") return this.#failed("the resource has no connection left");
-    if (code.startsWith("57P")) return this.#failed("the resource is starting up or shutting down");
+    if (code.startsWith("57P")) return this.#failed("the resource is starting up or shutting down", "passing");
+    if (SETTING_REFUSED.has(code)) {
+      const message = "the resource does not accept the value of a start-up setting";
+      return this.#failed(message, "refused", "Correct the connection's settings: PGOPTIONS, PGTZ and the like.");
+    }
     return this.#failed(
       `the resource refused the connection (SQLSTATE ${/^[0-9A-Z]{5}$/.test(code) ? code : "unknown"})`,
     );
   }
 
-  #failed(message: string, retry = true): readonly UpstreamLoginStep[] {
+  #failed(message: string, fault: UpstreamFault = "refused", hint = LATER): readonly UpstreamLoginStep[] {
     this.#state = "done";
-    const hint = retry ? "Try again; if it stays so, tell the resource's operator." : "Name another database.";
     const refusal: Refusal = { code: "unavailable", message, hint };
-    return [{ kind: "failed", refusal }];
+    return [{ kind: "failed", refusal, fault }];
   }
 }
 
