@@ -342,7 +342,7 @@ describe("pipelined", () => {
 
 describe("the resource", () => {
   test.each([
-    ["cannot be reached", { upstream: { port: 1 } }, /cannot be reached/],
+    ["cannot be reached", { upstream: { hosts: [{ host: "127.0.0.1", port: 1 }] } }, /cannot be reached/],
     ["has no credential here", { credential: { password: "env:NOT_SET_ANYWHERE" } }, /no credential/],
     ["refuses the credential", { credential: { password: "env:COUNTERFOIL_TEST_WRONG" } }, /./],
   ])("%s: said without a secret", async (_name, change, message) => {

@@ -110,7 +110,13 @@ class TestControl {
     this.resource = {
       name: RESOURCE,
       protocol: "postgres",
-      upstream: { host: hostname, port: Number(port), database: pathname.slice(1), tls: "disable", ca: "" },
+      upstream: {
+        hosts: [{ host: hostname, port: Number(port) }],
+        targetSessionAttrs: "any",
+        database: pathname.slice(1),
+        tls: "disable",
+        ca: "",
+      },
       credential: { username, password: "env:COUNTERFOIL_TEST_SHOP" },
       reads: "os",
     };

@@ -7,6 +7,7 @@ import { edgeV1 } from "#contracts";
 import { protocols } from "#protocols";
 import { Spool, SpoolLocked } from "#spool";
 import { type Clock, systemClock } from "./clock.js";
+import { Upstreams } from "./connection/upstreams.js";
 import { BusControl } from "./control/bus-control.js";
 import type { ControlPlane } from "./control/control-plane.js";
 import { ConfigError, type EnforcerConfig } from "./enforcer.config.js";
@@ -78,7 +79,8 @@ export class Enforcer {
     this.#holds = new HoldDesk(control, clock);
     this.#shipper = new Shipper(this.#spool, control, clock, log);
     const recorder = new Recorder(this.#spool, clock);
-    this.#semantics = createSemantics({ policy: this.#policy, recorder, clock, log, hashKey });
+    const upstreams = new Upstreams(clock);
+    this.#semantics = createSemantics({ policy: this.#policy, recorder, upstreams, clock, log, hashKey });
     this.#certificate = new ListenerCertificate({
       file: join(config.folder, "listener.json"),
       commonName: config.id,
@@ -91,6 +93,7 @@ export class Enforcer {
     this.#frontDoor = new FrontDoor({
       services: {
         policy: this.#policy,
+        upstreams,
         holds: this.#holds,
         recorder,
         clock,

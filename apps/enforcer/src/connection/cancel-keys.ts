@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 
-/** The keys this node's clients were given to cancel with; each is random and means one session. */
+/** The keys this node's clients were given to cancel with; each has a secret of its own and means one session. */
 export class CancelKeys<Target> {
   readonly #targets = new Map<string, Target>();
 
-  /** A key nobody has; `forget` it with the session. */
-  issue(): Uint8Array {
+  /** Has something made with a key that nobody has. `remember` it at once, and `forget` it with the session. */
+  issue<Made extends { readonly cancelKey: Uint8Array }>(make: (random: Uint8Array) => Made): Made {
     for (;;) {
-      const key = randomBytes(8);
-      if (!this.#targets.has(key.toString("hex"))) return key;
+      const made = make(randomBytes(32));
+      if (!this.find(made.cancelKey)) return made;
     }
   }
 

@@ -1,11 +1,12 @@
 import "reflect-metadata";
-import { createHash, webcrypto, X509Certificate } from "node:crypto";
+import { webcrypto, X509Certificate } from "node:crypto";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import * as x509 from "@peculiar/x509";
 import { edgeV1 } from "#contracts";
 import type { Clock } from "../clock.js";
+import { endpointBinding } from "../connection/endpoint-binding.js";
 import type { ControlPlane } from "../control/control-plane.js";
 import type { Log } from "../log.js";
 
@@ -105,7 +106,7 @@ export class ListenerCertificate {
     const leaf = new X509Certificate(certificate);
     this.#current = {
       context: createSecureContext({ key, cert: certificate, minVersion: "TLSv1.2" }),
-      endpoint: endpointBinding(leaf),
+      endpoint: endpointBinding(leaf.raw),
     };
     const born = Date.parse(leaf.validFrom);
     const renewal = born + (Date.parse(leaf.validTo) - born) * RENEW_AT;
@@ -130,13 +131,4 @@ async function makeRequest(commonName: string, hosts: readonly string[]): Promis
   });
   const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
   return { key: x509.PemConverter.encode(pkcs8, "PRIVATE KEY"), request: request.toString("pem") };
-}
-
-/** The certificate's hash by its signature's own hash function, with MD5 and SHA-1 raised to SHA-256. */
-function endpointBinding(leaf: X509Certificate): Uint8Array | null {
-  const { signatureAlgorithm } = new x509.X509Certificate(leaf.raw);
-  const hash = (signatureAlgorithm as { hash?: { name?: string } }).hash?.name?.toUpperCase();
-  if (!hash) return null;
-  const name = hash === "MD5" || hash === "SHA-1" ? "sha256" : hash.replace("-", "").toLowerCase();
-  return createHash(name).update(leaf.raw).digest();
 }

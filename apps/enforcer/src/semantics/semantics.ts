@@ -1,6 +1,7 @@
 import type { Command, MaskPlan, NativeError, Refusal, ResourcePart, Verdict } from "#commands";
 import type { Conversation, Gate, Outcome } from "#protocols";
 import type { Clock } from "../clock.js";
+import type { Upstreams } from "../connection/upstreams.js";
 import type { Log } from "../log.js";
 import type { PolicyKeeper } from "../policy/policy-keeper.js";
 import type { Recorder } from "../recorder/recorder.js";
@@ -23,6 +24,7 @@ export interface Semantics {
 export interface SemanticsParts {
   readonly policy: Pick<PolicyKeeper, "current">;
   readonly recorder: Pick<Recorder, "record">;
+  readonly upstreams: Upstreams;
   readonly clock: Clock;
   readonly log: Log;
   /** Of the `hash` transform: 32 bytes. */

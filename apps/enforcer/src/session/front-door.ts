@@ -5,7 +5,7 @@ import { edgeV1 } from "#contracts";
 import type { Protocol } from "#protocols";
 import { CancelKeys } from "../connection/cancel-keys.js";
 import { farewell } from "../connection/farewell.js";
-import { dialUpstream, type UpstreamConnection, UpstreamFailure } from "../connection/upstream.js";
+import { type UpstreamConnection, UpstreamFailure } from "../connection/upstreams.js";
 import { type ControlPlane, ControlPlaneAway } from "../control/control-plane.js";
 import type { ListenerTls } from "../listener/certificate.js";
 import type { AllSemantics } from "../semantics/registry.js";
@@ -61,29 +61,27 @@ export class FrontDoor {
   async serve(socket: Socket, protocol: Protocol): Promise<void> {
     const { services } = this.options;
     const address = socket.remoteAddress ?? "";
-    const cancelKey = this.#cancelKeys.issue();
     socket.on("error", () => socket.destroy());
-    const deadline = setTimeout(() => socket.destroy(), HANDSHAKE_MS);
+    const stopDeadline = services.clock.after(HANDSHAKE_MS, () => socket.destroy());
     try {
       const result = await logIn(socket, {
         protocol,
         tls: this.options.tls(),
         allowPlaintext: this.options.allowPlaintext,
         mockKey: this.#mockKey,
-        cancelKey,
         lookup: (tokenId) => this.#lookup(tokenId, protocol),
       });
       if (result.kind === "cancel") this.#cancelKeys.find(result.key)?.cancel();
       else if (result.kind === "refused") this.#recordRefused(protocol, address, result.tokenId, result.refusal);
       else if (result.kind === "proved") {
-        clearTimeout(deadline);
-        await this.#open(result.client, protocol, address, cancelKey);
+        stopDeadline();
+        await this.#open(result.client, protocol, address);
       }
     } catch (error) {
       services.log.error({ error: String(error) }, "a login failed unexpectedly");
       socket.destroy();
     } finally {
-      clearTimeout(deadline);
+      stopDeadline();
     }
   }
 
@@ -101,7 +99,7 @@ export class FrontDoor {
     }
   }
 
-  async #open(client: ProvedClient, protocol: Protocol, address: string, cancelKey: Uint8Array): Promise<void> {
+  async #open(client: ProvedClient, protocol: Protocol, address: string): Promise<void> {
     const sessionId = randomUUID();
     const { services } = this.options;
     const semantics = this.options.semantics.get(protocol.semantics)!;
@@ -116,29 +114,22 @@ export class FrontDoor {
       const lease = await this.#redeem(client, protocol, address, sessionId);
       leased = true;
       const facts = this.#admit(lease, resource, address);
-      const [dialled, prepared] = await Promise.allSettled([
-        dialUpstream(resource, protocol, client.hello.settings),
-        semantics.prepare(resource),
-      ]);
-      if (dialled.status === "fulfilled") upstream = dialled.value;
-      for (const each of [dialled, prepared]) if (each.status === "rejected") throw each.reason;
+      upstream = await services.upstreams.dial(resource, protocol, client.hello.settings);
+      await semantics.prepare(resource);
       if (client.inbox.ended) throw new Error("the client went away");
       if (opening.ended) throw new Turned(opening.ended);
       if (!services.policy.fresh) throw new Turned(refusal.controlPlaneAway());
+      const { ready } = upstream;
+      const welcome = this.#cancelKeys.issue((random) => client.login.welcome(ready, random));
       const session: Session = new Session(services, {
-        protocol,
-        semantics,
-        resource,
-        client,
-        upstream: upstream!,
-        lease,
-        facts,
+        ...{ protocol, semantics, resource, client, upstream, lease, facts },
+        welcome: welcome.bytes,
         ended: () => {
-          this.#cancelKeys.forget(cancelKey);
+          this.#cancelKeys.forget(welcome.cancelKey);
           this.options.ended(session);
         },
       });
-      this.#cancelKeys.remember(cancelKey, session);
+      this.#cancelKeys.remember(welcome.cancelKey, session);
       this.options.opened(session);
       session.start().catch((error) => session.end("fault", String(error), refusal.notOpened()));
     } catch (error) {

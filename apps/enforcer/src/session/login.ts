@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
+import { type SecureContext, TLSSocket } from "node:tls";
 import type { Refusal } from "#commands";
 import type { ClientHello, ClientLogin, ClientLoginStep, Protocol } from "#protocols";
 import { farewell } from "../connection/farewell.js";
@@ -12,7 +12,6 @@ export interface LoginOptions {
   readonly tls: ListenerTls | null;
   readonly allowPlaintext: boolean;
   readonly mockKey: Uint8Array;
-  readonly cancelKey: Uint8Array;
   /** The verifier of a token that is live, null for any other; or why logins are refused just now. */
   readonly lookup: (tokenId: string) => Promise<TokenFound | null | Refusal>;
 }
@@ -46,7 +45,6 @@ export async function logIn(plain: Socket, options: LoginOptions): Promise<Login
     allowPlaintext: options.allowPlaintext,
     nonce: randomBytes(24),
     mockKey: options.mockKey,
-    cancelKey: options.cancelKey,
   });
   let socket = plain;
   let inbox = new Inbox(socket);
@@ -65,12 +63,16 @@ export async function logIn(plain: Socket, options: LoginOptions): Promise<Login
       case "send":
         socket.write(step.bytes);
         break;
-      case "start-tls":
-        inbox.detach();
-        socket = takeTls(socket, options.tls!);
+      case "start-tls": {
+        const { context, endpoint } = options.tls!;
+        const received = Buffer.concat([step.received, ...inbox.detach()]);
+        const secured = await takeTls(socket, received, context, options.protocol.alpn);
+        if (!secured) return { kind: "gone" };
+        socket = secured;
         inbox = new Inbox(socket);
-        login.tlsStarted(options.tls!.endpoint);
+        steps.push(...login.tlsStarted({ endpoint, alpn: secured.alpnProtocol || "" }));
         break;
+      }
       case "lookup": {
         tokenId = step.tokenId;
         const answer = await options.lookup(tokenId);
@@ -102,10 +104,20 @@ export async function logIn(plain: Socket, options: LoginOptions): Promise<Login
   }
 }
 
-function takeTls(socket: Socket, { context }: ListenerTls): Socket {
-  const secured = new TLSSocket(socket, { isServer: true, secureContext: context });
-  // A failed handshake is the client's affair; its end is seen as the end of the connection.
+/** Null where the client goes, or its handshake fails, which is its own affair. */
+async function takeTls(
+  socket: Socket,
+  received: Buffer,
+  secureContext: SecureContext,
+  alpn: readonly string[],
+): Promise<TLSSocket | null> {
+  if (received.length > 0) socket.unshift(received);
+  const secured = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: [...alpn] });
   secured.on("error", () => secured.destroy());
   socket.on("close", () => secured.destroy());
-  return secured;
+  await new Promise<void>((over) => {
+    secured.once("secure", over);
+    secured.once("close", over);
+  });
+  return secured.destroyed ? null : secured;
 }

@@ -14,7 +14,7 @@ import type { Conversation, Gate, Outcome, Protocol } from "#protocols";
 import type { Durability } from "#spool";
 import type { Clock } from "../clock.js";
 import { Channel } from "../connection/channel.js";
-import { cancelUpstream, type UpstreamConnection } from "../connection/upstream.js";
+import type { UpstreamConnection, Upstreams } from "../connection/upstreams.js";
 import type { HeldCommand, HoldDesk, HoldEnd } from "../holds/hold-desk.js";
 import type { Log } from "../log.js";
 import { type EndCause, Pipeline, type PipelineSession } from "../pipeline/pipeline.js";
@@ -28,6 +28,7 @@ import { refusal } from "./refusals.js";
 /** What all sessions of a node share. */
 export interface SessionServices {
   readonly policy: PolicyKeeper;
+  readonly upstreams: Upstreams;
   readonly holds: HoldDesk;
   readonly recorder: Recorder;
   readonly clock: Clock;
@@ -40,6 +41,8 @@ export interface SessionParts {
   readonly resource: ResourcePart;
   readonly client: ProvedClient;
   readonly upstream: UpstreamConnection;
+  /** What tells the client that it is in. */
+  readonly welcome: Uint8Array;
   readonly lease: edgeV1.Lease;
   readonly facts: SessionFacts;
   readonly ended: () => void;
@@ -90,7 +93,7 @@ export class Session implements PipelineSession {
 
   /** Records that it begins, welcomes the client and lets both sides talk. @throws where it cannot be recorded */
   async start(): Promise<void> {
-    const { lease, client, resource, facts, upstream, protocol } = this.parts;
+    const { lease, client, resource, facts, upstream, protocol, welcome } = this.parts;
     const { recorder, clock } = this.services;
     const sequence = recorder.record(this.id, "sessionStarted", {
       principal: lease.principal!,
@@ -106,7 +109,7 @@ export class Session implements PipelineSession {
     const expiry = lease.expiresAt ? timestampDate(lease.expiresAt).getTime() : 0;
     this.#stopExpiry = clock.after(expiry - clock.now(), () => this.end("expired", "", refusal.expired()));
 
-    this.#client.write(client.login.welcome(upstream.ready));
+    this.#client.write(welcome);
     this.#client.flush();
     const early = [client.login.surplus(), ...client.inbox.detach()];
     this.#client.open({
@@ -299,7 +302,7 @@ export class Session implements PipelineSession {
   #cancelUpstream(): void {
     if (!this.#conversation.busy) return;
     const { resource, protocol, upstream } = this.parts;
-    cancelUpstream(resource, protocol, upstream.ready.cancelKey).catch((error) => {
+    this.services.upstreams.cancel(resource, protocol, upstream).catch((error) => {
       this.services.log.warn({ session: this.id, error: String(error) }, "the resource could not be asked to cancel");
     });
   }

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import pg from "pg";
-import type { ResourcePart } from "#commands";
+import type { HostPart, ResourcePart } from "#commands";
 import { CATALOG_QUERIES, type Catalog, type CatalogRows, catalogFromRows, SEARCH_PATH_QUERY } from "#sql";
 import type { Clock } from "../../clock.js";
 import { resolveCredential } from "../../connection/credential.js";
+import { HostAway } from "../../connection/host-health.js";
 import { upstreamTls } from "../../connection/upstream-tls.js";
+import type { Upstreams } from "../../connection/upstreams.js";
 import type { Log } from "../../log.js";
 
 /** What a resource's names mean to a fresh session. */
@@ -28,7 +30,7 @@ export class ResourceCatalogs {
   constructor(
     private readonly clock: Clock,
     private readonly log: Log,
-    private readonly load: (resource: ResourcePart) => Promise<CatalogRows & { path: readonly string[] }> = readCatalog,
+    private readonly load: (resource: ResourcePart) => Promise<CatalogRows & { path: readonly string[] }>,
   ) {}
 
   /** What is known now, if anything; renews it behind the caller's back when it is old. */
@@ -83,28 +85,38 @@ function keyOf(resource: ResourcePart): string {
   let key = keys.get(resource);
   if (key === undefined) {
     const { name, upstream, credential } = resource;
-    key = JSON.stringify([name, upstream.host, upstream.port, upstream.database, credential.username]);
+    key = JSON.stringify([name, upstream.hosts, upstream.database, credential.username]);
     keys.set(resource, key);
   }
   return key;
 }
 
-async function readCatalog(resource: ResourcePart): Promise<CatalogRows & { path: readonly string[] }> {
+/** From the first of the resource's hosts that can be reached: they all have the same. */
+export const readCatalog = (resource: ResourcePart, upstreams: Upstreams) =>
+  upstreams.reach(resource, (host) => readCatalogAt(host, resource));
+
+async function readCatalogAt(
+  host: HostPart,
+  resource: ResourcePart,
+): Promise<CatalogRows & { path: readonly string[] }> {
   const { upstream, credential } = resource;
   const client = new pg.Client({
-    host: upstream.host,
-    port: upstream.port,
+    ...host,
     database: upstream.database,
     user: credential.username,
     password: resolveCredential(credential.password),
-    ssl: upstreamTls(upstream) ?? false,
+    ssl: upstreamTls(upstream, host) ?? false,
     application_name: "counterfoil catalog",
     connectionTimeoutMillis: TIMEOUT_MS,
     query_timeout: TIMEOUT_MS,
   });
   client.on("error", () => {});
   try {
-    await client.connect();
+    await client.connect().catch((error) => {
+      throw error instanceof pg.DatabaseError
+        ? error
+        : new HostAway(`cannot be reached (${error.code ?? "no answer"})`, { cause: error });
+    });
     await client.query("begin transaction isolation level repeatable read read only");
     const [searchPath] = (await client.query<{ path: string[] }>(SEARCH_PATH_QUERY)).rows;
     const rows: Record<string, unknown[]> = {};

@@ -1,7 +1,7 @@
 import type { Refusal, ResourcePart } from "#commands";
 import { createUnderstander, type Understander } from "#sql";
 import type { OpenSession, Semantics, SemanticsParts, SessionSemantics } from "../semantics.js";
-import { ResourceCatalogs } from "./resource-catalogs.js";
+import { ResourceCatalogs, readCatalog } from "./resource-catalogs.js";
 import { parseSearchPath } from "./search-path.js";
 import { SqlSession } from "./sql-session.js";
 import { UnmatchedLabels } from "./unmatched-labels.js";
@@ -13,7 +13,7 @@ export class SqlSemantics implements Semantics {
   readonly #unmatched: UnmatchedLabels;
 
   constructor(private readonly parts: SemanticsParts) {
-    this.#catalogs = new ResourceCatalogs(parts.clock, parts.log);
+    this.#catalogs = new ResourceCatalogs(parts.clock, parts.log, (resource) => readCatalog(resource, parts.upstreams));
     this.#unmatched = new UnmatchedLabels(parts.recorder, parts.log);
   }
 
