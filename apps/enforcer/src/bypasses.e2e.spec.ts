@@ -38,6 +38,15 @@ const DATA = `
   create unique index on customers (email);
   create table refs (mail text, constraint refs_mail unique (mail) deferrable initially deferred);
   insert into refs select email from customers;
+  create table alarms (id int, level int);
+  create function tell() returns trigger language plpgsql as $$
+    begin raise notice '%', (select email from customers limit 1); return new; end $$;
+  create trigger tells before insert or update on alarms for each row execute function tell();
+  create function telling(int) returns int language plpgsql stable as $$
+    begin raise notice '%', (select email from customers limit 1); return $1; end $$;
+  create function mail_of(who int) returns text language sql stable as 'select email from customers where id = who';
+  create function last_mail() returns table (who int, mail text) language sql as 'select id, email from customers';
+  create table checked (id int check (telling(id) > 0), n int default telling(1));
   analyze;
 `;
 const labels = [

@@ -30,6 +30,11 @@ export const BYPASSES: readonly Bypass[] = [
   one("a failed enum-like cast in RETURNING", "update customers set name = name where id = 1 returning email::uuid"),
   one("EXPLAIN ANALYZE that fails", "explain analyze select email::int from customers"),
 
+  one("a notice of a trigger", "insert into alarms values (1)"),
+  one("a notice of a function that says it is stable", "select 1 from orders where telling(id) = 1"),
+  one("a notice of a check", "insert into checked values (1, 2)"),
+  one("a notice of a default", "insert into checked (id) values (1)"),
+
   // Statistics and what others run.
   one("statistics", "select most_common_vals, histogram_bounds from pg_stats where tablename = 'customers'"),
   one("statistics as text", "select s::text from pg_stats s where tablename = 'customers'"),
@@ -98,6 +103,9 @@ export const BYPASSES: readonly Bypass[] = [
   one("a view", "select mail, folded from contacts"),
   one("a materialized view", "select lower(email) from contact_list"),
   one("a function of the database", "select secret(1), (secret(1)) || ''"),
+  one("a function with a named argument", "select mail_of(1)"),
+  one("a field of what a function gives", "select (last_mail()).mail"),
+  one("a function that gives a table", "select mail from last_mail()", "select l from last_mail() l"),
   one("TABLE", "table customers"),
   one("Unicode escapes", `select U&"\\0065mail" || '' from U&"\\0063ustomers"`),
   one("a comment that hides", "select /* from nothing -- */ email || '' -- x\n from customers"),

@@ -15,9 +15,41 @@ export interface Operation {
   readonly columnsRead: readonly string[];
   readonly columnsWritten: readonly string[];
   readonly functions: readonly string[];
+  readonly code: CodeFacts;
+  /** The most rows it can return or change, where its text says so (a constant LIMIT, VALUES); else null. */
+  readonly rowLimit: number | null;
   /** Whether a WHERE that is not a tautology limits what is written; true where the question does not arise. */
   readonly bounded: boolean;
 }
+
+/** What a policy may want to know of the code an operation runs: names of functions, `schema.name`. */
+export interface CodeFacts {
+  /** May change something, by the word of their author. */
+  readonly volatile: readonly string[];
+  /** Not part of the resource's own software. */
+  readonly userDefined: readonly string[];
+  /** Run with the rights of their owner. */
+  readonly definer: readonly string[];
+  /** What they do is not known: their code was not read. */
+  readonly unread: readonly string[];
+  /** Run as triggers of what is written. */
+  readonly triggers: readonly string[];
+}
+
+/** An operation that calls nothing of note. */
+export const NO_CODE: CodeFacts = { volatile: [], userDefined: [], definer: [], unread: [], triggers: [] };
+
+/** An operation that touches nothing, to say only what it does besides. */
+export const NOTHING_TOUCHED: Omit<Operation, "action"> = {
+  tablesRead: [],
+  tablesWritten: [],
+  columnsRead: [],
+  columnsWritten: [],
+  functions: [],
+  code: NO_CODE,
+  rowLimit: null,
+  bounded: true,
+};
 
 /** One operation request in a session, understood. */
 export interface Command {

@@ -15,7 +15,16 @@ export {
   type TargetSessionAttrs,
   type UpstreamPart,
 } from "./bundle.js";
-export type { ColumnRef, Command, Operation, OutputColumn, Parameter } from "./command.js";
+export {
+  type CodeFacts,
+  type ColumnRef,
+  type Command,
+  NO_CODE,
+  NOTHING_TOUCHED,
+  type Operation,
+  type OutputColumn,
+  type Parameter,
+} from "./command.js";
 export { commandDigest, type ExactCommand } from "./digest.js";
 export {
   type BulkColumn,

@@ -156,15 +156,7 @@ class BundleDecider implements Decider {
     if (action !== SESSION && !inScope(session.scope, action)) {
       return { kind: "deny", denial: denial.outOfScope(action, session.scope), timeless: true };
     }
-    const context: Context = {
-      tables_read: [...operation.tablesRead],
-      tables_written: [...operation.tablesWritten],
-      columns_read: [...operation.columnsRead],
-      columns_written: [...operation.columnsWritten],
-      functions: [...operation.functions],
-      bounded: operation.bounded,
-      statement_count: statementCount,
-    };
+    const context = contextOf(operation, statementCount);
     const matches = this.#ask(action, resourceEntity(resource), session, context, now);
     return settleOrHold(operation, matches, session);
   }
@@ -224,6 +216,26 @@ class BundleDecider implements Decider {
       },
     });
   }
+}
+
+function contextOf(operation: Operation, statementCount: number): Context {
+  const { tablesRead, tablesWritten, code, rowLimit } = operation;
+  return {
+    tables_read: [...tablesRead],
+    tables_written: [...tablesWritten],
+    columns_read: [...operation.columnsRead],
+    columns_written: [...operation.columnsWritten],
+    targets: new Set([...tablesRead, ...tablesWritten]).size,
+    functions: [...operation.functions],
+    functions_volatile: [...code.volatile],
+    functions_user_defined: [...code.userDefined],
+    functions_definer: [...code.definer],
+    functions_unread: [...code.unread],
+    triggers: [...code.triggers],
+    ...(rowLimit !== null && { row_limit: rowLimit }),
+    bounded: operation.bounded,
+    statement_count: statementCount,
+  };
 }
 
 interface Masks {

@@ -1,4 +1,4 @@
-import type { Bundle, LabelPart, Operation, SessionFacts } from "#commands";
+import { type Bundle, type LabelPart, NOTHING_TOUCHED, type Operation, type SessionFacts } from "#commands";
 
 /** What the specs of this library decide about. */
 export const bundleOf = (text: string, over: Partial<Bundle> = {}): Bundle => ({
@@ -50,13 +50,8 @@ export const session = (over: Partial<SessionFacts> = {}, groups: readonly strin
 });
 
 export const operation = (action: string, over: Partial<Operation> = {}): Operation => ({
+  ...NOTHING_TOUCHED,
   action,
-  tablesRead: [],
-  tablesWritten: [],
-  columnsRead: [],
-  columnsWritten: [],
-  functions: [],
-  bounded: true,
   ...over,
 });
 

@@ -68,7 +68,19 @@ type Sql = {
   // "schema.table.column".
   columns_read: Set<String>,
   columns_written: Set<String>,
+  // How many tables it reads or writes.
+  targets: Long,
+  // Functions called, "schema.function": all; those that may change something; not PostgreSQL's own; run with their
+  // owner's rights; whose code was not read.
   functions: Set<String>,
+  functions_volatile: Set<String>,
+  functions_user_defined: Set<String>,
+  functions_definer: Set<String>,
+  functions_unread: Set<String>,
+  // Functions that run as triggers of what is written.
+  triggers: Set<String>,
+  // The most rows it can return or change, where its text says so.
+  row_limit?: Long,
   // Whether a WHERE that is no tautology limits what is written; true where the question does not arise.
   bounded: Bool,
   // How many statements were sent together.

@@ -65,10 +65,14 @@ export const denial = {
   }),
 };
 
+/** Actions that a function does: named by it. */
+const BY_FUNCTIONS = new Set(["sql:function_write", "sql:call", "sql:system", "sql:nextval", "sql:set"]);
+
 /** An operation as a person would say it. */
-export function subjectOf({ action, tablesRead, tablesWritten }: Operation): string {
+export function subjectOf({ action, tablesRead, tablesWritten, functions }: Operation): string {
   const tables = tablesWritten.length > 0 ? tablesWritten : tablesRead;
-  return tables.length > 0 ? `${action} (${some(tables)})` : action;
+  const objects = BY_FUNCTIONS.has(action) && functions.length > 0 ? functions : tables;
+  return objects.length > 0 ? `${action} (${some(objects)})` : action;
 }
 
 const because = ({ annotations }: ReadPolicy): string => {

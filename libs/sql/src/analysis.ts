@@ -1,20 +1,28 @@
 import type { Node } from "libpg-query";
 import type { ColumnRef, SqlAction } from "#commands";
-import type { Relation, RoutineFacts, SqlContext } from "./catalog.js";
+import type { Reference, Relation, RoutineFacts, SqlContext, WriteEvent } from "./catalog.js";
 import { Effects } from "./effects.js";
-import { type FunctionEffect, functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
+import { functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
 import { NotUnderstood } from "./parser/ast.js";
+import { runBody } from "./routine-calls.js";
 import type { Scope } from "./scope.js";
-import { LEAKING_COLUMNS } from "./system-names.js";
+import { LEAKING_COLUMNS, READS_FILES, SECRET_COLUMNS } from "./system-names.js";
 import { type Column, LEAK, NOTHING, type Row, type Trace, union } from "./trace.js";
 import type { SessionEffect } from "./understanding.js";
 
-/** A view's definition has to be parsed before the analysis can go on: parse it and start again. */
+/** What a view or a function is made of has to be parsed before the analysis can go on: parse it and start again. */
 export class NeedsDefinition extends Error {
-  constructor(readonly relation: Relation) {
-    super(`the definition of ${relation.schema}.${relation.name} has not been parsed yet`);
+  constructor(
+    readonly of: Defined,
+    readonly text: string,
+  ) {
+    super(`the definition of ${of.schema}.${of.name} has not been parsed yet`);
   }
 }
+
+export type Defined = Relation | RoutineFacts;
+/** Statements, as far as they have been parsed; null where they could not be. */
+export type Definitions = ReadonlyMap<Defined, readonly Node[] | null>;
 
 /** The rules that call each other, so that each can stand in a file of its own. */
 export interface Rules {
@@ -30,6 +38,9 @@ export interface Stored extends Column {
 interface Expanded {
   readonly row: Row;
   readonly effects: Effects;
+  /** Of functions it calls. */
+  readonly parts: readonly Effects[];
+  readonly stores: readonly Stored[];
 }
 
 /** More than any statement a person or a program writes; what is past it is made to cost. */
@@ -42,6 +53,12 @@ export class Analysis {
   readonly session: SessionEffect[] = [];
   readonly stores: Stored[] = [];
   readonly unknown = new Set<string>();
+  /** What `$1` stands for. */
+  parameters: Trace = NOTHING;
+  /** Functions whose bodies are being understood. */
+  readonly running = new Set<RoutineFacts>();
+  /** Bodies were understood by the search_path in force. */
+  followsPath = false;
   private steps = 0;
   private searchPath: readonly string[];
   private temporary: ReadonlySet<string>;
@@ -51,8 +68,7 @@ export class Analysis {
 
   constructor(
     readonly context: SqlContext,
-    /** Parsed view definitions. */
-    private readonly definitions: ReadonlyMap<Relation, Node | null>,
+    private readonly definitions: Definitions,
     readonly rules: Rules,
     action: SqlAction,
   ) {
@@ -87,6 +103,31 @@ export class Analysis {
     return this.parts.some((part) => WRITING.has(part.action));
   }
 
+  /** The schemas that are searched at this point. */
+  get path(): readonly string[] {
+    return this.searchPath;
+  }
+
+  /** Names mean what they mean to a function: by its own search_path or the session's. */
+  named<T>(path: readonly string[] | null, run: () => T): T {
+    const { searchPath, temporary } = this;
+    this.searchPath = path ?? this.context.searchPath;
+    this.temporary = new Set(this.context.temporary);
+    try {
+      return run();
+    } finally {
+      this.searchPath = searchPath;
+      this.temporary = temporary;
+    }
+  }
+
+  /** Parsed statements of a view or function; null where they could not be. @throws NeedsDefinition */
+  definition(of: Defined, text: string): readonly Node[] | null {
+    const known = this.definitions.get(of);
+    if (known === undefined) throw new NeedsDefinition(of, text);
+    return known;
+  }
+
   /** Looks without leaving a trace: what `run` reads or calls has been noted, or will be. */
   trial<T>(run: () => T): T {
     const outer = this.effects;
@@ -108,7 +149,10 @@ export class Analysis {
 
   /** Notes that a column's values are looked at. */
   reads(trace: Trace): Trace {
-    for (const source of trace.sources) this.effects.columnsRead.add(columnText(source));
+    for (const source of trace.sources) {
+      this.effects.columnsRead.add(columnText(source));
+      if (isSecret(source)) this.effects.extra("sql:system", `${source.schema}.${source.table}`);
+    }
     for (const recorder of this.recorders) recorder.add(trace);
     return trace;
   }
@@ -152,13 +196,14 @@ export class Analysis {
     if (hidden) this.readsRelation(relationText(hidden), hidden);
     for (const kin of relation?.family ?? []) this.effects.tablesRead.add(relationText(kin));
     if (!relation) return;
+    if (READS_FILES.has(relation.name) && relation.schema === "pg_catalog") this.effects.extra("sql:system", name);
+    for (const { routine, onRead } of relation.attached) if (onRead) this.attachedRuns(routine);
     const expanded = this.expanded(relation);
     if (!expanded) return;
     for (const table of expanded.effects.tablesRead) this.effects.tablesRead.add(table);
-    for (const called of expanded.effects.functions) this.effects.functions.add(called);
-    for (const [action, objects] of expanded.effects.extras) {
-      for (const object of objects) this.effects.extra(action, object);
-    }
+    this.effects.calls(expanded.effects);
+    for (const part of expanded.parts) if (!this.parts.includes(part)) this.parts.push(part);
+    for (const stored of expanded.stores) if (!this.stores.includes(stored)) this.stores.push(stored);
   }
 
   writesRelation(name: string, relation: Relation | null): void {
@@ -167,10 +212,42 @@ export class Analysis {
     if (hidden) this.writesRelation(relationText(hidden), hidden);
     for (const kin of relation?.family ?? []) this.effects.tablesWritten.add(relationText(kin));
     if (!relation) return;
+    for (const written of [relation, ...relation.family]) this.runsOnWrite(written);
     // Writing to pg_settings is SET, to pg_authid ALTER ROLE, and so on.
     if (SYSTEM_SCHEMAS.has(relation.schema)) this.effects.extra("sql:system", name);
     if (relation.rules) this.effects.extra("sql:function_write", `rules of ${name}`);
-    for (const table of this.expanded(relation)?.effects.tablesRead ?? []) this.effects.tablesWritten.add(table);
+    for (const table of this.expanded(relation)?.effects.tablesRead ?? []) {
+      this.effects.tablesWritten.add(table);
+      const [schema = "", below = ""] = splitName(table);
+      const written = this.context.catalog.relation(schema, below);
+      if (written) this.runsOnWrite(written);
+    }
+  }
+
+  /** What the server runs besides when rows of a table are written, and the rows it takes along. */
+  runsOnWrite(relation: Relation, events = EVENTS[this.effects.action] ?? []): void {
+    if (events.length === 0) return;
+    for (const { routine } of relation.attached) this.attachedRuns(routine);
+    for (const { routine, events: on } of relation.triggers) {
+      if (events.some((event) => on.has(event))) this.effects.code.triggers.add(`${routine.schema}.${routine.name}`);
+    }
+    if (events.includes("delete")) this.cascades(relation, ({ onDelete }) => onDelete);
+  }
+
+  /** Tables whose rows follow those of this one by foreign keys, and theirs. */
+  cascades(relation: Relation, follows: (reference: Reference) => boolean): void {
+    for (const reference of relation.referencedBy) {
+      const table = relationText(reference.from);
+      if (!follows(reference) || this.effects.tablesWritten.has(table)) continue;
+      this.effects.tablesWritten.add(table);
+      this.runsOnWrite(reference.from);
+      this.cascades(reference.from, follows);
+    }
+  }
+
+  /** The schema's own code: named, and with no action of its own, since whoever writes here cannot have made it. */
+  private attachedRuns(routine: RoutineFacts): void {
+    this.effects.runs(routine, functionEffect(routine).unread);
   }
 
   /** The columns of a relation, each with where its values come from. */
@@ -211,8 +288,7 @@ export class Analysis {
     if (relation.definition === null) return null;
     const known = this.views.get(relation);
     if (known !== undefined) return known;
-    const tree = this.definitions.get(relation);
-    if (tree === undefined) throw new NeedsDefinition(relation);
+    const [tree = null] = this.definition(relation, relation.definition) ?? [];
     // A view that leads back to itself finds this and is not known.
     this.views.set(relation, null);
     if (tree === null) return null;
@@ -221,6 +297,7 @@ export class Analysis {
     this.temporary = new Set();
     const own = new Effects("sql:select");
     this.effects = own;
+    const kept = [this.parts, this.stores].map((list) => list.length);
     try {
       const row = this.query(tree, {
         names: { items: [], row: { columns: [], open: null } },
@@ -228,7 +305,8 @@ export class Analysis {
         ctes: new Map(),
       });
       const fits = row.open === null && row.columns.length === relation.columns.length;
-      const expanded = fits ? { row, effects: own } : null;
+      const [parts, stores] = [this.parts.slice(kept[0]), this.stores.slice(kept[1])];
+      const expanded = fits ? { row, effects: own, parts, stores } : null;
       this.views.set(relation, expanded);
       return expanded;
     } catch (error) {
@@ -289,30 +367,49 @@ export class Analysis {
     return ["pg_catalog", ...this.searchPath].flatMap((schema) => catalog.functions(schema, name));
   }
 
-  /** Notes a call, and says what its value can show besides its arguments. */
-  calls(routines: readonly RoutineFacts[], spelled: string): Trace {
+  /**
+   * Notes a call, and says what its value can show besides its arguments.
+   * @param fixed whether each call in the statement has the same arguments.
+   */
+  calls(routines: readonly RoutineFacts[], spelled: string, args: Trace = NOTHING, fixed = false): Trace {
     if (routines.length === 0) {
       this.unknown.add(`${spelled}()`);
-      return this.called(spelled, UNKNOWN_FUNCTION);
+      this.effects.runsUnknown(spelled);
+      this.effects.extra(UNKNOWN_FUNCTION.action!, spelled);
+      return LEAK;
     }
-    let leaks = false;
-    for (const routine of new Set(routines)) {
-      leaks = this.called(`${routine.schema}.${routine.name}`, functionEffect(routine)).leaks || leaks;
-    }
-    return leaks ? LEAK : NOTHING;
+    const values = [...new Set(routines)].map((routine) => this.runs(routine, args, fixed));
+    return values.length === 1 ? values[0]! : union(values);
   }
 
-  private called(name: string, effect: FunctionEffect): Trace {
-    this.effects.functions.add(name);
-    if (effect.action) this.effects.extra(effect.action, name);
+  private runs(routine: RoutineFacts, args: Trace, fixed: boolean): Trace {
+    const effect = functionEffect(routine);
+    const value = effect.unread ? runBody(this, routine, args, fixed) : null;
+    this.effects.runs(routine, effect.unread && value === null);
+    if (value) return value;
+    if (effect.action) this.effects.extra(effect.action, `${routine.schema}.${routine.name}`);
     return effect.leaks ? LEAK : NOTHING;
   }
 }
 
+const EVENTS: { readonly [K in SqlAction]?: readonly WriteEvent[] } = {
+  "sql:insert": ["insert"],
+  "sql:copy_in": ["insert"],
+  "sql:update": ["update"],
+  "sql:delete": ["delete"],
+  "sql:merge": ["insert", "update", "delete"],
+  "sql:truncate": ["truncate"],
+};
 const WRITING: ReadonlySet<SqlAction> = new Set(["sql:update", "sql:delete", "sql:merge"]);
 const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set(["pg_catalog", "information_schema", "pg_toast"]);
 
 const columnText = (ref: ColumnRef): string => `${ref.schema}.${ref.table}.${ref.column}`;
+const isSecret = ({ schema, table, column }: ColumnRef): boolean =>
+  SYSTEM_SCHEMAS.has(schema) && (SECRET_COLUMNS[table]?.includes(column) ?? false);
+const splitName = (name: string): [string, string] => {
+  const dot = name.indexOf(".");
+  return [name.slice(0, dot), name.slice(dot + 1)];
+};
 const relationText = (relation: Relation): string => `${relation.schema}.${relation.name}`;
 
 function leakingColumn(relation: Relation, column: string): boolean {

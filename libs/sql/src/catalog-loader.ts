@@ -1,86 +1,15 @@
-import type { Catalog, Relation, RelationKind, RoutineFacts } from "./catalog.js";
-
-/** The searched schemas of a fresh session, one text array. */
-export const SEARCH_PATH_QUERY = "select pg_catalog.current_schemas(false)::pg_catalog.text[] as path";
-
-/** What to ask the server, in this order and in one transaction, for one moment's answers; each row is one thing. */
-export const CATALOG_QUERIES = {
-  // Views spell their names out only where no path would find them. Ends with the transaction.
-  settings: "select pg_catalog.set_config('search_path', 'pg_catalog', true)",
-  relations: `
-    select c.oid::int8::text as oid, n.nspname::text as schema, c.relname::text as name, c.relkind::text as kind,
-           c.reltype::int8::text as type,
-           case when c.relkind in ('v', 'm') and n.nspname not in ('pg_catalog', 'information_schema')
-             then pg_catalog.pg_get_viewdef(c.oid) end as definition,
-           exists (select 1 from pg_catalog.pg_rewrite r where r.ev_class = c.oid and r.rulename <> '_RETURN') as rules
-      from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
-       and n.nspname not like 'pg\\_temp\\_%' and n.nspname not like 'pg\\_toast%'`,
-  columns: `
-    select a.attrelid::int8::text as relation, a.attnum::int4 as attnum, a.attname::text as name,
-           a.atttypid::int8::text as type, a.attnotnull as "notNull",
-           a.attgenerated::text <> '' as generated
-      from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
-      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-     where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
-       and n.nspname not like 'pg\\_temp\\_%' and n.nspname not like 'pg\\_toast%'
-     order by a.attrelid, a.attnum`,
-  inheritance: `
-    select inhrelid::int8::text as child, inhparent::int8::text as parent from pg_catalog.pg_inherits`,
-  functions: `
-    select p.oid::int8::text as oid, n.nspname::text as schema, p.proname::text as name, p.prokind::text as kind,
-           p.provolatile::text as volatility, l.lanname::text as language,
-           p.oid >= 16384 as "userDefined", p.pronargs::int4 as "argumentCount",
-           case when p.proallargtypes is null then null else
-             (select pg_catalog.array_agg(coalesce(p.proargnames[i], '')::pg_catalog.text order by i)
-                from pg_catalog.generate_subscripts(p.proargmodes, 1) i where p.proargmodes[i] in ('o', 'b', 't')) end as outs,
-           case when t.typtype = 'c' then t.typrelid::int8::text end as "rowOf",
-           case when t.typtype = 'p' then t.typname::text end as pseudo
-      from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-      join pg_catalog.pg_language l on l.oid = p.prolang join pg_catalog.pg_type t on t.oid = p.prorettype`,
-  domains: `
-    select oid::int8::text as oid, typbasetype::int8::text as base from pg_catalog.pg_type where typtype = 'd'`,
-  operators: `
-    select o.oprname::text as name, o.oprcode::int8::text as function
-      from pg_catalog.pg_operator o where o.oid >= 16384 and o.oprcode <> 0`,
-} as const;
-
-export interface CatalogRows {
-  readonly relations: readonly {
-    oid: string;
-    schema: string;
-    name: string;
-    kind: string;
-    type: string;
-    definition: string | null;
-    rules: boolean;
-  }[];
-  readonly columns: readonly {
-    relation: string;
-    attnum: number;
-    name: string;
-    type: string;
-    notNull: boolean;
-    generated: boolean;
-  }[];
-  readonly inheritance: readonly { child: string; parent: string }[];
-  readonly functions: readonly {
-    oid: string;
-    schema: string;
-    name: string;
-    kind: string;
-    volatility: string;
-    language: string;
-    userDefined: boolean;
-    argumentCount: number;
-    outs: readonly string[] | null;
-    rowOf: string | null;
-    /** The pseudo-type it returns. */
-    pseudo: string | null;
-  }[];
-  readonly domains: readonly { oid: string; base: string }[];
-  readonly operators: readonly { name: string; function: string }[];
-}
+import type {
+  Attached,
+  Catalog,
+  Reference,
+  Relation,
+  RelationKind,
+  RoutineFacts,
+  Trigger,
+  WriteEvent,
+} from "./catalog.js";
+import type { CatalogRows } from "./catalog-queries.js";
+import { routineBody } from "./routine-body.js";
 
 const RELATION_KINDS: Readonly<Record<string, RelationKind>> = {
   r: "table",
@@ -94,6 +23,14 @@ const RELATION_KINDS: Readonly<Record<string, RelationKind>> = {
 const VOLATILITIES = { i: "immutable", s: "stable" } as Readonly<Record<string, RoutineFacts["volatility"]>>;
 const ROUTINE_KINDS = { p: "procedure", a: "aggregate", w: "window" } as Readonly<Record<string, RoutineFacts["kind"]>>;
 
+/** pg_trigger's tgtype (catalog/pg_trigger.h). */
+const TRIGGER_EVENTS: readonly (readonly [number, WriteEvent])[] = [
+  [1 << 2, "insert"],
+  [1 << 3, "delete"],
+  [1 << 4, "update"],
+  [1 << 5, "truncate"],
+];
+
 const POLYMORPHIC: ReadonlySet<string> = new Set(["anyelement", "anyarray", "anycompatible", "anycompatiblearray"]);
 
 /**
@@ -104,12 +41,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
   const relations = new Map<number, Relation>();
   const byType = new Map<number, Relation>();
   const byName = new Map<string, Relation>();
-  const columns = new Map<string, CatalogRows["columns"][number][]>();
-  for (const column of rows.columns) {
-    const list = columns.get(column.relation);
-    if (list) list.push(column);
-    else columns.set(column.relation, [column]);
-  }
+  const columns = grouped(rows.columns, ({ relation }) => relation);
   const domains = new Map(rows.domains.map((d) => [d.oid, d.base]));
   // RowDescription never names a domain, always the type beneath.
   const baseType = (oid: string): number => {
@@ -117,10 +49,20 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
     return Number(oid);
   };
   const families = familiesOf(rows.inheritance);
+  const triggers = grouped(rows.triggers, ({ relation }) => relation);
+  const attached = grouped(rows.attached, ({ relation }) => relation);
+  const references = grouped(rows.references, ({ to }) => to);
+  const functionsByOid = new Map<number, RoutineFacts>();
+  const routines = (list: readonly { readonly function: string }[] | undefined): RoutineFacts[] =>
+    (list ?? []).flatMap((each) => functionsByOid.get(Number(each.function)) ?? []);
   for (const row of rows.relations) {
     const kind = RELATION_KINDS[row.kind];
     if (kind === undefined) throw new Error(`relation ${row.schema}.${row.name} has the unknown kind ${row.kind}`);
+    // Of relations and functions that are not all here yet.
     let family: readonly Relation[] | undefined;
+    let fired: readonly Trigger[] | undefined;
+    let code: readonly Attached[] | undefined;
+    let referencedBy: readonly Reference[] | undefined;
     const relation: Relation = {
       oid: Number(row.oid),
       schema: row.schema,
@@ -139,6 +81,25 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
       get family() {
         return (family ??= (families.get(row.oid) ?? []).flatMap((oid) => relations.get(Number(oid)) ?? []));
       },
+      get triggers() {
+        return (fired ??= (triggers.get(row.oid) ?? []).flatMap(({ name, function: oid, type }): Trigger[] => {
+          const events = TRIGGER_EVENTS.flatMap(([bit, event]) => (type & bit ? [event] : []));
+          const routine = functionsByOid.get(Number(oid));
+          return routine ? [{ name, routine, events: new Set(events) }] : [];
+        }));
+      },
+      get attached() {
+        return (code ??= (attached.get(row.oid) ?? []).flatMap(({ function: oid, onRead }): Attached[] => {
+          const routine = functionsByOid.get(Number(oid));
+          return routine ? [{ routine, onRead }] : [];
+        }));
+      },
+      get referencedBy() {
+        return (referencedBy ??= (references.get(row.oid) ?? []).flatMap((reference): Reference[] => {
+          const from = relations.get(Number(reference.from));
+          return from ? [{ ...reference, from }] : [];
+        }));
+      },
     };
     relations.set(relation.oid, relation);
     byName.set(key(row.schema, row.name), relation);
@@ -146,7 +107,6 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
   }
 
   const functions = new Map<string, RoutineFacts[]>();
-  const functionsByOid = new Map<number, RoutineFacts>();
   for (const row of rows.functions) {
     const rowOf = row.rowOf === null ? undefined : relations.get(Number(row.rowOf));
     // One OUT argument is the value itself, not a row of one; but a procedure's are always a row.
@@ -166,6 +126,8 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
       valueName: row.outs?.length === 1 && outs === null ? row.outs[0] || null : null,
       shapeless: row.pseudo === "record" && row.outs === null,
       passesRow: POLYMORPHIC.has(row.pseudo ?? ""),
+      definer: row.definer,
+      body: routineBody(row),
     };
     functionsByOid.set(facts.oid, facts);
     const list = functions.get(key(row.schema, row.name));
@@ -178,6 +140,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
     const facts = functionsByOid.get(Number(row.function));
     if (facts) operators.set(row.name, [...(operators.get(row.name) ?? []), facts]);
   }
+  const typeFunctions = grouped(rows.typeFunctions, ({ type }) => type);
 
   return {
     version,
@@ -187,6 +150,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
     functions: (schema, name) => functions.get(key(schema, name)) ?? [],
     functionByOid: (oid) => functionsByOid.get(oid),
     operatorFunctions: (name) => operators.get(name) ?? [],
+    typeFunctions: (name) => routines(typeFunctions.get(name)),
   };
 }
 
@@ -198,7 +162,21 @@ export const EMPTY_CATALOG: Catalog = catalogFromRows("empty", {
   domains: [],
   functions: [],
   operators: [],
+  triggers: [],
+  attached: [],
+  typeFunctions: [],
+  references: [],
 });
+
+function grouped<T>(rows: readonly T[], by: (row: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const row of rows) {
+    const group = groups.get(by(row));
+    if (group) group.push(row);
+    else groups.set(by(row), [row]);
+  }
+  return groups;
+}
 
 const key = (schema: string, name: string): string => `${schema}\0${name}`;
 

@@ -14,6 +14,8 @@ export interface Catalog {
   functionByOid(oid: number): RoutineFacts | undefined;
   /** Functions behind the operators of that name that do not come with PostgreSQL. */
   operatorFunctions(name: string): readonly RoutineFacts[];
+  /** Functions that do not come with PostgreSQL and run when a value becomes one of a type of that name, or was one. */
+  typeFunctions(name: string): readonly RoutineFacts[];
 }
 
 export type RelationKind =
@@ -40,6 +42,35 @@ export interface Relation {
   readonly rules: boolean;
   /** Ancestors and descendants by inheritance or partitioning: their rows are also this one's, or the reverse. */
   readonly family: readonly Relation[];
+  /** Triggers in force. */
+  readonly triggers: readonly Trigger[];
+  /** Functions, not PostgreSQL's own, of its defaults, checks, row security policies, index expressions, implicit casts. */
+  readonly attached: readonly Attached[];
+  /** Tables with a foreign key to this one. */
+  readonly referencedBy: readonly Reference[];
+}
+
+export interface Attached {
+  readonly routine: RoutineFacts;
+  /** It runs when rows are read, too. */
+  readonly onRead: boolean;
+}
+
+export interface Trigger {
+  readonly name: string;
+  readonly routine: RoutineFacts;
+  readonly events: ReadonlySet<WriteEvent>;
+}
+
+export type WriteEvent = "insert" | "update" | "delete" | "truncate";
+
+export interface Reference {
+  readonly from: Relation;
+  /** The columns of the referenced table. */
+  readonly columns: readonly string[];
+  /** Whether a delete, or an update of the columns, changes rows of `from`. */
+  readonly onDelete: boolean;
+  readonly onUpdate: boolean;
 }
 
 export interface RelationColumn {
@@ -73,6 +104,19 @@ export interface RoutineFacts {
   readonly shapeless: boolean;
   /** Gives a row, or an array of them, where its arguments are such: `unnest`, `array_agg`, `json_populate_record`. */
   readonly passesRow: boolean;
+  /** SECURITY DEFINER: runs with the rights of its owner. */
+  readonly definer: boolean;
+  /** What a function in SQL runs; null for any other, and where it cannot be read. */
+  readonly body: RoutineBody | null;
+}
+
+export interface RoutineBody {
+  /** Statements. */
+  readonly text: string;
+  /** Of its input arguments, in their order; empty for one without a name. */
+  readonly argumentNames: readonly string[];
+  /** Its own search_path, where it sets one; `$user` not replaced. */
+  readonly searchPath: readonly string[] | null;
 }
 
 /** What names in a statement mean in a session. */

@@ -1,4 +1,5 @@
-import type { Operation, SqlAction } from "#commands";
+import { type CodeFacts, NO_CODE, type Operation, type SqlAction } from "#commands";
+import type { RoutineFacts } from "./catalog.js";
 
 /** What one statement (or one data-modifying WITH) does, while it is being found out. */
 export class Effects {
@@ -9,9 +10,39 @@ export class Effects {
   readonly functions = new Set<string>();
   /** Done besides, each with the functions or tables that do it. */
   readonly extras = new Map<SqlAction, Set<string>>();
+  readonly code: { readonly [K in keyof CodeFacts]: Set<string> } = {
+    volatile: new Set(),
+    userDefined: new Set(),
+    definer: new Set(),
+    unread: new Set(),
+    triggers: new Set(),
+  };
   bounded = true;
+  rowLimit: number | null = null;
 
   constructor(readonly action: SqlAction) {}
+
+  /** A function runs; `unread` where nothing is known of what it does. */
+  runs(routine: RoutineFacts, unread: boolean): void {
+    const name = `${routine.schema}.${routine.name}`;
+    this.functions.add(name);
+    if (routine.volatility === "volatile") this.code.volatile.add(name);
+    if (routine.userDefined) this.code.userDefined.add(name);
+    if (routine.definer) this.code.definer.add(name);
+    if (unread) this.code.unread.add(name);
+  }
+
+  /** A function runs that is not in the catalog. */
+  runsUnknown(name: string): void {
+    for (const names of [this.functions, this.code.volatile, this.code.userDefined, this.code.unread]) names.add(name);
+  }
+
+  /** Calls what the other calls, and no more. */
+  calls(other: Effects): void {
+    for (const name of other.functions) this.functions.add(name);
+    for (const kind of CODE) for (const name of other.code[kind]) this.code[kind].add(name);
+    for (const [action, objects] of other.extras) for (const object of objects) this.extra(action, object);
+  }
 
   extra(action: SqlAction, object: string): void {
     const objects = this.extras.get(action);
@@ -27,22 +58,47 @@ export class Effects {
       columnsRead: [...this.columnsRead],
       columnsWritten: [...this.columnsWritten],
       functions: [...this.functions],
+      code: CODE.every((kind) => this.code[kind].size === 0)
+        ? NO_CODE
+        : (Object.fromEntries(CODE.map((kind) => [kind, [...this.code[kind]]])) as unknown as CodeFacts),
+      rowLimit: this.rowLimit,
       bounded: this.bounded,
     };
     const read = [...this.tablesRead].filter((table) => !this.tablesWritten.has(table));
     const reads: Operation[] =
       READS_BESIDES.has(this.action) && read.length > 0
-        ? [{ ...own, action: "sql:select", tablesRead: read, tablesWritten: [], columnsWritten: [], bounded: true }]
+        ? [
+            {
+              ...own,
+              action: "sql:select",
+              tablesRead: read,
+              tablesWritten: [],
+              columnsWritten: [],
+              rowLimit: null,
+              bounded: true,
+            },
+          ]
         : [];
     const extras = [...this.extras].map(([action, objects]): Operation => {
       const functions = [...objects].filter((object) => this.functions.has(object));
       const tables = [...objects].filter((object) => !this.functions.has(object));
       const tablesRead = action === "sql:lock" ? tables : own.tablesRead;
-      return { ...own, action, functions, tablesRead, tablesWritten: [], columnsWritten: [], bounded: true };
+      return {
+        ...own,
+        action,
+        functions,
+        tablesRead,
+        tablesWritten: [],
+        columnsWritten: [],
+        rowLimit: null,
+        bounded: true,
+      };
     });
     return [own, ...reads, ...extras];
   }
 }
+
+const CODE = Object.keys(NO_CODE) as (keyof CodeFacts)[];
 
 /** Writes, whose reading of other tables is a select besides. */
 const READS_BESIDES: ReadonlySet<SqlAction> = new Set<SqlAction>([

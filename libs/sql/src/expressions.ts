@@ -13,7 +13,7 @@ import {
   strings,
 } from "./parser/ast.js";
 import { columnOf, everything, findColumn, findItem, type Scope } from "./scope.js";
-import { settingEffect } from "./settings.js";
+import { pathNames, settingEffect } from "./settings.js";
 import { type Column, NOTHING, sameFields, type Trace, union, wholeRow } from "./trace.js";
 
 type Rule<K extends NodeKind> = (analysis: Analysis, fields: NodeFields<K>, scope: Scope) => Trace;
@@ -39,6 +39,8 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     const fields = type?.map(
       (name): Column => ({ name, trace: { ...value, direct: false, base: null, fields: null } }),
     );
+    const custom = analysis.context.catalog.typeFunctions(names.at(-1) ?? "");
+    if (custom.length > 0) return { ...union([value, analysis.calls(custom, names.join("."), value)]), fields: null };
     // A cast shows the value in another form: no longer the column as it stands.
     return { ...union([value]), fields: fields ?? null };
   },
@@ -47,7 +49,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     const name = strings(n.name).at(-1) ?? "";
     const custom = analysis.context.catalog.operatorFunctions(name);
     const operands = composed(analysis, { lexpr: n.lexpr, rexpr: n.rexpr }, scope);
-    return custom.length === 0 ? operands : union([operands, analysis.calls(custom, name)]);
+    return custom.length === 0 ? operands : union([operands, analysis.calls(custom, name, operands)]);
   },
   A_ArrayExpr: (analysis, n, scope) => {
     const elements = analysis.expressions(n.elements, scope);
@@ -59,7 +61,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     return analysis.expression(n.node, scope);
   },
   A_Const: nothing,
-  ParamRef: nothing,
+  ParamRef: (analysis) => analysis.parameters,
   SetToDefault: nothing,
   SQLValueFunction: nothing,
   CurrentOfExpr: nothing,
@@ -159,7 +161,7 @@ function columnRef(analysis: Analysis, fields: readonly Node[], scope: Scope): T
 /** `x.f` where x has no field f: a function of one argument, called as if it were a column. */
 function attribute(analysis: Analysis, of: Trace, name: string): Trace {
   if (SYSTEM_COLUMNS.has(name)) return NOTHING;
-  return union([of, analysis.calls(analysis.routines([name]), name)]);
+  return union([of, analysis.calls(analysis.routines([name]), name, of)]);
 }
 
 const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"]);
@@ -179,8 +181,8 @@ function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): Trace {
   }
   if (spelled.replace(/^pg_catalog\./, "") === "set_config" && knownSetting(analysis, call, routines.length))
     return given;
-  const own = analysis.calls(routines, spelled);
-  return { ...union([given, own]), fields: rowFields(routines, args, [...rest, own]) };
+  const own = analysis.calls(routines, spelled, given, (call.args ?? []).every(isFixed));
+  return { ...union([given, own]), fields: own.fields ?? rowFields(routines, args, [...rest, own]) };
 }
 
 /** set_config with plain constants is the SET it stands for. */
@@ -196,11 +198,10 @@ function knownSetting(analysis: Analysis, call: FuncCall, candidates: number): b
   return true;
 }
 
-/** A search_path as text: names separated by commas, quoted or folded. */
-function pathNames(value: string): string[] {
-  return [...value.matchAll(/"((?:[^"]|"")*)"|([^,\s"]+)/g)].map(([, quoted, plain]) =>
-    quoted !== undefined ? quoted.replaceAll('""', '"') : (plain ?? "").toLowerCase(),
-  );
+/** A constant or a parameter: the same for every row. */
+function isFixed(node: Node): boolean {
+  const cast = as("TypeCast", node);
+  return cast?.arg ? isFixed(cast.arg) : as("A_Const", node) !== undefined || as("ParamRef", node) !== undefined;
 }
 
 function rowFields(
@@ -256,9 +257,9 @@ function indirection(analysis: Analysis, n: NodeFields<"A_Indirection">, scope: 
 
 /** Column names of a relation whose row type a cast names. */
 function castRelation(analysis: Analysis, names: readonly string[]): readonly string[] | undefined {
-  const { catalog, searchPath } = analysis.context;
+  const { catalog } = analysis.context;
   const name = names.at(-1) ?? "";
-  const schemas = names.length > 1 ? [names.at(-2) ?? ""] : searchPath;
+  const schemas = names.length > 1 ? [names.at(-2) ?? ""] : analysis.path;
   for (const schema of schemas) {
     const relation = catalog.relation(schema, name);
     if (relation) return relation.columns.map((c) => c.name);

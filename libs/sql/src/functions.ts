@@ -7,9 +7,13 @@ export interface FunctionEffect {
   readonly action: SqlAction | null;
   /** Its value can show more than its arguments. */
   readonly leaks: boolean;
+  /** What it does could be anything its author likes. */
+  readonly unread: boolean;
 }
 
-const HARMLESS: FunctionEffect = { action: null, leaks: false };
+const HARMLESS: FunctionEffect = { action: null, leaks: false, unread: false };
+
+const REACHES: FunctionEffect = { action: "sql:system", leaks: true, unread: false };
 
 /** What calling a function does, by what the catalog says of it. What is not known to be harmless is not. */
 export function functionEffect(routine: RoutineFacts): FunctionEffect {
@@ -19,19 +23,18 @@ export function functionEffect(routine: RoutineFacts): FunctionEffect {
 function systemFunction({ name, schema, volatility }: RoutineFacts): FunctionEffect {
   if (schema !== "pg_catalog") return HARMLESS;
   const action = FUNCTION_ACTIONS[name];
-  if (action) return { action, leaks: false };
-  if (REACHING.has(name)) return { action: "sql:system", leaks: true };
+  if (action) return { ...HARMLESS, action };
+  if (REACHING.has(name)) return REACHES;
   if (volatility !== "volatile" || HARMLESS_VOLATILE.has(name)) return HARMLESS;
-  return { action: "sql:system", leaks: true };
+  return REACHES;
 }
 
 function userFunction({ name, language, volatility }: RoutineFacts): FunctionEffect {
-  if (RUNS_SQL.test(name)) return { action: "sql:system", leaks: true };
-  const compiled = language === "c" || language === "internal";
-  if (compiled && (volatility === "immutable" || HARMLESS_EXTENSION.has(name))) return HARMLESS;
+  if (RUNS_SQL.test(name)) return { ...REACHES, unread: true };
+  if (language === "c" && (volatility === "immutable" || HARMLESS_EXTENSION.has(name))) return HARMLESS;
   // IMMUTABLE and STABLE are the author's word: they are taken for what is changed, not for what is shown.
-  return { action: volatility === "volatile" ? "sql:function_write" : null, leaks: true };
+  return { action: volatility === "volatile" ? "sql:function_write" : null, leaks: true, unread: true };
 }
 
 /** A function nobody knows could do anything. */
-export const UNKNOWN_FUNCTION: FunctionEffect = { action: "sql:function_write", leaks: true };
+export const UNKNOWN_FUNCTION: FunctionEffect = { action: "sql:function_write", leaks: true, unread: true };

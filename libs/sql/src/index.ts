@@ -6,13 +6,8 @@ export type {
   RoutineFacts,
   SqlContext,
 } from "./catalog.js";
-export {
-  CATALOG_QUERIES,
-  type CatalogRows,
-  catalogFromRows,
-  EMPTY_CATALOG,
-  SEARCH_PATH_QUERY,
-} from "./catalog-loader.js";
+export { catalogFromRows, EMPTY_CATALOG } from "./catalog-loader.js";
+export { CATALOG_QUERIES, type CatalogRows, SEARCH_PATH_QUERY } from "./catalog-queries.js";
 export { noSuchStatement } from "./native-errors.js";
 export { createUnderstander, type Understander, type UnderstanderOptions } from "./understander.js";
 export type {

@@ -57,3 +57,10 @@ export function settingEffect(name: string, values: readonly (string | undefined
   const harmless = values === null || (value !== undefined && allowed.includes(value.toLowerCase()));
   return { action: harmless ? "sql:session" : "sql:set" };
 }
+
+/** A search_path as text: names separated by commas, quoted or folded. */
+export function pathNames(value: string): string[] {
+  return [...value.matchAll(/"((?:[^"]|"")*)"|([^,\s"]+)/g)].map(([, quoted, plain]) =>
+    quoted !== undefined ? quoted.replaceAll('""', '"') : (plain ?? "").toLowerCase(),
+  );
+}

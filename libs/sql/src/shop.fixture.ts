@@ -1,5 +1,6 @@
 import type { Catalog, SqlContext } from "./catalog.js";
-import { type CatalogRows, catalogFromRows } from "./catalog-loader.js";
+import { catalogFromRows } from "./catalog-loader.js";
+import type { CatalogRows } from "./catalog-queries.js";
 
 /** The database of the tests: as SQL for a server, and (below) as the catalog a server would give of it. */
 export const SHOP_SQL = `
@@ -101,6 +102,10 @@ function routine(
       outs: null,
       rowOf: null,
       pseudo: null,
+      definer: false,
+      body: null,
+      inputs: null,
+      settings: null,
       ...more,
     });
   }
@@ -126,7 +131,7 @@ routine(
   "v",
 );
 routine("pg_catalog", "table_to_xml database_to_xml schema_to_xml", "s");
-routine("public", "secret", "s", { language: "sql" });
+routine("public", "secret", "s", { language: "sql", body: "select email from public.customers where id = $1" });
 routine("public", "touch", "v", { language: "plpgsql" });
 routine("public", "crypt similarity", "i", { language: "c" });
 routine("public", "uuid_generate_v4", "v", { language: "c" });
@@ -144,6 +149,10 @@ export const SHOP: Catalog = catalogFromRows("shop", {
   ],
   domains: [],
   operators: [],
+  triggers: [],
+  attached: [],
+  typeFunctions: [],
+  references: [],
 });
 
 export const SHOP_CONTEXT: SqlContext = { catalog: SHOP, searchPath: ["public"] };

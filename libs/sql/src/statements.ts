@@ -2,6 +2,7 @@ import type { ExplainStmt, IntoClause, Node, RangeVar, SelectStmt } from "libpg-
 import type { SqlAction } from "#commands";
 import { altersColumns, changesSchema, intercepts, renames } from "./alterations.js";
 import type { Analysis } from "./analysis.js";
+import type { Relation } from "./catalog.js";
 import { copy, copyAction } from "./copy-statement.js";
 import {
   as,
@@ -16,6 +17,7 @@ import {
 } from "./parser/ast.js";
 import { query } from "./query.js";
 import { inner, NOTHING_BACK, type Returned, rows } from "./returned.js";
+import { rowLimit } from "./row-limit.js";
 import { ROOT } from "./scope.js";
 import { settingEffect } from "./settings.js";
 import { ALTERS_TABLE, DROPS, STATEMENT_ACTIONS } from "./statement-actions.js";
@@ -45,6 +47,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     action: "sql:select",
     analyse: (analysis, n, node) => {
       const row = query(analysis, node, ROOT);
+      analysis.effects.rowLimit = rowLimit(n);
       const into = intoOf(n);
       if (!into) return rows(row);
       // SELECT INTO is CREATE TABLE AS by its older name.
@@ -167,7 +170,10 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   TruncateStmt: {
     action: "sql:truncate",
     analyse: (analysis, n) => {
-      for (const node of n.relations ?? []) writes(analysis, as("RangeVar", node));
+      for (const node of n.relations ?? []) {
+        const relation = writes(analysis, as("RangeVar", node));
+        if (relation && n.behavior === "DROP_CASCADE") analysis.cascades(relation, () => true);
+      }
       analysis.effects.bounded = false;
       return NOTHING_BACK;
     },
@@ -313,9 +319,10 @@ function created(analysis: Analysis, range: RangeVar | undefined): string {
   return name;
 }
 
-function writes(analysis: Analysis, range: RangeVar | undefined): void {
+function writes(analysis: Analysis, range: RangeVar | undefined): Relation | null {
   const { name, relation } = analysis.resolve(range?.schemaname, range?.relname ?? "");
   analysis.writesRelation(name, relation);
+  return relation;
 }
 
 function reads(analysis: Analysis, range: RangeVar | undefined): void {

@@ -17,6 +17,25 @@ export const LEAKING_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   pg_cursors: ["statement"],
 };
 
+/** Columns of system relations that hold credentials. */
+export const SECRET_COLUMNS: Readonly<Record<string, readonly string[]>> = {
+  pg_authid: ["rolpassword"],
+  pg_shadow: ["passwd"],
+  pg_user_mapping: ["umoptions"],
+  pg_user_mappings: ["umoptions"],
+  _pg_user_mappings: ["umoptions"],
+  user_mapping_options: ["option_value"],
+  pg_subscription: ["subconninfo"],
+  pg_stat_wal_receiver: ["conninfo"],
+};
+
+/** System views that read files of the server. */
+export const READS_FILES: ReadonlySet<string> = new Set([
+  "pg_hba_file_rules",
+  "pg_ident_file_mappings",
+  "pg_file_settings",
+]);
+
 /** Volatile functions of pg_catalog that change nothing and show nothing but the state of the server. */
 export const HARMLESS_VOLATILE: ReadonlySet<string> = new Set(
   `amvalidate array_sample array_shuffle clock_timestamp current_query currval gen_random_uuid lastval pg_blocking_pids

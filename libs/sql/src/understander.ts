@@ -1,6 +1,6 @@
 import type { Node } from "libpg-query";
-import { Analysis, NeedsDefinition } from "./analysis.js";
-import type { Catalog, Relation, SqlContext } from "./catalog.js";
+import { Analysis, type Defined, NeedsDefinition } from "./analysis.js";
+import type { Catalog, SqlContext } from "./catalog.js";
 import { Effects } from "./effects.js";
 import { expression } from "./expressions.js";
 import { functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
@@ -41,12 +41,12 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
   const { maxLength = 1024 * 1024, timeLimitMs = 5_000, cacheSize = 10_000 } = options;
   const parser = new Parser({ timeLimitMs, maxNodes: MAX_NODES, maxDepth: MAX_DEPTH });
   const cache = new UnderstandingCache(cacheSize);
-  const definitions = new WeakMap<Catalog, Map<Relation, Node | null>>();
+  const parsed = new WeakMap<Catalog, Map<Defined, readonly Node[] | null>>();
 
-  const viewsOf = (catalog: Catalog): Map<Relation, Node | null> => {
-    let views = definitions.get(catalog);
-    if (!views) definitions.set(catalog, (views = new Map()));
-    return views;
+  const definitionsOf = (catalog: Catalog): Map<Defined, readonly Node[] | null> => {
+    let definitions = parsed.get(catalog);
+    if (!definitions) parsed.set(catalog, (definitions = new Map()));
+    return definitions;
   };
 
   async function understand(text: string, context: SqlContext): Promise<Understanding> {
@@ -99,18 +99,18 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     return { text, fingerprint, statements, operations, problems, unknownNames: [...unknown] };
   }
 
-  /** View definitions are parsed as the analysis comes upon them; each only once a catalog. */
+  /** Views and functions are parsed as the analysis comes upon them; each only once a catalog. */
   async function analyse(node: Node, context: SqlContext): Promise<{ facts: StatementFacts; analysis: Analysis }> {
-    const views = viewsOf(context.catalog);
+    const definitions = definitionsOf(context.catalog);
     for (;;) {
       try {
-        const analysis = new Analysis(context, views, { query, expression }, actionOf(node));
+        const analysis = new Analysis(context, definitions, { query, expression }, actionOf(node));
         return { facts: factsOf(analysis, node), analysis };
       } catch (error) {
         if (!(error instanceof NeedsDefinition)) throw error;
-        const { relation } = error;
-        const answer = await parser.parse(relation.definition ?? "");
-        views.set(relation, (answer.kind === "parsed" ? answer.tree.stmts?.[0]?.stmt : undefined) ?? null);
+        const answer = await parser.parse(error.text);
+        const statements = answer.kind === "parsed" ? (answer.tree.stmts ?? []).map(({ stmt }) => stmt) : [undefined];
+        definitions.set(error.of, statements.every((node) => node !== undefined) ? statements : null);
       }
     }
   }
@@ -136,6 +136,8 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
 
 function factsOf(analysis: Analysis, node: Node): StatementFacts {
   const { rows, bulk, bulkFormat } = statement(analysis, node);
+  if (analysis.followsPath && analysis.session.some(({ kind }) => kind === "searchPath"))
+    throw new NotUnderstood("it sets the search_path and calls functions that follow it: do that in two commands");
   const operations = analysis.parts.flatMap((part) => part.operations());
   const changes = operations.some((operation) => changesCatalog(operation.action as never));
   return {
@@ -188,7 +190,8 @@ function functionCall(oid: number, context: SqlContext): Understanding {
   const name = routine ? `${routine.schema}.${routine.name}` : `function ${oid}`;
   const effect = routine ? functionEffect(routine) : UNKNOWN_FUNCTION;
   const effects = new Effects("sql:select");
-  effects.functions.add(name);
+  if (routine) effects.runs(routine, effect.unread);
+  else effects.runsUnknown(name);
   if (effect.action) effects.extra(effect.action, name);
   const operations = effects.operations();
   const output = { name: routine?.name ?? "", sources: [], direct: false, leaks: effect.leaks, typeOid: 0 };

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import fc from "fast-check";
-import { SQL_ACTIONS } from "#commands";
+import { NO_CODE, SQL_ACTIONS } from "#commands";
 import { EMPTY_CATALOG } from "./catalog-loader.js";
 import { CORPUS } from "./corpus.fixture.js";
 import type { NodeKind } from "./parser/ast.js";
@@ -42,6 +42,8 @@ describe("operations", () => {
         ],
         columnsWritten: [],
         functions: ["pg_catalog.lower"],
+        code: NO_CODE,
+        rowLimit: null,
         bounded: true,
       },
     ]);

@@ -1,8 +1,10 @@
 import type { Node, OnConflictClause, RangeVar, ReturningClause } from "libpg-query";
 import type { SqlAction } from "#commands";
 import type { Analysis } from "./analysis.js";
+import type { Reference, Relation } from "./catalog.js";
 import { fromClause, fromItem, target } from "./from-clause.js";
 import { as, must, type NodeKind, NotUnderstood } from "./parser/ast.js";
+import { insertedRows } from "./row-limit.js";
 import { beside, inside, type Names, type Scope } from "./scope.js";
 import { targetList, withClause } from "./select.js";
 import { narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
@@ -28,6 +30,7 @@ const NO_ROW: Row = { columns: [], open: null };
 class Target {
   readonly names: Names;
   readonly table: string;
+  private readonly relation: Relation | null;
   private readonly row: Row;
   private readonly alias: string;
   private readonly assigned = new Map<string, Trace>();
@@ -36,7 +39,9 @@ class Target {
     private readonly analysis: Analysis,
     relation: RangeVar | undefined,
   ) {
-    const { name, row, names } = target(analysis, relation);
+    const found = target(analysis, relation);
+    const { name, row, names } = found;
+    this.relation = found.relation;
     this.table = name;
     this.row = row;
     this.names = names;
@@ -66,6 +71,13 @@ class Target {
         multi ? this.nth(multi.source, multi.colno ?? 1, scope) : this.analysis.expression(val, scope),
       );
     }
+  }
+
+  /** Rows that follow by foreign keys, now that it is known which columns are set. */
+  cascade(): void {
+    if (!this.relation) return;
+    const set = ({ onUpdate, columns }: Reference) => onUpdate && columns.some((column) => this.assigned.has(column));
+    this.analysis.cascades(this.relation, set);
   }
 
   private nth(source: Node | undefined, position: number, scope: Scope): Trace {
@@ -117,6 +129,10 @@ class Target {
     }
     this.analysis.expression(clause.infer?.whereClause, scope);
     this.set(clause.targetList, scope);
+    if (clause.targetList) {
+      this.cascade();
+      if (this.relation) this.analysis.runsOnWrite(this.relation, ["update"]);
+    }
     this.analysis.expression(clause.whereClause, scope);
   }
 }
@@ -125,6 +141,7 @@ function insert(analysis: Analysis, node: Node, outer: Scope): Row {
   const n = must("InsertStmt", node);
   const scope = n.withClause ? withClause(analysis, n.withClause, outer) : outer;
   const into = new Target(analysis, n.relation);
+  analysis.effects.rowLimit = insertedRows(n.selectStmt);
   const listed = (n.cols ?? []).map((col) => must("ResTarget", col).name ?? "*");
   const columns = listed.length > 0 ? listed : into.columns;
   if (n.selectStmt) {
@@ -143,6 +160,7 @@ function update(analysis: Analysis, node: Node, outer: Scope): Row {
   const others = fromClause(analysis, n.fromClause, scope, on.names);
   const own = inside(scope, beside(on.names, others));
   on.set(n.targetList, own);
+  on.cascade();
   analysis.expression(n.whereClause, own);
   noteTargetReads(analysis, on.table);
   analysis.effects.bounded = bounds(analysis, n.whereClause, own, on.table);
@@ -183,6 +201,7 @@ function merge(analysis: Analysis, node: Node, outer: Scope): Row {
     const limited = when.matchKind === "MERGE_WHEN_NOT_MATCHED_BY_SOURCE" ? false : joined;
     bounded &&= limited || bounds(analysis, when.condition, own, on.table);
   }
+  on.cascade();
   noteTargetReads(analysis, on.table);
   analysis.effects.bounded = bounded;
   return on.returning(n.returningClause, scope, source, true);

@@ -69,6 +69,9 @@ const tableOf = (schema: string, name: string, number: number, columns: readonly
   definition: null,
   rules: false,
   family: [],
+  triggers: [],
+  attached: [],
+  referencedBy: [],
   columns: columns.map((column, at) => ({
     attnum: at + 1,
     name: column,

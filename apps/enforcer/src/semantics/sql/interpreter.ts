@@ -1,4 +1,4 @@
-import type { NativeError, Operation } from "#commands";
+import { type NativeError, NO_CODE, NOTHING_TOUCHED, type Operation } from "#commands";
 import type { Gate } from "#protocols";
 import {
   noSuchStatement,
@@ -174,13 +174,10 @@ const ANY_ROWS: readonly TracedColumn[] = [{ name: "*", sources: [], direct: fal
 
 /** A cursor that no statement of the session declared: if there is one, a function opened it, for whatever it likes. */
 const ofFunction = (cursor: string): Operation => ({
+  ...NOTHING_TOUCHED,
   action: "sql:function_write",
-  tablesRead: [],
-  tablesWritten: [],
-  columnsRead: [],
-  columnsWritten: [],
   functions: [`cursor ${cursor}`],
-  bounded: true,
+  code: { ...NO_CODE, unread: [`cursor ${cursor}`] },
 });
 
 const ONE_ONLY = "a prepared statement must be one statement";

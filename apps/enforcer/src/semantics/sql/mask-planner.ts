@@ -176,8 +176,11 @@ export class MaskPlanner {
     if (statements.some(({ outputs, bulk }) => [...(outputs ?? []), ...(bulk ?? [])].some(({ leaks }) => leaks)))
       return true;
     return operations.some(
-      ({ action, tablesRead, tablesWritten }) =>
-        OPAQUE.has(action) || [...tablesRead, ...tablesWritten].some((table) => this.#labelled.touches(table)),
+      ({ action, code, tablesRead, tablesWritten }) =>
+        OPAQUE.has(action) ||
+        // Code that was not read can raise a notice with any value.
+        code.unread.length + code.triggers.length > 0 ||
+        [...tablesRead, ...tablesWritten].some((table) => this.#labelled.touches(table)),
     );
   }
 }

@@ -1,4 +1,4 @@
-import { type Bundle, type DescribedColumn, type MaskedLabel, NOTHING_MASKED } from "#commands";
+import { type Bundle, type DescribedColumn, type MaskedLabel, NOTHING_MASKED, NOTHING_TOUCHED } from "#commands";
 import { catalogFromRows, type TracedColumn } from "#sql";
 import { MaskPlanner, type Returned } from "./mask-planner.js";
 
@@ -25,6 +25,10 @@ const catalog = catalogFromRows("1", {
   functions: [],
   operators: [],
   domains: [],
+  triggers: [],
+  attached: [],
+  typeFunctions: [],
+  references: [],
 } as unknown as Parameters<typeof catalogFromRows>[1]);
 
 const masked: MaskedLabel[] = [{ label: "pii.email", transform: { kind: "fixed", options: { value: "hidden" } } }];
@@ -138,13 +142,9 @@ test("each of several statements has its own plan; one too many is hidden whole"
 
 test("texts are scrubbed where they could quote a labelled value", () => {
   const operation = (action: string, tablesRead: string[]) => ({
+    ...NOTHING_TOUCHED,
     action,
     tablesRead,
-    tablesWritten: [],
-    columnsRead: [],
-    columnsWritten: [],
-    functions: [],
-    bounded: true,
   });
   const scrubs = (change: Partial<Returned>) => planner().plan(returned([], change)).scrubTexts;
   expect(scrubs({ operations: [operation("sql:select", ["public.other"])] })).toBe(false);

@@ -1,0 +1,150 @@
+/** The searched schemas of a fresh session, one text array. */
+export const SEARCH_PATH_QUERY = "select pg_catalog.current_schemas(false)::pg_catalog.text[] as path";
+
+/** What to ask the server, in this order and in one transaction, for one moment's answers; each row is one thing. */
+export const CATALOG_QUERIES = {
+  // Views spell their names out only where no path would find them. Ends with the transaction.
+  settings: "select pg_catalog.set_config('search_path', 'pg_catalog', true)",
+  relations: `
+    select c.oid::int8::text as oid, n.nspname::text as schema, c.relname::text as name, c.relkind::text as kind,
+           c.reltype::int8::text as type,
+           case when c.relkind in ('v', 'm') and n.nspname not in ('pg_catalog', 'information_schema')
+             then pg_catalog.pg_get_viewdef(c.oid) end as definition,
+           exists (select 1 from pg_catalog.pg_rewrite r where r.ev_class = c.oid and r.rulename <> '_RETURN') as rules
+      from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+       and n.nspname not like 'pg\\_temp\\_%' and n.nspname not like 'pg\\_toast%'`,
+  columns: `
+    select a.attrelid::int8::text as relation, a.attnum::int4 as attnum, a.attname::text as name,
+           a.atttypid::int8::text as type, a.attnotnull as "notNull",
+           a.attgenerated::text <> '' as generated
+      from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+       and n.nspname not like 'pg\\_temp\\_%' and n.nspname not like 'pg\\_toast%'
+     order by a.attrelid, a.attnum`,
+  inheritance: `
+    select inhrelid::int8::text as child, inhparent::int8::text as parent from pg_catalog.pg_inherits`,
+  functions: `
+    select p.oid::int8::text as oid, n.nspname::text as schema, p.proname::text as name, p.prokind::text as kind,
+           p.provolatile::text as volatility, l.lanname::text as language,
+           p.oid >= 16384 as "userDefined", p.pronargs::int4 as "argumentCount",
+           case when p.proallargtypes is null then null else
+             (select pg_catalog.array_agg(coalesce(p.proargnames[i], '')::pg_catalog.text order by i)
+                from pg_catalog.generate_subscripts(p.proargmodes, 1) i where p.proargmodes[i] in ('o', 'b', 't')) end as outs,
+           case when t.typtype = 'c' then t.typrelid::int8::text end as "rowOf",
+           case when t.typtype = 'p' then t.typname::text end as pseudo, p.prosecdef as definer,
+           case when p.oid >= 16384 and l.lanname = 'sql' and p.prokind in ('f', 'p') and pg_catalog.length(p.prosrc) < 65536
+             and not exists (select from pg_catalog.pg_depend d where d.objid = p.oid and d.refobjid >= 16384
+               and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.refclassid = d.classid)
+             then coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) end as body,
+           case when p.oid >= 16384 then (select pg_catalog.array_agg(coalesce(p.proargnames[i], '')::pg_catalog.text order by i)
+              from pg_catalog.generate_series(1, coalesce(pg_catalog.cardinality(p.proargmodes), p.pronargs)) i
+             where coalesce(p.proargmodes[i], 'i') in ('i', 'b', 'v')) end as inputs,
+           case when p.oid >= 16384 then p.proconfig::pg_catalog.text[] end as settings
+      from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+      join pg_catalog.pg_language l on l.oid = p.prolang join pg_catalog.pg_type t on t.oid = p.prorettype`,
+  domains: `
+    select oid::int8::text as oid, typbasetype::int8::text as base from pg_catalog.pg_type where typtype = 'd'`,
+  operators: `
+    select o.oprname::text as name, o.oprcode::int8::text as function
+      from pg_catalog.pg_operator o where o.oid >= 16384 and o.oprcode <> 0`,
+  triggers: `
+    select tgrelid::int8::text as relation, tgname::text as name, tgfoid::int8::text as function, tgtype::int4 as type
+      from pg_catalog.pg_trigger where not tgisinternal and tgenabled <> 'D'`,
+  // What an expression calls is a dependency of what it belongs to; PostgreSQL's own functions are not noted there.
+  attached: `
+    with called as (
+      select d.classid, d.objid, d.refobjid as function from pg_catalog.pg_depend d
+       where d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.refobjid >= 16384
+      union
+      select d.classid, d.objid, o.oprcode::pg_catalog.oid from pg_catalog.pg_depend d
+        join pg_catalog.pg_operator o on o.oid = d.refobjid
+       where d.refclassid = 'pg_catalog.pg_operator'::pg_catalog.regclass and d.refobjid >= 16384)
+    select relation::int8::text as relation, function::int8::text as function, pg_catalog.bool_or(on_read) as "onRead" from (
+      select a.adrelid, c.function, false from called c join pg_catalog.pg_attrdef a
+          on c.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass and a.oid = c.objid
+      union all select k.conrelid, c.function, false from called c join pg_catalog.pg_constraint k
+          on c.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass and k.oid = c.objid and k.conrelid <> 0
+      union all select p.polrelid, c.function, true from called c join pg_catalog.pg_policy p
+          on c.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass and p.oid = c.objid
+      union all select i.indrelid, c.function, false from called c join pg_catalog.pg_index i
+          on c.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and i.indexrelid = c.objid
+      union all select a.attrelid, c.function, false from called c join pg_catalog.pg_constraint k
+          on c.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass and k.oid = c.objid and k.contypid <> 0
+          join pg_catalog.pg_attribute a on a.atttypid = k.contypid
+      union all select a.attrelid, k.castfunc, true from pg_catalog.pg_cast k
+          join pg_catalog.pg_attribute a on a.atttypid in (k.castsource, k.casttarget)
+         where k.castfunc >= 16384 and a.atttypid >= 16384
+    ) x (relation, function, on_read) group by 1, 2`,
+  // A cast goes by the type of it that is not PostgreSQL's own: to name that is the only way to get at its values.
+  typeFunctions: `
+    select t.typname::text as type, k.castfunc::int8::text as function from pg_catalog.pg_cast k
+      join pg_catalog.pg_type t on t.oid in (k.castsource, k.casttarget)
+     where k.castfunc >= 16384
+       and (t.oid >= 16384 or (k.castsource < 16384 and k.casttarget < 16384 and t.oid = k.casttarget))
+    union
+    select t.typname::text, d.refobjid::int8::text from pg_catalog.pg_depend d
+      join pg_catalog.pg_constraint k on k.oid = d.objid join pg_catalog.pg_type t on t.oid = k.contypid
+     where d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+       and d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.refobjid >= 16384`,
+  references: `
+    select k.confrelid::int8::text as to, k.conrelid::int8::text as from,
+           k.confdeltype in ('c', 'n', 'd') as "onDelete", k.confupdtype in ('c', 'n', 'd') as "onUpdate",
+           (select pg_catalog.array_agg(a.attname::pg_catalog.text) from pg_catalog.pg_attribute a
+             where a.attrelid = k.confrelid and a.attnum = any (k.confkey)) as columns
+      from pg_catalog.pg_constraint k where k.contype = 'f'`,
+} as const;
+
+export interface CatalogRows {
+  readonly relations: readonly {
+    oid: string;
+    schema: string;
+    name: string;
+    kind: string;
+    type: string;
+    definition: string | null;
+    rules: boolean;
+  }[];
+  readonly columns: readonly {
+    relation: string;
+    attnum: number;
+    name: string;
+    type: string;
+    notNull: boolean;
+    generated: boolean;
+  }[];
+  readonly inheritance: readonly { child: string; parent: string }[];
+  readonly functions: readonly {
+    oid: string;
+    schema: string;
+    name: string;
+    kind: string;
+    volatility: string;
+    language: string;
+    userDefined: boolean;
+    argumentCount: number;
+    outs: readonly string[] | null;
+    rowOf: string | null;
+    /** The pseudo-type it returns. */
+    pseudo: string | null;
+    definer: boolean;
+    body: string | null;
+    inputs: readonly string[] | null;
+    /** `name=value`. */
+    settings: readonly string[] | null;
+  }[];
+  readonly domains: readonly { oid: string; base: string }[];
+  readonly operators: readonly { name: string; function: string }[];
+  /** `type` is pg_trigger's tgtype. */
+  readonly triggers: readonly { relation: string; name: string; function: string; type: number }[];
+  readonly attached: readonly { relation: string; function: string; onRead: boolean }[];
+  readonly typeFunctions: readonly { type: string; function: string }[];
+  readonly references: readonly {
+    to: string;
+    from: string;
+    onDelete: boolean;
+    onUpdate: boolean;
+    columns: readonly string[];
+  }[];
+}

@@ -1,0 +1,71 @@
+import type { Node } from "libpg-query";
+import type { Analysis } from "./analysis.js";
+import type { RoutineFacts } from "./catalog.js";
+import { kindOf, NotUnderstood } from "./parser/ast.js";
+import { inside, type Names, ROOT } from "./scope.js";
+import { NOTHING, narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
+
+/**
+ * A function in SQL, understood through its body: what it reads and writes counts as done by the statement that calls
+ * it. Gives what its value can show; null where the body cannot be told, and so could do anything.
+ */
+export function runBody(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: boolean): Trace | null {
+  const { body } = routine;
+  if (body === null || analysis.running.has(routine)) return null;
+  // A path of the owner's own cannot be known.
+  if (body.searchPath?.includes("$user")) return null;
+  const statements = analysis.definition(routine, body.text);
+  if (statements === null) return null;
+
+  const { parts, stores, session, parameters, followsPath } = analysis;
+  const kept = [parts, stores, session].map((list) => [list, list.length] as const);
+  analysis.running.add(routine);
+  analysis.parameters = args;
+  analysis.followsPath ||= body.searchPath === null;
+  try {
+    const row = analysis.named(body.searchPath, () => last(analysis, routine, statements, args));
+    if (session.length > kept[2]![1]) throw new NotUnderstood("a function that changes the session");
+    // The same call with other arguments for each row of a query writes other rows each time.
+    if (!fixed) for (const part of parts.slice(kept[0]![1])) part.bounded &&= !REPEATABLE.has(part.action);
+    return shownBy(routine, row);
+  } catch (error) {
+    if (!(error instanceof NotUnderstood)) throw error;
+    for (const [list, length] of kept) list.length = length;
+    analysis.followsPath = followsPath;
+    return null;
+  } finally {
+    analysis.running.delete(routine);
+    analysis.parameters = parameters;
+  }
+}
+
+const REPEATABLE: ReadonlySet<string> = new Set(["sql:update", "sql:delete", "sql:merge"]);
+
+/** Runs the statements in turn; a function gives what its last one gives. */
+function last(analysis: Analysis, routine: RoutineFacts, statements: readonly Node[], args: Trace): Row {
+  const columns = (routine.body?.argumentNames ?? []).map((name) => ({ name, trace: { ...args, base: null } }));
+  const row = { columns: columns.filter(({ name }) => name !== ""), open: null };
+  // Arguments are found behind all columns, by their names or as `function.argument`.
+  const names: Names = { items: [{ alias: routine.name, schema: null, row }], row };
+  const scope = inside(ROOT, names);
+  let given: Row = { columns: [], open: null };
+  for (const node of statements) {
+    // What is no query is not understood, and so is not read; what writes is a statement of its own anyway.
+    const query = () => analysis.query(node, scope);
+    given = kindOf(node) === "SelectStmt" ? analysis.within("sql:select", query) : query();
+  }
+  return narrowed(given);
+}
+
+function shownBy({ columns }: RoutineFacts, row: Row): Trace {
+  const whole = { ...union([wholeRow(row)]), fields: null };
+  if (columns === null) return whole;
+  const [only] = row.columns;
+  const given = row.columns.length === 1 && columns.length > 1 ? (only?.trace.fields ?? []) : row.columns;
+  const fits = row.open === null && given.length === columns.length;
+  const fields = columns.map((name, i) => ({
+    name,
+    trace: fits ? { ...union([given[i]?.trace ?? NOTHING]), direct: false } : whole,
+  }));
+  return { ...whole, fields };
+}
