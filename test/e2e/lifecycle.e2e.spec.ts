@@ -154,6 +154,8 @@ test.each([
 
 test.each([
   [{ COUNTERFOIL_API_PORT: "seventy" }, [], /COUNTERFOIL_API_PORT must be a port/],
+  [{ COUNTERFOIL_API_PORT: "7071", COUNTERFOIL_ISSUER_PORT: "7071" }, [], /API_PORT and \w+ISSUER_PORT are both 7071/],
+  [{ COUNTERFOIL_HOST: "999.1.1.1" }, [], /999.1.1.1 is no address of this machine: set COUNTERFOIL_HOST/],
   [{}, ["--rest"], /unknown option --rest/],
   [{ COUNTERFOIL_STATE: "/proc/counterfoil/state" }, [], /\/proc\/counterfoil\/state cannot be written/],
 ])("bad settings are named: %j %j", async (env, args, says) => {

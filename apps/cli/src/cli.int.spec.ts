@@ -60,7 +60,8 @@ const approval = {
   statement: "drop table t\u001b[2J; -- \u202egnp",
   expiresAt: timestampFromMs(Date.UTC(2026, 4, 1)),
 };
-const session = { id: "s1", status: "open", principal, resource: "shop", protocol: "postgres", commands: 1n };
+const SESSION = "5d7de4b6-89ab-4def-8123-456789abcdef";
+const session = { id: SESSION, status: "open", principal, resource: "shop", protocol: "postgres", commands: 1n };
 
 function services() {
   const { plane } = fixture;
@@ -92,8 +93,8 @@ function services() {
     status: approve ? approvalV1.ApprovalStatus.APPROVED : approvalV1.ApprovalStatus.REJECTED,
   }));
   plane.on(auditV1.Audit.method.listSessions, () => ({ sessions: [session] }));
-  plane.on(auditV1.Audit.method.getSession, () => ({
-    session,
+  plane.on(auditV1.Audit.method.getSession, ({ id }) => ({
+    session: { ...session, id },
     commands: [{ ordinal: 1n, statement: "select 1", verdict: "allow", status: "done", policies: ["p"] }],
   }));
   plane.on(tokensV1.Tokens.method.endSession, () => ({}));
@@ -313,8 +314,10 @@ describe("approvals, sessions, tokens", () => {
     expect((await built.run(["keys", "ls"], { env: { COUNTERFOIL_KEY: "cfk_auditor" } })).code).toBe(3);
   });
   test("sessions", async () => {
-    expect((await built.run(["sessions", "ls", "--status", "open"])).stdout).toMatch(/\ns1\s+open/);
+    expect((await built.run(["sessions", "ls", "--status", "open"])).stdout).toMatch(new RegExp(`\n${SESSION}\\s+open`));
     expect((await built.run(["sessions", "show", "s1"])).stdout).toMatch(/1\s+allow\s+done\s+0\s+0\s+p\s+select 1/);
+    expect((await built.run(["sessions", "show", "5d7de4b6"])).stdout).toContain(SESSION);
+    expect((await built.run(["sessions", "show", "01234567"])).stdout).toMatch(/^id +01234567\n/);
     expect((await built.run(["sessions", "end", "s1", "--reason", "over"])).code).toBe(0);
     expect(asked<tokensV1.EndSessionRequest>("EndSession")).toMatchObject({ sessionId: "s1", reason: "over" });
   });
@@ -335,7 +338,7 @@ describe("events", () => {
   test("lines for people, objects for programs", async () => {
     const { stdout } = await built.run(["events", "--after", "10"]);
     expect(stdout.split("\n")[0]).toBe(
-      "    11  2026-05-01 09:30:00  command.refused     01234567  delete from t · say which rows",
+      "    11  2026-05-01 09:30:00  command.refused      01234567  delete from t · say which rows",
     );
     const lines = (await built.run(["events", "--json", "--limit", "3"])).stdout.trim().split("\n");
     expect(lines.map((line) => JSON.parse(line).index)).toEqual([1, 2, 3]);
@@ -403,7 +406,7 @@ describe("what is declared", () => {
   test("a simulation names the policy", async () => {
     const args = ["--principal", "demo|ci", "--groups", "ci, ops", "--resource", "shop", "delete from t"];
     const { code, stdout } = await built.run(["policies", "simulate", ...args]);
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/^deny\npolicies\s+say-which-rows\n/)]);
+    expect([code, stdout]).toEqual([3, expect.stringMatching(/^deny\npolicies\s+say-which-rows\n/)]);
     expect(asked<policyV1.SimulateRequest>("Simulate").principal?.groups).toEqual(["ci", "ops"]);
   });
 });

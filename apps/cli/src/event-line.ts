@@ -17,7 +17,7 @@ export function eventLine({ index, time, type = "", sessionId = "", data }: Entr
   const columns = [
     String(index).padStart(6),
     style("dim", moment(time).padEnd(19)),
-    painted(type, type.padEnd(18)),
+    painted(type, type.padEnd(19)),
     style("dim", sessionId.slice(0, 8).padEnd(8)),
     about,
   ];

@@ -15,11 +15,18 @@ import { readSettings } from "./settings.js";
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 denied, 4 not found, 5 unavailable: try again.
-(\`run\` exits as the command it runs does.)`;
+(\`run\` exits as the command it runs does.)
+
+The API's address and an admin key come from COUNTERFOIL_API and COUNTERFOIL_KEY, or from the nearest
+.counterfoil/cli.json, which \`npm start\` writes. apps/cli/README.md says all of it.`;
+
+/** As in package.json. */
+const VERSION = "0.1.0";
 
 export function createProgram(env: NodeJS.ProcessEnv, cwd: string): Command {
   const program = new Command("counterfoil")
     .description("Short-lived tokens for databases; enforcers hold the credentials and own the traffic.")
+    .version(VERSION)
     .addOption(new Option("--api <url>", "the control API (or COUNTERFOIL_API, or cli.json)"))
     .addHelpText("after", EXIT_CODES)
     .showHelpAfterError("(--help shows how)")

@@ -21,7 +21,7 @@ ${facts.usual ? "" : `\n  first, so that the CLI finds it\n    export COUNTERFOI
   what is blocked, with the reason
     npx counterfoil run --as ci --resource shop -- psql -c "delete from customers"
   what waits for a person
-    npx counterfoil run --as ci --resource shop -- psql -c "alter table orders add note text"
+    npx counterfoil run --as ci --resource shop -- psql -c "alter table orders add column gift boolean"
     npx counterfoil approvals ls
     npx counterfoil approvals approve <id> --reason "ticket 42"
   everything that happened, as it happens

@@ -5,8 +5,14 @@ export function requireFreePort(host: string, port: number, setting: string): Pr
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once("error", (cause: NodeJS.ErrnoException) => {
-      const why = cause.code === "EADDRINUSE" ? "is taken: stop what listens there" : `cannot be used (${cause.code})`;
-      reject(new Error(`${host}:${port} ${why}, or set ${setting} to another port`, { cause }));
+      const { code } = cause;
+      const says =
+        code === "ENOTFOUND" || code === "EADDRNOTAVAIL"
+          ? `${host} is no address of this machine: set COUNTERFOIL_HOST to one that is`
+          : code === "EADDRINUSE"
+            ? `${host}:${port} is taken: stop what listens there, or set ${setting} to another port`
+            : `${host}:${port} cannot be used (${code}): set ${setting} to another port`;
+      reject(new Error(says, { cause }));
     });
     probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve()));
   });

@@ -23,12 +23,21 @@ export function readConfig(args: readonly string[], env: NodeJS.ProcessEnv, cwd:
   const unknown = args.find((arg) => arg !== "--reset");
   if (unknown !== undefined) throw new ConfigError(`unknown option ${unknown}: only --reset is understood`);
   const state = env.COUNTERFOIL_STATE || ".counterfoil";
+  const ports = {
+    COUNTERFOIL_API_PORT: port(env, "COUNTERFOIL_API_PORT", 7070),
+    COUNTERFOIL_ISSUER_PORT: port(env, "COUNTERFOIL_ISSUER_PORT", 7071),
+    COUNTERFOIL_POSTGRES_PORT: port(env, "COUNTERFOIL_POSTGRES_PORT", 7432),
+  };
+  for (const [name, value] of Object.entries(ports)) {
+    const other = Object.entries(ports).find(([each, same]) => each > name && same === value);
+    if (other) throw new ConfigError(`${name} and ${other[0]} are both ${value}: each needs a port of its own`);
+  }
   return {
     state: isAbsolute(state) ? state : resolve(join(cwd, state)),
     host: env.COUNTERFOIL_HOST || "127.0.0.1",
-    apiPort: port(env, "COUNTERFOIL_API_PORT", 7070),
-    issuerPort: port(env, "COUNTERFOIL_ISSUER_PORT", 7071),
-    postgresPort: port(env, "COUNTERFOIL_POSTGRES_PORT", 7432),
+    apiPort: ports.COUNTERFOIL_API_PORT,
+    issuerPort: ports.COUNTERFOIL_ISSUER_PORT,
+    postgresPort: ports.COUNTERFOIL_POSTGRES_PORT,
     allowPlaintext: env.COUNTERFOIL_ALLOW_PLAINTEXT === "1",
     reset: args.includes("--reset"),
   };

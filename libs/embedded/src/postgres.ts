@@ -12,7 +12,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { type Exit, endChild, exitOf, tail } from "./child.js";
@@ -142,8 +142,12 @@ const SETTINGS = {
 const VOLATILE = { fsync: "off", synchronous_commit: "off", full_page_writes: "off", autovacuum: "off" };
 
 function homeOf(folder: string, user: ServerUser): string {
-  if (user.reaches(folder)) return folder;
   const pointer = join(folder, "elsewhere");
+  if (!existsSync(pointer) && user.reaches(dirname(folder))) {
+    // Another user may pass through to the data, which is that user's alone; the rest stays unreadable.
+    if (user.ids.uid !== undefined) chmodSync(folder, 0o711);
+    return folder;
+  }
   const home = existsSync(pointer)
     ? readFileSync(pointer, "utf8").trim()
     : join(

@@ -49,7 +49,10 @@ export function addApprovals(program: Command, { client, print }: Context): void
     approvals
       .command(`${decision} <id>`)
       .description(decision === "approve" ? "let the command through" : "refuse the command")
-      .option("--reason <text>", "why; it is recorded, and the requester is told")
+      .option(
+        "--reason <text>",
+        decision === "approve" ? "why; it is recorded" : "why; it is recorded, and the requester is told",
+      )
       .option("--json")
       .action(async (id: string, { reason = "", json: asJson }: { reason?: string; json?: boolean }) => {
         const path = `/v1/approvals/${encodeURIComponent(id)}/decision`;

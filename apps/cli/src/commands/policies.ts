@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Context } from "../context.js";
+import { EXIT } from "../failure.js";
 import { facts, json, style } from "../output.js";
 
 interface Verdict {
@@ -21,7 +22,9 @@ interface Verdict {
 export function addPolicies(policies: Command, { client, print }: Context): void {
   policies
     .command("simulate <statement>")
-    .description("tell the verdict a principal would get, and which policy decides; runs nothing")
+    .description(
+      "tell the verdict a principal would get, and which policy decides; runs nothing, and exits with 3 for a deny",
+    )
     .requiredOption("--principal <id>", "such as 'demo|ci-deploy'")
     .requiredOption("--resource <name>", "on which resource")
     .option("--groups <names>", "the principal's groups, with commas between", "")
@@ -37,6 +40,7 @@ export function addPolicies(policies: Command, { client, print }: Context): void
         const body = { principal, resource: options.resource, statement };
         const verdict = await client().change<Verdict>("POST", "/v1/policies/simulate", { json: body });
         print(options.json ? json(verdict) : shown(verdict));
+        if (verdict.verdict === "deny") process.exitCode = EXIT.denied;
       },
     );
 }

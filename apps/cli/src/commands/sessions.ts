@@ -1,5 +1,7 @@
 import type { Command } from "commander";
+import type { ApiClient } from "../api-client.js";
 import { type Context, wholeNumber } from "../context.js";
+import { CliFailure, EXIT } from "../failure.js";
 import { facts, json, moment, shortened, table } from "../output.js";
 
 interface Session {
@@ -47,7 +49,7 @@ export function addSessions(program: Command, { client, print }: Context): void 
     .description("one with its commands")
     .option("--json")
     .action(async (id: string, options: { json?: boolean }) => {
-      const path = `/v1/sessions/${encodeURIComponent(id)}`;
+      const path = `/v1/sessions/${encodeURIComponent(await wholeId(client(), id))}`;
       const session = await client().get<Session & { command_log: LoggedCommand[] }>(path);
       print(options.json ? json(session) : shown(session));
     });
@@ -56,9 +58,21 @@ export function addSessions(program: Command, { client, print }: Context): void 
     .description("end it on the wire")
     .option("--reason <text>", "why; it is recorded, and the client is told")
     .action(async (id: string, { reason }: { reason?: string }) => {
-      await client().change("DELETE", `/v1/sessions/${encodeURIComponent(id)}`, { query: { reason } });
-      print(`${id} is being ended`);
+      const whole = await wholeId(client(), id);
+      await client().change("DELETE", `/v1/sessions/${encodeURIComponent(whole)}`, { query: { reason } });
+      print(`${whole} is being ended`);
     });
+}
+
+/** How far back a shortened id is looked for. */
+const RECENT = 1000;
+
+/** Ids are shown short in a list of events; one that begins like no other recent one's will do. */
+async function wholeId(client: ApiClient, id: string): Promise<string> {
+  if (!/^[0-9a-f]{8}$/.test(id)) return id;
+  const matching = (await client.list<Session>("/v1/sessions", {}, RECENT)).filter((each) => each.id.startsWith(id));
+  if (matching.length > 1) throw new CliFailure(`several sessions begin with ${id}: give the whole id`, EXIT.usage);
+  return matching[0]?.id ?? id;
 }
 
 const listed = (found: readonly Session[]) =>
@@ -95,5 +109,6 @@ const shown = (session: Session & { command_log: readonly LoggedCommand[] }) =>
       { title: "masked", of: ({ values_masked }) => values_masked },
       { title: "policies", of: ({ policies }) => policies },
       { title: "statement", of: ({ statement }) => shortened(statement) },
+      { title: "reason", of: ({ reason }) => shortened(reason, 100) },
     ]),
   ].join("\n\n");

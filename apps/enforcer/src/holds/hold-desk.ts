@@ -189,7 +189,8 @@ class Held implements HeldCommand {
   #endedAs(status: approvalV1.ApprovalStatus, reason: string, by: readonly Approver[]): void {
     if (status === ApprovalStatus.EXPIRED) this.#expired();
     else if (status === ApprovalStatus.WITHDRAWN) this.#end(withdrawn(reason || "The request was withdrawn."));
-    else this.#refused(status, "approval_rejected", reason || "No reason was given.", by);
+    else if (status === ApprovalStatus.REJECTED) this.#refused(status, "approval_rejected", rejected(reason, by), by);
+    else this.#refused(status, "approval_rejected", reason || "The approval cannot be used.", by);
   }
 
   #expired(): void {
@@ -221,4 +222,9 @@ class Held implements HeldCommand {
         // It expires by itself, and nothing waits for it any more.
       });
   }
+}
+
+function rejected(reason: string, by: readonly Approver[]): string {
+  const who = by.length > 0 ? ` by ${by.map(({ name }) => name).join(", ")}` : "";
+  return `This command was rejected${who}${reason ? `: ${reason}` : ", without a reason."}`;
 }
