@@ -58,6 +58,12 @@ describe("audit", () => {
   const ofSource = async (source: string) =>
     (await all()).filter((entry) => JSON.parse(entry.json).source === source).map((entry) => JSON.parse(entry.json));
 
+  const encoded = (source: string, records: RecordInit[]) => {
+    const batch = create(edgeV1.RecordBatchSchema, { source, records });
+    const name = `${source}/${batch.records[0]?.sequence}-${batch.records.at(-1)?.sequence}`;
+    return { name, bytes: toBinary(edgeV1.RecordBatchSchema, batch) };
+  };
+
   /** An enforcer with its spool, as the audit service sees it. */
   const enforcer = (id = `edge-${randomUUID().slice(0, 8)}`, source = randomUUID()) => {
     let sequence = 0;
@@ -75,8 +81,8 @@ describe("audit", () => {
       source,
       name: `${id}/${source}`,
       records,
-      publish: (batch: RecordInit[]) => bus.publishRecords(id, { source, records: batch }),
-      ship: (...facts: RecordInit[]) => bus.publishRecords(id, { source, records: records(...facts) }),
+      publish: (batch: RecordInit[]) => bus.publishRecords(id, encoded(source, batch)),
+      ship: (...facts: RecordInit[]) => bus.publishRecords(id, encoded(source, records(...facts))),
       acknowledged: (wanted = sequence) => until(() => acknowledged >= wanted),
       get told() {
         return acknowledged;

@@ -22,6 +22,13 @@ export interface EdgeCallOptions extends CallOptions {
   readonly commandId?: string;
 }
 
+/** An edge.v1 RecordBatch, encoded. */
+export interface EncodedBatch {
+  /** Of exactly these records: source, first and last sequence. */
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
 const TIMEOUT_MS = 5000;
 
 /** One connection to the bus, for requests, pushes and records. Reconnects for ever. */
@@ -89,16 +96,10 @@ export class Bus {
    * has acknowledged. The same batch within the stream's window is stored once.
    * @throws BusUnavailable where the stream did not answer. @throws BusFailure `too_large` over `maxPayload`.
    */
-  async publishRecords(
-    enforcerId: string,
-    batch: MessageInitShape<typeof edgeV1.RecordBatchSchema>,
-    options: CallOptions = {},
-  ): Promise<void> {
-    const { source, records } = create(edgeV1.RecordBatchSchema, batch);
+  async publishRecords(enforcerId: string, { name, bytes }: EncodedBatch, options: CallOptions = {}): Promise<void> {
     const header = headers();
-    header.set("Nats-Msg-Id", `${source}/${records[0]?.sequence ?? 0n}-${records.at(-1)?.sequence ?? 0n}`);
-    const body = toBinary(edgeV1.RecordBatchSchema, create(edgeV1.RecordBatchSchema, batch));
-    const reply = await this.request(edgeRecordsSubject(enforcerId), body, header, options);
+    header.set("Nats-Msg-Id", name);
+    const reply = await this.request(edgeRecordsSubject(enforcerId), bytes, header, options);
     const acknowledged = reply.json<{ stream?: string; error?: { description?: string } }>();
     if (acknowledged.error || !acknowledged.stream) {
       throw new BusUnavailable(`the records stream refused a batch: ${acknowledged.error?.description ?? "no stream"}`);

@@ -9,7 +9,7 @@ export {
   revocationsOf,
   userCredentials,
 } from "./accounts.js";
-export { Bus, type CallOptions, type EdgeCallOptions } from "./bus.js";
+export { Bus, type CallOptions, type EdgeCallOptions, type EncodedBatch } from "./bus.js";
 export { type BusOptions, connectBus } from "./connect.js";
 export { admitEnforcer, connectedEnforcers, revokeEnforcers } from "./enforcer-account.js";
 export { BusFailure, BusUnavailable } from "./failures.js";

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { edgeV1, enforcerInbox, pushSubject, STREAM } from "#contracts";
 import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
@@ -35,10 +36,11 @@ async function forbidden(bus: Bus): Promise<string> {
   throw new Error("the connection was closed");
 }
 
-const batch = (source: string, sequence: bigint) => ({
-  source,
-  records: [{ sequence, sessionId: "s", fact: { case: "sessionEnded" as const, value: { cause: "client" } } }],
-});
+const batch = (source: string, sequence: bigint) => {
+  const records = [{ sequence, sessionId: "s", fact: { case: "sessionEnded" as const, value: { cause: "client" } } }];
+  const bytes = toBinary(edgeV1.RecordBatchSchema, create(edgeV1.RecordBatchSchema, { source, records }));
+  return { name: `${source}/${sequence}-${sequence}`, bytes };
+};
 
 describe("an enforcer", () => {
   test("has its records in the stream when the publish is answered, and a repeated batch once", async () => {

@@ -57,7 +57,7 @@ describe("writing and reading", () => {
     const spool = open({ segmentBytes: 300 });
     const expected: string[] = [];
     for (let n = 1; n <= 100; n++) {
-      expect(spool.append([record(n)])).toBe(n);
+      expect(spool.append(record(n))).toBe(n);
       expected.push(record(n).toString());
       if (n % 7 === 0) await spool.durable(n, "disk");
     }
@@ -68,7 +68,7 @@ describe("writing and reading", () => {
 
   it("has 'os' records in the file on return, and reads only what is on disk", async () => {
     const spool = open({ syncWithinMs: 600_000 });
-    expect(spool.durable(spool.append([Buffer.from("now-written")]), "os")).toBeUndefined();
+    expect(spool.durable(spool.append(Buffer.from("now-written")), "os")).toBeUndefined();
     expect(readFileSync(newest(), "latin1")).toContain("now-written");
     expect(await spool.read(0)).toEqual([]);
     await spool.durable(1, "disk");
@@ -78,25 +78,25 @@ describe("writing and reading", () => {
   it("syncs 'os' records by itself, and tells the reader", async () => {
     const spool = open({ syncWithinMs: 5 });
     const readable = new Promise<void>((wake) => spool.onReadable(wake));
-    spool.append([record(1)]);
+    spool.append(record(1));
     await readable;
     expect(await everything(spool)).toHaveLength(1);
   });
 
   it("settles all who wait for the disk", async () => {
     const spool = open();
-    const waits = Array.from({ length: 200 }, (_, n) => spool.durable(spool.append([record(n)]), "disk"));
+    const waits = Array.from({ length: 200 }, (_, n) => spool.durable(spool.append(record(n)), "disk"));
     await Promise.all(waits);
     expect(await everything(spool)).toHaveLength(200);
   });
 
   it("goes on where it was after a restart, with the same source", async () => {
     const first = open();
-    first.append([record(1), record(2)]);
+    for (const n of [1, 2]) first.append(record(n));
     await first.close();
     const second = open();
     expect(second.source).toBe(first.source);
-    expect(second.append([record(3)])).toBe(3);
+    expect(second.append(record(3))).toBe(3);
     await second.durable(3, "disk");
     expect(await everything(second)).toHaveLength(3);
     expect(second.damage).toBeNull();
@@ -105,7 +105,8 @@ describe("writing and reading", () => {
   it("keeps large and empty records", async () => {
     const spool = open({ segmentBytes: 1000 });
     const large = Buffer.alloc(200_000, 7);
-    await spool.durable(spool.append([Buffer.alloc(0), large, Buffer.alloc(0)]), "disk");
+    for (const payload of [Buffer.alloc(0), large, Buffer.alloc(0)]) spool.append(payload);
+    await spool.durable(spool.last, "disk");
     const read = [...(await spool.read(0)), ...(await spool.read(1)), ...(await spool.read(2))];
     expect(read.find(({ sequence }) => sequence === 2)!.payload).toEqual(large);
     expect(await everything(spool)).toHaveLength(3);
@@ -121,7 +122,7 @@ describe("writing and reading", () => {
 describe("space", () => {
   it("frees whole segments on acknowledgement only, and remembers it", async () => {
     const spool = open({ segmentBytes: 300 });
-    for (let n = 1; n <= 50; n++) await spool.durable(spool.append([record(n)]), "disk");
+    for (let n = 1; n <= 50; n++) await spool.durable(spool.append(record(n)), "disk");
     const before = files();
     spool.acknowledge(25);
     expect(files().length).toBeLessThan(before.length);
@@ -133,10 +134,10 @@ describe("space", () => {
   it("is nearly full, then full; ends and decisions still pass; then nothing; freed, all is well", async () => {
     const spool = open({ limitBytes: 10_000, segmentBytes: 1000 });
     const fill = async (essential: boolean) => {
-      for (;;) await spool.durable(spool.append([record(1, 100)], essential), "disk");
+      for (;;) await spool.durable(spool.append(record(1, 100), essential), "disk");
     };
     expect(spool.state).toBe("ok");
-    while (spool.state === "ok") await spool.durable(spool.append([record(1, 100)]), "disk");
+    while (spool.state === "ok") await spool.durable(spool.append(record(1, 100)), "disk");
     expect(spool.state).toBe("nearly-full");
     await expect(fill(false)).rejects.toBeInstanceOf(SpoolFull);
     const before = spool.last;
@@ -145,7 +146,7 @@ describe("space", () => {
     expect(spool.last).toBeGreaterThan(before);
     spool.acknowledge(spool.last);
     expect(spool.state).toBe("ok");
-    await spool.durable(spool.append([record(2)]), "disk");
+    await spool.durable(spool.append(record(2)), "disk");
   });
 
   // A small file system to fill takes root.
@@ -158,14 +159,14 @@ describe("space", () => {
       const spool = Spool.open({ folder: join(mount, "s"), segmentBytes: 16_384 });
       try {
         const fill = () => {
-          for (;;) spool.durable(spool.append([record(1, 4000)]), "os");
+          for (;;) spool.durable(spool.append(record(1, 4000)), "os");
         };
         expect(fill).toThrow(SpoolUnwritable);
         expect(spool.state).toBe("failed");
         expect(String(spool.failure)).toContain("ENOSPC");
         await spool.read(0); // What is there stays readable.
         spool.acknowledge(30);
-        const sequence = spool.append([record(2)]);
+        const sequence = spool.append(record(2));
         await spool.durable(sequence, "disk");
         expect(spool.state).toBe("ok");
         const kept = await everything(spool);
@@ -215,7 +216,7 @@ describe("after a crash", () => {
         async (payloads, cut, garbage) => {
           rmSync(join(root, "s"), { recursive: true, force: true });
           const spool = open({ segmentBytes: 400 });
-          spool.append(payloads);
+          for (const payload of payloads) spool.append(payload);
           await spool.close();
           const path = newest();
           const size = statSync(path).size;
@@ -227,7 +228,7 @@ describe("after a crash", () => {
           const whole = payloads.map((payload) => Buffer.from(payload).toString());
           expect(kept).toEqual(whole.slice(0, kept.length));
           if (keep === size) expect(kept).toHaveLength(whole.length);
-          expect(again.append([record(1)])).toBe(kept.length + 1);
+          expect(again.append(record(1))).toBe(kept.length + 1);
           await again.durable(kept.length + 1, "disk");
           expect(await everything(again, 0)).toHaveLength(kept.length + 1);
           await again.close();
@@ -239,7 +240,7 @@ describe("after a crash", () => {
 
   it("never gives a sequence the control plane has seen to another record", async () => {
     const spool = open();
-    spool.append([record(1), record(2), record(3)]);
+    for (const n of [1, 2, 3]) spool.append(record(n));
     await spool.durable(3, "disk");
     spool.acknowledge(3);
     await spool.close();
@@ -251,7 +252,7 @@ describe("after a crash", () => {
 
   it("keeps what is damaged in the middle aside, and carries on what can be read under a new source", async () => {
     const spool = open({ segmentBytes: 400 });
-    for (let n = 1; n <= 40; n++) await spool.durable(spool.append([record(n)]), "disk");
+    for (let n = 1; n <= 40; n++) await spool.durable(spool.append(record(n)), "disk");
     await spool.close();
     const victim = join(root, "s", files()[1]!);
     const bytes = readFileSync(victim);
@@ -276,7 +277,7 @@ describe("after a crash", () => {
       import { Spool } from "./libs/spool/src/index.js";
       const spool = Spool.open({ folder: process.argv[2], segmentBytes: 2000 });
       for (let n = 1; ; n++) {
-        const sequence = spool.append([Buffer.from("child " + n + " " + "x".repeat(n % 97))]);
+        const sequence = spool.append(Buffer.from("child " + n + " " + "x".repeat(n % 97)));
         const wait = spool.durable(sequence, n % 5 ? "os" : "disk");
         if (wait) await wait;
         process.stdout.write(sequence + "\\n");

@@ -3,6 +3,7 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { SpoolFull, SpoolUnwritable } from "./errors.js";
 import { lockFolder } from "./lock.js";
+import { Recent } from "./recent.js";
 import { type Damage, recover, type StoredSegment, segmentName, syncFolder, writeAcknowledged } from "./recovery.js";
 import { decodeFrame, encodeFrame, encodeHeader, FRAME_BYTES, type Frame, HEADER_BYTES } from "./segment.js";
 
@@ -36,6 +37,10 @@ const MIB = 1 << 20;
 const RETRY_MS = 500;
 /** What nobody waits for is written with what somebody does, or after this. */
 const WRITE_WITHIN_MS = 5;
+/** Beyond this no room is kept for the next write of the size. */
+const LARGE_WRITE = 256 * 1024;
+/** Of records that are not shipped yet. */
+const KEPT_IN_MEMORY = 4 * MIB;
 /** A restart forgets at most this much of what was acknowledged, and sends it twice. */
 const REMEMBER_WITHIN_MS = 500;
 
@@ -58,8 +63,11 @@ export class Spool {
   #synced: number;
   #acknowledged: number;
   #bytes = 0;
-  #pending: { readonly payload: Uint8Array }[] = [];
+  #pending: Uint8Array[] = [];
   #pendingBytes = 0;
+  /** What records are written from; used again each time. */
+  #scratch = Buffer.alloc(0);
+  readonly #recent = new Recent(KEPT_IN_MEMORY);
   #waiting: { readonly sequence: number; resolve(): void; reject(error: Error): void }[] = [];
   #syncing: Promise<void> | null = null;
   #syncTimer: NodeJS.Timeout | null = null;
@@ -143,16 +151,17 @@ export class Spool {
   }
 
   /**
-   * Numbers the records and keeps them in memory; they are written together before long, or at once by `durable`.
+   * Numbers the record and keeps it in memory; what is appended is written together before long, or at once by `durable`.
    * Essential records (ends and decisions) may use the last tenth of the space.
-   * @returns the sequence of the last of them.
+   * @param payload kept: it must not be changed any more.
+   * @returns its sequence.
    * @throws SpoolFull
    */
-  append(records: readonly Uint8Array[], essential = false): number {
+  append(payload: Uint8Array, essential = false): number {
     if (this.#closed) throw new Error("the spool is closed");
-    const bytes = records.reduce((sum, payload) => sum + FRAME_BYTES + payload.length, 0);
+    const bytes = FRAME_BYTES + payload.length;
     if (this.size + bytes > this.#limit * (essential ? 1 : 0.9)) throw new SpoolFull(this.#folder, this.#limit);
-    for (const payload of records) this.#pending.push({ payload });
+    this.#pending.push(payload);
     this.#pendingBytes += bytes;
     if (!this.#writeTimer) {
       this.#writeTimer = setTimeout(() => this.#flushQuietly(), WRITE_WITHIN_MS);
@@ -180,6 +189,8 @@ export class Spool {
   async read(after: number, limitBytes = MIB): Promise<readonly Frame[]> {
     const first = after + 1;
     if (first > this.#synced) return [];
+    const recent = this.#recent.take(first, this.#synced, limitBytes);
+    if (recent) return recent;
     const segment = this.#segments.findLast((candidate) => candidate.first <= first);
     if (!segment) throw new RangeError(`sequence ${first} has been freed`);
     const end = segment.bytes;
@@ -287,22 +298,27 @@ export class Spool {
     const room = this.#segmentLimit - active.bytes;
     let count = 0;
     let bytes = 0;
-    for (const { payload } of this.#pending) {
+    for (const payload of this.#pending) {
       const size = FRAME_BYTES + payload.length;
       if (count > 0 && bytes + size > room) break;
       bytes += size;
       count++;
     }
-    const buffer = Buffer.allocUnsafe(bytes);
+    const buffer = this.#scratchOf(bytes);
     let at = 0;
-    for (let i = 0; i < count; i++) at = encodeFrame(buffer, at, this.#written + 1 + i, this.#pending[i]!.payload);
+    for (let i = 0; i < count; i++) at = encodeFrame(buffer, at, this.#written + 1 + i, this.#pending[i]!);
     for (let done = 0; done < bytes; ) done += writeSync(this.#fd, buffer, done, bytes - done, active.bytes + done);
     active.bytes += bytes;
     active.last += count;
     this.#bytes += bytes;
-    this.#written += count;
-    this.#pending.splice(0, count);
+    for (const payload of this.#pending.splice(0, count)) this.#recent.push({ sequence: ++this.#written, payload });
     this.#pendingBytes -= bytes;
+  }
+
+  #scratchOf(bytes: number): Buffer {
+    if (bytes > LARGE_WRITE) return Buffer.allocUnsafe(bytes);
+    if (bytes > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(Math.min(2 * bytes, LARGE_WRITE));
+    return this.#scratch;
   }
 
   #rotate(): void {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import { type Bus, BusFailure, BusUnavailable, connectBus } from "#bus";
+import { type Bus, BusFailure, BusUnavailable, connectBus, type EncodedBatch } from "#bus";
 import { type edgeV1, enforcerInbox, pushSubject } from "#contracts";
 import type { Log } from "../log.js";
 import { type ControlPlane, ControlPlaneAway, ControlPlaneRefused } from "./control-plane.js";
@@ -42,7 +42,7 @@ export class BusControl implements ControlPlane {
     }
   }
 
-  async publish(batch: edgeV1.RecordBatch): Promise<void> {
+  async publish(batch: EncodedBatch): Promise<void> {
     try {
       const bus = this.#bus ?? (await this.#firstConnection());
       await bus.publishRecords(this.options.enforcerId, batch);

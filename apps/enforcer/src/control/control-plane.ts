@@ -1,5 +1,5 @@
 import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import type { edgeV1 } from "#contracts";
+import type { EncodedBatch } from "#bus";
 
 /** What an enforcer can ask of the control plane, whichever way it is reached. */
 export interface ControlPlane {
@@ -11,7 +11,7 @@ export interface ControlPlane {
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
   ): Promise<MessageShape<O>>;
-  publish(batch: edgeV1.RecordBatch): Promise<void>;
+  publish(batch: EncodedBatch): Promise<void>;
 }
 
 export class ControlPlaneAway extends Error {

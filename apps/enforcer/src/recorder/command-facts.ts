@@ -17,63 +17,68 @@ export function commandFacts(gate: Gate, understood: Understood, verdict: Verdic
   return create(edgeV1.CommandFactsSchema, {
     ordinal: BigInt(gate.ordinal),
     statement: cut(gate.functionOid === undefined ? gate.text : `function call ${gate.functionOid}`, LONGEST_STATEMENT),
-    parameters: parameterFacts(gate.parameters),
+    parameters: shortened(gate.parameters).map(parameterFact),
     ...objectsOf(understood),
     policies: [...(verdict?.policies ?? [])],
     policyEpoch: BigInt(verdict?.epoch ?? 0),
   });
 }
 
-type Objects = Pick<edgeV1.CommandFacts, "actions" | "tablesRead" | "tablesWritten" | "functions">;
-const objects = new WeakMap<Understood, Objects>();
-
-/** What it does and to what: the same for every run of a statement. */
-function objectsOf(understood: Understood): Objects {
-  let known = objects.get(understood);
-  if (!known) {
-    const { operations } = understood;
-    known = {
-      actions: unique(operations.map(({ action }) => action)),
-      tablesRead: unique(operations.flatMap(({ tablesRead }) => tablesRead)),
-      tablesWritten: unique(operations.flatMap(({ tablesWritten }) => tablesWritten)),
-      functions: unique(operations.flatMap(({ functions }) => functions)),
-    };
-    objects.set(understood, known);
-  }
-  return known;
+function objectsOf({ operations }: Understood) {
+  return {
+    actions: unique(operations.map(({ action }) => action)),
+    tablesRead: unique(operations.flatMap(({ tablesRead }) => tablesRead)),
+    tablesWritten: unique(operations.flatMap(({ tablesWritten }) => tablesWritten)),
+    functions: unique(operations.flatMap(({ functions }) => functions)),
+  };
 }
 
 /** One text a parameter, as it is shown to who approves. */
 export function shownParameters(parameters: readonly Parameter[]): string[] {
-  return parameterFacts(parameters).map(({ value }) => {
-    if (value.case === "text") return value.value;
-    if (value.case === "binary") return `\\x${Buffer.from(value.value).toString("hex")}`;
-    return "NULL";
+  return shortened(parameters).map((parameter) => {
+    if (parameter.kind === "text") return parameter.value;
+    return parameter.kind === "binary" ? `\\x${Buffer.from(parameter.value).toString("hex")}` : "NULL";
   });
 }
 
-function parameterFacts(parameters: readonly Parameter[]): edgeV1.Parameter[] {
+/** The parameters as they are recorded: themselves where they fit. */
+export function shortened(parameters: readonly Parameter[]): readonly Parameter[] {
+  if (fit(parameters)) return parameters;
   let left = PARAMETER_BUDGET;
-  const facts = parameters.slice(0, MOST_PARAMETERS).map((parameter) => {
-    const fact = parameterFact(parameter, left < 64 ? 0 : left);
-    left -= fact.value.case === "text" || fact.value.case === "binary" ? fact.value.value.length : 0;
-    return fact;
+  const shown = parameters.slice(0, MOST_PARAMETERS).map((parameter) => {
+    const short = shortenedTo(parameter, left < 64 ? 0 : left);
+    left -= short.kind === "null" ? 0 : short.value.length;
+    return short;
   });
   if (parameters.length > MOST_PARAMETERS) {
-    facts.push(textFact(`… and ${parameters.length - MOST_PARAMETERS} more parameters`));
+    shown.push({ kind: "text", value: `… and ${parameters.length - MOST_PARAMETERS} more parameters` });
   }
-  return facts;
+  return shown;
 }
 
-function parameterFact(parameter: Parameter, room: number): edgeV1.Parameter {
-  if (parameter.kind === "null") return create(edgeV1.ParameterSchema, { value: { case: "null", value: true } });
-  if (parameter.kind === "text") return textFact(cut(parameter.value, Math.min(room, PARAMETER_BUDGET)));
-  if (parameter.value.length <= room)
-    return create(edgeV1.ParameterSchema, { value: { case: "binary", value: parameter.value } });
-  return textFact(`… (${parameter.value.length} bytes, SHA-256 ${digest(parameter.value)})`);
+/** Three bytes a UTF-16 unit is the most there is. */
+function fit(parameters: readonly Parameter[]): boolean {
+  let bytes = 0;
+  for (const parameter of parameters) if (parameter.kind !== "null") bytes += parameter.value.length * 3;
+  return bytes <= PARAMETER_BUDGET && parameters.length <= MOST_PARAMETERS;
 }
 
-const textFact = (value: string) => create(edgeV1.ParameterSchema, { value: { case: "text", value } });
+function shortenedTo(parameter: Parameter, room: number): Parameter {
+  if (parameter.kind === "null") return parameter;
+  if (parameter.kind === "text") return { kind: "text", value: cut(parameter.value, Math.min(room, PARAMETER_BUDGET)) };
+  if (parameter.value.length <= room) return parameter;
+  return { kind: "text", value: `… (${parameter.value.length} bytes, SHA-256 ${digest(parameter.value)})` };
+}
+
+function parameterFact(parameter: Parameter): edgeV1.Parameter {
+  const value =
+    parameter.kind === "null"
+      ? { case: "null" as const, value: true }
+      : parameter.kind === "text"
+        ? { case: "text" as const, value: parameter.value }
+        : { case: "binary" as const, value: parameter.value };
+  return create(edgeV1.ParameterSchema, { value });
+}
 
 /** By UTF-8 length; three bytes a UTF-16 unit is the most there is. */
 function cut(text: string, most: number): string {

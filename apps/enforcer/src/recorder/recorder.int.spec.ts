@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { create } from "@bufbuild/protobuf";
+import { create, fromBinary } from "@bufbuild/protobuf";
 import { pino } from "pino";
+import type { EncodedBatch } from "#bus";
 import type { Parameter } from "#commands";
 import { edgeV1 } from "#contracts";
 import { Spool } from "#spool";
@@ -49,9 +50,9 @@ describe("shipping", () => {
     const clock = new ManualClock();
     const batches: edgeV1.RecordBatch[] = [];
     const state = { broken: false };
-    const publish = async (batch: edgeV1.RecordBatch) => {
+    const publish = async ({ bytes }: EncodedBatch) => {
       if (state.broken) throw new Error("away");
-      batches.push(batch);
+      batches.push(fromBinary(edgeV1.RecordBatchSchema, bytes));
     };
     const ships = new Shipper(spool, { publish }, clock, pino({ level: "silent" }));
     const sent = () => batches.flatMap(({ records }) => records.map(({ sequence }) => Number(sequence)));

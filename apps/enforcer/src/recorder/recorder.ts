@@ -1,23 +1,21 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { edgeV1 } from "#contracts";
+import type { Outcome } from "#protocols";
 import type { Durability, Spool } from "#spool";
 import type { Clock } from "../clock.js";
+import { CommandRecords, type Started } from "./command-records.js";
 
 type Fact = edgeV1.Record["fact"];
 type Value<Case extends Fact["case"]> = Extract<Fact, { case: Case }>["value"];
 
 /** Facts that end or refuse something are never dropped while there is any space left. */
-const ESSENTIAL: ReadonlySet<Fact["case"]> = new Set([
-  "sessionEnded",
-  "loginRefused",
-  "holdEnded",
-  "commandRefused",
-  "commandEnded",
-]);
+const ESSENTIAL: ReadonlySet<Fact["case"]> = new Set(["sessionEnded", "loginRefused", "holdEnded", "commandRefused"]);
 
 /** Puts observed facts into the spool. What the caller waits for is durable; shipping is another's work. */
 export class Recorder {
+  readonly #commands = new CommandRecords();
+
   constructor(
     private readonly spool: Spool,
     private readonly clock: Clock,
@@ -42,7 +40,16 @@ export class Recorder {
       sessionId,
       fact: { case: fact, value } as never,
     });
-    return this.spool.append([toBinary(edgeV1.RecordSchema, record)], ESSENTIAL.has(fact));
+    return this.spool.append(toBinary(edgeV1.RecordSchema, record), ESSENTIAL.has(fact));
+  }
+
+  /** As `record` would, of what every command makes. */
+  commandStarted(sessionId: string, started: Started): number {
+    return this.spool.append(this.#commands.started(this.clock.now(), sessionId, started));
+  }
+
+  commandEnded(sessionId: string, ordinal: number, outcome: Outcome, durationUs: number): number {
+    return this.spool.append(this.#commands.ended(this.clock.now(), sessionId, ordinal, outcome, durationUs), true);
   }
 
   /** @throws SpoolUnwritable, also as a rejection. */

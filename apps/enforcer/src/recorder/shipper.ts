@@ -1,9 +1,9 @@
-import { create, fromBinary } from "@bufbuild/protobuf";
-import { edgeV1 } from "#contracts";
+import type { edgeV1 } from "#contracts";
 import type { Spool } from "#spool";
 import type { Clock } from "../clock.js";
 import type { ControlPlane } from "../control/control-plane.js";
 import type { Log } from "../log.js";
+import { encodeBatch } from "./record-batch.js";
 
 /** Under the bus's default largest message of 1 MiB. */
 const BATCH_BYTES = 256 * 1024;
@@ -82,12 +82,7 @@ export class Shipper {
   async #batch(): Promise<boolean> {
     const frames = await this.spool.read(this.#sent, BATCH_BYTES);
     if (frames.length === 0) return false;
-    const records = frames.map(({ sequence, payload }) => {
-      const record = fromBinary(edgeV1.RecordSchema, payload);
-      record.sequence = BigInt(sequence);
-      return record;
-    });
-    await this.control.publish(create(edgeV1.RecordBatchSchema, { source: this.spool.source, records }));
+    await this.control.publish(encodeBatch(this.spool.source, frames));
     this.#sent = Math.max(this.#sent, frames.at(-1)!.sequence);
     return true;
   }

@@ -58,7 +58,8 @@ export class Session implements PipelineSession {
   readonly #server: Channel;
   readonly #pipeline: Pipeline;
   readonly #semantics: SessionSemantics;
-  readonly #startedAt = new Map<number, bigint>();
+  /** By ordinal: milliseconds of a clock that never goes back. */
+  readonly #startedAt = new Map<number, number>();
   #commands = 0;
   #over = false;
   #stopExpiry = () => {};
@@ -224,12 +225,9 @@ export class Session implements PipelineSession {
 
   recordStarted(gate: Gate, understood: Understood, verdict: Verdict, approvalId: string): number {
     this.#commands++;
-    this.#startedAt.set(gate.ordinal, process.hrtime.bigint());
-    return this.services.recorder.record(this.id, "commandStarted", {
-      command: commandFacts(gate, understood, verdict),
-      approvalId,
-      labelsMasked: [...this.#semantics.labelsMasked(understood, verdict)],
-    });
+    this.#startedAt.set(gate.ordinal, performance.now());
+    const labelsMasked = this.#semantics.labelsMasked(understood, verdict);
+    return this.services.recorder.commandStarted(this.id, { gate, understood, verdict, approvalId, labelsMasked });
   }
 
   recordRefused(gate: Gate, understood: Understood, verdict: Verdict | null, told: Refusal, approvalId: string): void {
@@ -264,16 +262,8 @@ export class Session implements PipelineSession {
     const startedAt = this.#startedAt.get(ordinal);
     if (startedAt === undefined) return;
     this.#startedAt.delete(ordinal);
-    this.services.recorder.record(this.id, "commandEnded", {
-      ordinal: BigInt(ordinal),
-      rows: BigInt(outcome.rows),
-      bytes: BigInt(outcome.bytes),
-      valuesMasked: BigInt(outcome.valuesMasked),
-      durationUs: (process.hrtime.bigint() - startedAt) / 1000n,
-      tag: outcome.tag,
-      errorCode: outcome.error?.code ?? "",
-      errorMessage: outcome.error?.message ?? "",
-    });
+    const durationUs = Math.round((performance.now() - startedAt) * 1000);
+    this.services.recorder.commandEnded(this.id, ordinal, outcome, durationUs);
   }
 
   durability(understood: Understood, approvalId: string): Durability {
