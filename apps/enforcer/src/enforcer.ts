@@ -15,6 +15,7 @@ import { HoldDesk } from "./holds/hold-desk.js";
 import { ListenerCertificate } from "./listener/certificate.js";
 import { listen } from "./listener/listener.js";
 import { createLog, type Log } from "./log.js";
+import { Turn } from "./pipeline/turn.js";
 import { PolicyKeeper } from "./policy/policy-keeper.js";
 import { Recorder } from "./recorder/recorder.js";
 import { Shipper } from "./recorder/shipper.js";
@@ -96,6 +97,7 @@ export class Enforcer {
         upstreams,
         holds: this.#holds,
         recorder,
+        turn: new Turn(),
         clock,
         log,
       },

@@ -12,11 +12,15 @@ export interface ChannelEvents {
   closed(): void;
 }
 
-/** A socket of a session: writes are batched until `flush`, and it says when it is clogged. */
+/** Below this, pieces cost less joined than apart. */
+const JOINED_UP_TO = 16 * 1024;
+
+/** A socket of a session: what is written leaves together at `flush`, and it says when it is clogged. */
 export class Channel {
   bytesIn = 0;
   bytesOut = 0;
-  #corked = false;
+  #pieces: Uint8Array[] = [];
+  #waiting = 0;
   #closed = false;
   #events: ChannelEvents | null = null;
 
@@ -42,27 +46,39 @@ export class Channel {
   }
 
   get clogged(): boolean {
-    return this.socket.writableLength > WINDOW;
+    return this.#waiting + this.socket.writableLength > WINDOW;
   }
 
   get closed(): boolean {
     return this.#closed || this.socket.destroyed;
   }
 
+  /** @param bytes kept until they are sent: they must not be changed. */
   write(bytes: Uint8Array): void {
-    if (bytes.length === 0 || this.closed || !this.socket.writable) return;
-    if (!this.#corked) {
-      this.#corked = true;
-      this.socket.cork();
-    }
+    if (bytes.length === 0 || this.closed) return;
     this.bytesOut += bytes.length;
-    this.socket.write(bytes);
+    this.#waiting += bytes.length;
+    const last = this.#pieces.length - 1;
+    const joined = last < 0 ? null : neighbours(this.#pieces[last]!, bytes);
+    if (joined) this.#pieces[last] = joined;
+    else this.#pieces.push(bytes);
   }
 
   flush(): void {
-    if (!this.#corked) return;
-    this.#corked = false;
-    this.socket.uncork();
+    const { socket } = this;
+    if (this.#waiting === 0) return;
+    const pieces = this.#pieces;
+    const bytes = this.#waiting;
+    this.#pieces = [];
+    this.#waiting = 0;
+    if (!socket.writable) return;
+    if (pieces.length === 1) socket.write(pieces[0]!);
+    else if (bytes <= JOINED_UP_TO) socket.write(Buffer.concat(pieces, bytes));
+    else {
+      socket.cork();
+      for (const piece of pieces) socket.write(piece);
+      socket.uncork();
+    }
   }
 
   /** Stops or lets go on reading. */
@@ -84,4 +100,11 @@ export class Channel {
     this.#closed = true;
     this.#events?.closed();
   }
+}
+
+/** Both in one piece, where they lie side by side: what passes unchanged mostly does. */
+function neighbours(before: Uint8Array, behind: Uint8Array): Uint8Array | null {
+  const { buffer, byteOffset, length } = before;
+  if (buffer !== behind.buffer || byteOffset + length !== behind.byteOffset) return null;
+  return Buffer.from(buffer, byteOffset, length + behind.length);
 }

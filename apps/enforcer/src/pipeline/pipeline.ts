@@ -10,7 +10,7 @@
  *   7. mask        everything that comes back, inside the conversation, by the plan made here
  *   8. record      the outcome
  *
- * A command seen before passes 2 to 6 without leaving the tick. What is written in a tick goes out in one piece.
+ * A command seen before passes 2 to 6 at once. What a turn of the event loop brought leaves at its end, in one piece.
  */
 import type { Hold, MaskPlan, Refusal, Verdict } from "#commands";
 import type { ClientStep, Conversation, Gate, Outcome, ServerStep } from "#protocols";
@@ -20,6 +20,7 @@ import { type HeldCommand, type HoldEnd, withdrawn } from "../holds/hold-desk.js
 import type { Understood } from "../semantics/semantics.js";
 import { refusal } from "../session/refusals.js";
 import { after } from "./after.js";
+import type { Leaving, Turn } from "./turn.js";
 
 /** What the flow asks of the session around it. */
 export interface PipelineSession {
@@ -63,20 +64,22 @@ interface Cleared {
   readonly approvalId: string;
 }
 
-export class Pipeline {
+export class Pipeline implements Leaving {
   #held: { readonly gate: Gate; readonly command: HeldCommand } | null = null;
   /** A gate is being dealt with: nothing behind it moves. */
   #waiting = false;
   #bytesInBeforeWait = 0;
   #over = false;
-  /** The last record written this tick that must be in the spool before the tick's bytes leave. */
+  /** The last record of this turn, which must be written before the turn's bytes leave. */
   #unwritten = 0;
+  #leaving = false;
 
   constructor(
     private readonly conversation: Conversation,
     private readonly client: Channel,
     private readonly server: Channel,
     private readonly session: PipelineSession,
+    private readonly turn: Turn,
   ) {}
 
   fromClient(chunk: Uint8Array): void {
@@ -99,14 +102,23 @@ export class Pipeline {
     this.#guarded(() => this.#pump());
   }
 
-  /** Moves what can move, then sends what was written and sets the pace of both sides by the slower. */
+  /** Moves what can move; it leaves at the end of the turn. */
   #pump(): void {
     while (!this.#waiting && !this.#over && !this.server.clogged) {
       const step = this.conversation.nextClient();
       if (!step) break;
       this.#request(step);
     }
-    if (!this.#over) this.#flush();
+    if (this.#over || this.#leaving) return;
+    this.#leaving = true;
+    this.turn.add(this);
+  }
+
+  leave(): void {
+    this.#leaving = false;
+    this.#guarded(() => {
+      if (!this.#over) this.#leave();
+    });
   }
 
   /** The client asked to cancel: a held command is withdrawn. False where none is held. */
@@ -120,12 +132,15 @@ export class Pipeline {
     this.#held?.command.policyChanged();
   }
 
+  /** Nothing more passes; what has passed is recorded. @throws SpoolUnwritable where it is not: then it must not leave. */
   stop(): void {
     this.#over = true;
-    if (!this.#held) return;
-    const { gate, command } = this.#held;
-    command.withdraw(GONE);
-    this.session.recordHoldEnded(gate, command, withdrawn(GONE));
+    if (this.#held) {
+      const { gate, command } = this.#held;
+      command.withdraw(GONE);
+      this.session.recordHoldEnded(gate, command, withdrawn(GONE));
+    }
+    this.#write();
   }
 
   #request(step: ClientStep): void {
@@ -229,7 +244,7 @@ export class Pipeline {
     return null;
   }
 
-  /** `disk` is waited for here; `os` is one write for all of the tick, made by `#flush` before any byte leaves. */
+  /** `disk` is waited for here; `os` is one write for all of the turn, made before any byte leaves. */
   #record(gate: Gate, understood: Understood, verdict: Verdict, approvalId: string): void | Promise<void> {
     if (gate.stage === "prepare") return;
     const sequence = this.session.recordStarted(gate, understood, verdict, approvalId);
@@ -237,13 +252,19 @@ export class Pipeline {
     if (this.session.durability(understood, approvalId) === "disk") return this.session.durable(sequence, "disk");
   }
 
-  #flush(): void {
-    if (this.#unwritten > 0) this.session.durable(this.#unwritten, "os");
-    this.#unwritten = 0;
+  /** Sends what was written, and sets the pace of both sides by the slower. */
+  #leave(): void {
+    this.#write();
     this.server.flush();
     this.client.flush();
     this.server.reading(!this.client.clogged);
     this.client.reading(!this.server.clogged && !this.#crowded());
+  }
+
+  #write(): void {
+    const sequence = this.#unwritten;
+    this.#unwritten = 0;
+    if (sequence > 0) this.session.durable(sequence, "os");
   }
 
   /** While a command waits, the client is still listened to, so that its going is noticed; but not without end. */

@@ -34,7 +34,6 @@ export interface Started {
 /** What is the same in every run of a statement, encoded. */
 interface Constant {
   readonly text: string;
-  readonly verdict: Verdict;
   readonly labelsMasked: readonly string[];
   readonly command: Uint8Array;
   readonly labels: Uint8Array;
@@ -43,7 +42,8 @@ interface Constant {
 /** Encodes the two records that every command makes, as the general encoder would. */
 export class CommandRecords {
   readonly #writer = new ProtobufWriter();
-  readonly #constants = new WeakMap<Understood, Constant>();
+  /** By verdict, since what differs between principals is in it, and by what was understood. */
+  readonly #constants = new WeakMap<Verdict, WeakMap<Understood, Constant>>();
 
   started(time: number, sessionId: string, started: Started): Uint8Array {
     const { command, labels } = this.#constant(started);
@@ -89,18 +89,19 @@ export class CommandRecords {
   }
 
   #constant({ gate, understood, verdict, labelsMasked }: Started): Constant {
-    let known = this.#constants.get(understood);
-    if (known?.verdict !== verdict || known.labelsMasked !== labelsMasked || known.text !== gate.text) {
+    let ofVerdict = this.#constants.get(verdict);
+    if (!ofVerdict) this.#constants.set(verdict, (ofVerdict = new WeakMap()));
+    let known = ofVerdict.get(understood);
+    if (known?.labelsMasked !== labelsMasked || known.text !== gate.text) {
       const facts = commandFacts({ ...gate, ordinal: 0, parameters: [] }, understood, verdict);
       const labels = create(edgeV1.CommandStartedSchema, { labelsMasked: [...labelsMasked] });
       known = {
         text: gate.text,
-        verdict,
         labelsMasked,
         command: toBinary(edgeV1.CommandFactsSchema, facts),
         labels: toBinary(edgeV1.CommandStartedSchema, labels),
       };
-      this.#constants.set(understood, known);
+      ofVerdict.set(understood, known);
     }
     return known;
   }

@@ -18,6 +18,7 @@ import type { UpstreamConnection, Upstreams } from "../connection/upstreams.js";
 import type { HeldCommand, HoldDesk, HoldEnd } from "../holds/hold-desk.js";
 import type { Log } from "../log.js";
 import { type EndCause, Pipeline, type PipelineSession } from "../pipeline/pipeline.js";
+import type { Turn } from "../pipeline/turn.js";
 import type { PolicyInForce, PolicyKeeper } from "../policy/policy-keeper.js";
 import { commandFacts, shownParameters } from "../recorder/command-facts.js";
 import type { Recorder } from "../recorder/recorder.js";
@@ -31,6 +32,7 @@ export interface SessionServices {
   readonly upstreams: Upstreams;
   readonly holds: HoldDesk;
   readonly recorder: Recorder;
+  readonly turn: Turn;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -81,7 +83,7 @@ export class Session implements PipelineSession {
       settings: client.hello.settings,
       conversation: this.#conversation,
     });
-    this.#pipeline = new Pipeline(this.#conversation, this.#client, this.#server, this);
+    this.#pipeline = new Pipeline(this.#conversation, this.#client, this.#server, this, services.turn);
   }
 
   get id(): string {
@@ -146,8 +148,10 @@ export class Session implements PipelineSession {
     this.#over = true;
     this.#stopExpiry();
     if (cause === "fault") this.services.log.warn({ session: this.id, message }, "session ended by a fault");
+    let recorded = false;
     try {
       this.#pipeline.stop();
+      recorded = true;
       for (const { ordinal, outcome } of this.#conversation.unfinished())
         this.#recordUnfinished(ordinal, outcome, cause);
       this.services.recorder.record(this.id, "sessionEnded", {
@@ -164,7 +168,7 @@ export class Session implements PipelineSession {
     if (told) this.#client.write(this.#conversation.goodbye(told));
     this.#client.end();
     // In order only where the client itself said so: else nothing written and not yet sent may leave any more.
-    if (cause === "client") this.#server.end();
+    if (cause === "client" && recorded) this.#server.end();
     else this.#server.socket.destroy();
     this.parts.ended();
   }

@@ -42,8 +42,6 @@ const NAMELESS = new Set(["sql:session", "sql:set", "sql:show"]);
 export class Interpreter {
   #context: SqlContext | null = null;
   #contextOf: readonly [ResourceNames, object] | null = null;
-  readonly #resolved = new WeakMap<Understanding, UnderstoodSql>();
-
   constructor(private readonly options: InterpreterOptions) {}
 
   understand(gate: Gate): UnderstoodSql | Promise<UnderstoodSql> {
@@ -76,17 +74,8 @@ export class Interpreter {
 
   #resolve(understanding: Understanding, context: SqlContext): UnderstoodSql | Promise<UnderstoodSql> {
     if (this.#doubtful(understanding.operations)) return refused(understanding, UNCERTAIN);
-    const effects = understanding.statements.flatMap(({ session }) => session);
-    const indirect = effects.some(({ kind }) => kind === "executes" || kind === "fetches");
-    if (!indirect) {
-      let known = this.#resolved.get(understanding);
-      if (!known) {
-        known = { ...plain(understanding), effects };
-        this.#resolved.set(understanding, known);
-      }
-      return known;
-    }
-    return this.#resolveIndirect(understanding, effects, context);
+    const resolved = resolvedOf(understanding);
+    return resolved.indirect ? this.#resolveIndirect(understanding, resolved.effects, context) : resolved;
   }
 
   #doubtful(operations: readonly Operation[]): boolean {
@@ -179,6 +168,25 @@ const ofFunction = (cursor: string): Operation => ({
   functions: [`cursor ${cursor}`],
   code: { ...NO_CODE, unread: [`cursor ${cursor}`] },
 });
+
+interface Resolved extends UnderstoodSql {
+  /** It does what another text says: EXECUTE, FETCH. */
+  readonly indirect: boolean;
+}
+
+const resolutions = new WeakMap<Understanding, Resolved>();
+
+/** The same object for every session and run, so that what is worked out of it is worked out once. */
+function resolvedOf(understanding: Understanding): Resolved {
+  let resolved = resolutions.get(understanding);
+  if (!resolved) {
+    const effects = understanding.statements.flatMap(({ session }) => session);
+    const indirect = effects.some(({ kind }) => kind === "executes" || kind === "fetches");
+    resolved = { ...plain(understanding), effects, indirect };
+    resolutions.set(understanding, resolved);
+  }
+  return resolved;
+}
 
 const ONE_ONLY = "a prepared statement must be one statement";
 const UNCERTAIN =

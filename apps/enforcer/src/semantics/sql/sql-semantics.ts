@@ -1,6 +1,7 @@
 import type { Refusal, ResourcePart } from "#commands";
 import { createUnderstander, type Understander } from "#sql";
 import type { OpenSession, Semantics, SemanticsParts, SessionSemantics } from "../semantics.js";
+import { MaskPlanners } from "./mask-planners.js";
 import { ResourceCatalogs, readCatalog } from "./resource-catalogs.js";
 import { parseSearchPath } from "./search-path.js";
 import { SqlSession } from "./sql-session.js";
@@ -10,10 +11,12 @@ import { UnmatchedLabels } from "./unmatched-labels.js";
 export class SqlSemantics implements Semantics {
   readonly #catalogs: ResourceCatalogs;
   readonly #understander: Understander = createUnderstander();
+  readonly #planners: MaskPlanners;
   readonly #unmatched: UnmatchedLabels;
 
   constructor(private readonly parts: SemanticsParts) {
     this.#catalogs = new ResourceCatalogs(parts.clock, parts.log, (resource) => readCatalog(resource, parts.upstreams));
+    this.#planners = new MaskPlanners(this.#catalogs, parts.hashKey);
     this.#unmatched = new UnmatchedLabels(parts.recorder, parts.log);
   }
 
@@ -35,12 +38,12 @@ export class SqlSemantics implements Semantics {
   }
 
   open(session: OpenSession): SessionSemantics {
-    const { policy, hashKey, log } = this.parts;
+    const { policy, log } = this.parts;
     return new SqlSession(session, {
       understander: this.#understander,
       catalogs: this.#catalogs,
+      planners: this.#planners,
       policy,
-      hashKey,
       log,
     });
   }

@@ -1,17 +1,19 @@
-import { type MaskPlan, type Refusal, SQL_ACTIONS, type Verdict } from "#commands";
+import { type MaskedLabel, type MaskPlan, type Refusal, SQL_ACTIONS, type Verdict } from "#commands";
 import type { Gate, Outcome } from "#protocols";
 import type { Understander } from "#sql";
 import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics.js";
 import { Interpreter, type UnderstoodSql } from "./interpreter.js";
-import { MaskPlanner } from "./mask-planner.js";
+import type { MaskPlanner } from "./mask-planner.js";
+import type { MaskPlanners } from "./mask-planners.js";
 import { sqlRefusal } from "./refusals.js";
 import type { ResourceCatalogs, ResourceNames } from "./resource-catalogs.js";
 import { parseSearchPath } from "./search-path.js";
 import { SessionNames } from "./session-names.js";
 
-interface Shared extends Pick<SemanticsParts, "policy" | "hashKey" | "log"> {
+interface Shared extends Pick<SemanticsParts, "policy" | "log"> {
   readonly understander: Understander;
   readonly catalogs: ResourceCatalogs;
+  readonly planners: MaskPlanners;
 }
 
 const PLAIN_READS: ReadonlySet<string> = new Set([...SQL_ACTIONS["sql:read"], ...SQL_ACTIONS["sql:session"]]);
@@ -21,7 +23,6 @@ export class SqlSession implements SessionSemantics {
   readonly #names: SessionNames;
   readonly #interpreter: Interpreter;
   readonly #startPath: readonly string[] | null;
-  #planner: { readonly of: readonly unknown[]; readonly planner: MaskPlanner } | null = null;
   #namesOf: readonly [ResourceNames, ResourceNames] | null = null;
   #catalogChanged = false;
   #renewing: Promise<ResourceNames> | null = null;
@@ -132,19 +133,14 @@ export class SqlSession implements SessionSemantics {
   }
 
   #plannerFor(verdict: Verdict): MaskPlanner {
-    const { policy, catalogs, hashKey } = this.shared;
+    const { policy, catalogs, planners } = this.shared;
     const { resource } = this.session;
-    const { bundle } = policy.current!;
-    const masked = verdict.kind === "deny" ? [] : verdict.masked;
-    const { catalog } = catalogs.current(resource)!;
-    const of = [bundle, masked, catalog];
-    if (!this.#planner || this.#planner.of.some((each, index) => each !== of[index])) {
-      const miss = () => void catalogs.refreshOnMiss(resource).catch(() => {});
-      this.#planner = { of, planner: new MaskPlanner(bundle, resource.name, masked, catalog, hashKey, miss) };
-    }
-    return this.#planner.planner;
+    const masked = verdict.kind === "deny" ? NOTHING : verdict.masked;
+    return planners.for(policy.current!.bundle, resource, masked, catalogs.current(resource)!.catalog);
   }
 }
+
+const NOTHING: readonly MaskedLabel[] = [];
 
 function startPath(settings: ReadonlyMap<string, string>): readonly string[] | null {
   for (const [name, value] of settings) if (name.toLowerCase() === "search_path") return parseSearchPath(value);
