@@ -314,7 +314,9 @@ describe("approvals, sessions, tokens", () => {
     expect((await built.run(["keys", "ls"], { env: { COUNTERFOIL_KEY: "cfk_auditor" } })).code).toBe(3);
   });
   test("sessions", async () => {
-    expect((await built.run(["sessions", "ls", "--status", "open"])).stdout).toMatch(new RegExp(`\n${SESSION}\\s+open`));
+    expect((await built.run(["sessions", "ls", "--status", "open"])).stdout).toMatch(
+      new RegExp(`\n${SESSION}\\s+open`),
+    );
     expect((await built.run(["sessions", "show", "s1"])).stdout).toMatch(/1\s+allow\s+done\s+0\s+0\s+p\s+select 1/);
     expect((await built.run(["sessions", "show", "5d7de4b6"])).stdout).toContain(SESSION);
     expect((await built.run(["sessions", "show", "01234567"])).stdout).toMatch(/^id +01234567\n/);
