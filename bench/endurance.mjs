@@ -1,7 +1,7 @@
 // What is asked of the enforcer alone: how soon it is ready, and what it holds idle, with sessions, and after many.
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { descriptors, family, residentKib, stop } from "./processes.mjs";
+import { descriptors, residentKib, stop } from "./processes.mjs";
 import { enforcer, startEnforcer } from "./ways.mjs";
 
 const SETTLE_MS = 3_000;
@@ -24,7 +24,7 @@ export const endurance = {
     const result = {};
     for (const tls of [false, true]) {
       const node = await enforcer(folder, control, tls ? "idle-tls" : "idle", {});
-      await cycles(node, tls, 100);
+      await cycles(node, tls, 1);
       await sleep(SETTLE_MS);
       const before = residentKib(node.pid);
       const open = await connections(node, tls, sessions);

@@ -43,7 +43,7 @@ export function shownParameters(parameters: readonly Parameter[]): string[] {
 
 /** The parameters as they are recorded: themselves where they fit. */
 export function shortened(parameters: readonly Parameter[]): readonly Parameter[] {
-  if (fit(parameters)) return parameters;
+  if (allFit(parameters)) return parameters;
   let left = PARAMETER_BUDGET;
   const shown = parameters.slice(0, MOST_PARAMETERS).map((parameter) => {
     const short = shortenedTo(parameter, left < 64 ? 0 : left);
@@ -57,7 +57,7 @@ export function shortened(parameters: readonly Parameter[]): readonly Parameter[
 }
 
 /** Three bytes a UTF-16 unit is the most there is. */
-function fit(parameters: readonly Parameter[]): boolean {
+function allFit(parameters: readonly Parameter[]): boolean {
   let bytes = 0;
   for (const parameter of parameters) if (parameter.kind !== "null") bytes += parameter.value.length * 3;
   return bytes <= PARAMETER_BUDGET && parameters.length <= MOST_PARAMETERS;

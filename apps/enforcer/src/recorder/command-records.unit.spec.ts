@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
-import type { Parameter, Verdict } from "#commands";
+import { NOTHING_TOUCHED, type Parameter, type Verdict } from "#commands";
 import { edgeV1 } from "#contracts";
 import type { Outcome } from "#protocols";
 import type { Understood } from "../semantics/semantics.js";
@@ -20,15 +20,7 @@ const parameter: fc.Arbitrary<Parameter> = fc.oneof(
 const time = fc.nat({ max: 4_000_000_000_000 });
 const understood: Understood = {
   operations: [
-    {
-      action: "sql:select",
-      tablesRead: ["public.a", "public.b"],
-      tablesWritten: [],
-      columnsRead: [],
-      columnsWritten: [],
-      functions: ["pg_catalog.now"],
-      bounded: true,
-    },
+    { ...NOTHING_TOUCHED, action: "sql:select", tablesRead: ["public.a", "public.b"], functions: ["pg_catalog.now"] },
   ],
   statementCount: 1,
   fingerprint: "f",
