@@ -35,6 +35,23 @@ export const BYPASSES: readonly Bypass[] = [
   one("a notice of a check", "insert into checked values (1, 2)"),
   one("a notice of a default", "insert into checked (id) values (1)"),
 
+  // Names that mean something else by the time they are used.
+  one(
+    "EXECUTE of what is prepared anew behind it",
+    "prepare p as select upper(email) from customers",
+    "execute p; deallocate p; prepare p as select 'x'::text",
+  ),
+  one(
+    "EXECUTE behind DEALLOCATE ALL of another text's",
+    "prepare p as select upper(email) from customers",
+    "execute p; deallocate all; prepare p as select 'x'::text",
+  ),
+  one(
+    "EXECUTE behind a search_path set in the same text",
+    "set search_path = app; prepare p as select upper(email) from customers",
+    "set search_path = public; execute p",
+  ),
+
   // Statistics and what others run.
   one("statistics", "select most_common_vals, histogram_bounds from pg_stats where tablename = 'customers'"),
   one("statistics as text", "select s::text from pg_stats s where tablename = 'customers'"),
@@ -441,6 +458,29 @@ export const PIPELINES: readonly Pipelined[] = [
       wire.bind({ portal: "q" });
       wire.sync();
       wire.query("fetch all from q");
+    },
+  },
+  {
+    name: "a portal of a cursor's name, once its transaction is over",
+    before: ["begin", "declare c cursor for select 'x'::text", "commit", "begin"],
+    readies: 2,
+    send: (wire) => {
+      wire.parse({ text: MAILS });
+      wire.bind({ portal: "c" });
+      wire.sync();
+      wire.query("fetch all from c");
+    },
+  },
+  {
+    name: "a portal of a cursor's name, once that is closed",
+    before: ["begin", "declare c cursor for select 'x'::text"],
+    readies: 2,
+    send: (wire) => {
+      wire.close({ type: "P", name: "c" });
+      wire.parse({ text: MAILS });
+      wire.bind({ portal: "c" });
+      wire.sync();
+      wire.query("fetch all from c");
     },
   },
   {

@@ -237,6 +237,8 @@ export interface Gate {
    * it sure to have answered. A simple query is a batch of its own. Rises.
    */
   readonly batch: number;
+  /** The name this makes or makes anew for what it returns (PostgreSQL Bind), where it has one: SQL may read by it. */
+  readonly portal?: string;
   /** Whether the text may hold several statements (the simple query) or only one. */
   readonly several: boolean;
   /** Not SQL text but a call by number (PostgreSQL FunctionCall), where set: the function's OID. */

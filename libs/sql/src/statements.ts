@@ -36,6 +36,9 @@ const ENDS: ReadonlySet<string> = new Set([
   "TRANS_STMT_PREPARE",
 ]);
 
+/** DECLARE … WITH HOLD (parsenodes.h). */
+const CURSOR_OPT_HOLD = 0x20;
+
 interface Rule<K extends NodeKind> {
   readonly action: SqlAction | ((fields: NodeFields<K>) => SqlAction);
   analyse(analysis: Analysis, fields: NodeFields<K>, node: Node): Returned;
@@ -126,7 +129,8 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     action: "sql:session",
     analyse: (analysis, n) => {
       const row = source(analysis, n.query);
-      analysis.session.push({ kind: "declares", cursor: n.portalname ?? "", outputs: outputs(row) });
+      const hold = ((n.options ?? 0) & CURSOR_OPT_HOLD) !== 0;
+      analysis.session.push({ kind: "declares", cursor: n.portalname ?? "", outputs: outputs(row), hold });
       return NOTHING_BACK;
     },
   },

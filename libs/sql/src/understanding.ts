@@ -67,7 +67,13 @@ export type SessionEffect =
   /** DEALLOCATE; null is ALL. */
   | { readonly kind: "deallocates"; readonly name: string | null }
   /** DECLARE CURSOR, and what a FETCH from it returns. */
-  | { readonly kind: "declares"; readonly cursor: string; readonly outputs: readonly TracedColumn[] }
+  | {
+      readonly kind: "declares";
+      readonly cursor: string;
+      readonly outputs: readonly TracedColumn[];
+      /** WITH HOLD: it outlives its transaction. */
+      readonly hold: boolean;
+    }
   | { readonly kind: "fetches"; readonly cursor: string }
   /** CLOSE; null is ALL. */
   | { readonly kind: "closes"; readonly cursor: string | null }

@@ -40,6 +40,8 @@ export interface OpenSession {
 
 /** A command as it is decided and recorded. Cached by who made it; never changed. */
 export interface Understood extends Pick<Command, "operations" | "statementCount" | "fingerprint"> {
+  /** What it runs by name and its text does not show, a line each: a person who approves must see it. */
+  readonly standsFor?: string;
   /** Why what it does cannot be told, in sentences. Not empty: it is to be denied. */
   readonly problems: readonly string[];
   /** The first of `problems` in the resource's own words, where the command would fail there too. */

@@ -194,8 +194,11 @@ export class Session implements PipelineSession {
   hold(gate: Gate, understood: Understood, verdict: Hold): HeldCommand {
     const { facts, resource } = this.parts;
     const command = commandFacts(gate, understood, verdict);
+    const { standsFor } = understood;
+    // What is approved is what runs, by whatever name it is called.
+    const spelled = (text: string) => (standsFor === undefined ? text : `${text}\n/* where ${standsFor} */`);
     const digest = commandDigest({
-      statement: gate.text,
+      statement: spelled(gate.text),
       parameters: gate.parameters,
       principal: facts.principal.id,
       resource: resource.name,
@@ -207,7 +210,7 @@ export class Session implements PipelineSession {
         session: this.id,
         principal: facts.principal,
         resource: resource.name,
-        statement: command.statement,
+        statement: spelled(command.statement),
         parameters: shownParameters(gate.parameters),
         digest,
       },

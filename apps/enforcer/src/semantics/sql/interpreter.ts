@@ -13,7 +13,7 @@ import {
 import { after } from "../../pipeline/after.js";
 import type { Understood } from "../semantics.js";
 import type { ResourceNames } from "./resource-catalogs.js";
-import type { SessionNames } from "./session-names.js";
+import { cursorsAfter, type SessionNames } from "./session-names.js";
 
 /** EXECUTE and FETCH are resolved to what they stand for. */
 export interface UnderstoodSql extends Understood {
@@ -98,30 +98,46 @@ export class Interpreter {
     const unknownNames = [...understanding.unknownNames];
     const stores = understanding.statements.flatMap((statement) => statement.stores);
     const statements: UnderstoodSql["statements"][number][] = [];
-    const cursors = new Map(this.options.names.now.cursors);
+    let { cursors } = this.options.names.now;
+    // Names this text has given or taken; what it has not is as it was before.
+    const prepared = new Map<string, string | undefined>();
+    let allDropped = false;
+    const stands: string[] = [];
+    // The server reads a prepared statement anew where the names it holds mean something else.
+    let renamed = false;
+    const preparedText = (name: string) =>
+      prepared.has(name) || allDropped ? prepared.get(name) : this.options.statementText(name);
     for (const statement of understanding.statements) {
       operations.push(...statement.operations);
       let returns: UnderstoodSql["statements"][number] = statement;
       for (const effect of statement.session) {
-        if (effect.kind === "declares") cursors.set(effect.cursor, effect.outputs);
+        cursors = cursorsAfter(cursors, effect);
+        renamed ||= RENAMING.has(effect.kind) || (effect.kind === "endsTransaction" && this.options.names.provisional);
+        if (effect.kind === "prepares") prepared.set(effect.name, effect.text);
+        else if (effect.kind === "discards" || (effect.kind === "deallocates" && effect.name === null)) {
+          prepared.clear();
+          allDropped = true;
+        } else if (effect.kind === "deallocates") prepared.set(effect.name!, undefined);
         else if (effect.kind === "fetches") {
-          const outputs = cursors.get(effect.cursor);
+          const outputs = cursors.get(effect.cursor)?.outputs;
           returns = { outputs: outputs ?? ANY_ROWS, bulk: null, bulkFormat: null };
           if (!outputs) operations.push(ofFunction(effect.cursor));
         } else if (effect.kind === "executes") {
-          const text = preparedIn(understanding, effect.name) ?? this.options.statementText(effect.name);
+          const text = preparedText(effect.name);
           if (text === undefined) {
             fails(noSuchStatement(effect.name));
             continue;
           }
           const { understander } = this.options;
-          const prepared = understander.lookup(text, context) ?? (await understander.understand(text, context));
-          if (prepared.error) fails(prepared.error);
-          else problems.push(...prepared.problems);
-          operations.push(...prepared.operations);
-          stores.push(...prepared.statements.flatMap((statement) => statement.stores));
-          unknownNames.push(...prepared.unknownNames);
-          if (prepared.statements.length === 1) returns = prepared.statements[0]!;
+          if (renamed) problems.push(RENAMED);
+          stands.push(`${effect.name}: ${text}`);
+          const meant = understander.lookup(text, context) ?? (await understander.understand(text, context));
+          if (meant.error) fails(meant.error);
+          else problems.push(...meant.problems);
+          operations.push(...meant.operations);
+          stores.push(...meant.statements.flatMap((statement) => statement.stores));
+          unknownNames.push(...meant.unknownNames);
+          if (meant.statements.length === 1) returns = meant.statements[0]!;
           else problems.push(`the prepared statement ${effect.name} is not one statement`);
         }
       }
@@ -136,6 +152,7 @@ export class Interpreter {
       unknownNames,
       effects,
       problems,
+      ...(stands.length > 0 && { standsFor: stands.join("\n") }),
       ...(error && { error }),
     };
   }
@@ -189,15 +206,11 @@ function resolvedOf(understanding: Understanding): Resolved {
 }
 
 const ONE_ONLY = "a prepared statement must be one statement";
+const RENAMED = "an EXECUTE stands behind a change of names in the same text: send it in a command of its own";
+/** What makes names mean something else for the statements behind it. */
+const RENAMING: ReadonlySet<SessionEffect["kind"]> = new Set(["searchPath", "createsTemporary", "discards"]);
 const UNCERTAIN =
   "the search_path in force cannot be known after this end of a transaction: set it again, in a command of its own";
-
-/** A statement prepared earlier in the same text. */
-function preparedIn(understanding: Understanding, name: string): string | undefined {
-  const effects = understanding.statements.flatMap(({ session }) => session);
-  for (const effect of effects.reverse()) if (effect.kind === "prepares" && effect.name === name) return effect.text;
-  return undefined;
-}
 
 function plain(understanding: Understanding): Omit<UnderstoodSql, "effects"> {
   const { operations, fingerprint, statements, unknownNames, problems, error } = understanding;

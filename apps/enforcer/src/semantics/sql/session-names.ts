@@ -1,6 +1,13 @@
 import type { Conversation } from "#protocols";
 import type { SessionEffect, TracedColumn } from "#sql";
 
+/** A cursor that SQL declared. Those of functions and of Bind are not known: they may return anything. */
+export interface Cursor {
+  readonly outputs: readonly TracedColumn[];
+  /** It outlives its transaction. */
+  readonly hold: boolean;
+}
+
 /** What earlier commands of the session have made of its names. Immutable. */
 export interface Names {
   /** Null is the session's default. */
@@ -8,12 +15,13 @@ export interface Names {
   /** SET LOCAL: until the transaction ends. */
   readonly localPath: readonly string[] | null;
   readonly temporary: readonly string[];
-  readonly cursors: ReadonlyMap<string, readonly TracedColumn[]>;
+  readonly cursors: ReadonlyMap<string, Cursor>;
   /** The search path in force cannot be known. */
   readonly uncertain: boolean;
 }
 
-const FRESH: Names = { searchPath: null, localPath: null, temporary: [], cursors: new Map(), uncertain: false };
+const NO_CURSORS: Names["cursors"] = new Map();
+const FRESH: Names = { searchPath: null, localPath: null, temporary: [], cursors: NO_CURSORS, uncertain: false };
 
 /** A batch that changes names or ends a transaction, and what is known of how it went. */
 interface Window {
@@ -131,12 +139,12 @@ export class SessionNames {
       this.#now = unknown(this.#now);
       this.#committed = unknown(this.#committed);
     } else if (transaction === "idle") {
-      this.#now = failed || rolledBack ? this.#committed : { ...this.#now, localPath: null };
+      this.#now = failed || rolledBack ? this.#committed : beyond(this.#now);
       this.#committed = this.#now;
     } else if (transaction === "active" && ends > 0) {
       if (rolledBack) this.#now = { ...this.#now, uncertain: this.uncertain || this.provisional, cursors: new Map() };
       // COMMIT AND CHAIN.
-      else this.#now = this.#committed = { ...this.#now, localPath: null };
+      else this.#now = this.#committed = beyond(this.#now);
     }
   }
 
@@ -150,6 +158,21 @@ export class SessionNames {
   }
 }
 
+/** What is left when the transaction has ended well. */
+const beyond = (names: Names): Names => ({ ...names, localPath: null, cursors: outliving(names.cursors) });
+
+const outliving = (cursors: Names["cursors"]): Names["cursors"] =>
+  [...cursors.values()].every(({ hold }) => hold) ? cursors : new Map([...cursors].filter(([, { hold }]) => hold));
+
+/** What a command does to the cursors there are, in its own words and as far as its text tells. */
+export function cursorsAfter(cursors: Names["cursors"], effect: SessionEffect): Names["cursors"] {
+  if (effect.kind === "declares") return new Map([...cursors, [effect.cursor, effect]]);
+  if (effect.kind === "endsTransaction") return outliving(cursors);
+  if (effect.kind === "discards" || (effect.kind === "closes" && effect.cursor === null)) return NO_CURSORS;
+  if (effect.kind !== "closes" || !cursors.has(effect.cursor!)) return cursors;
+  return new Map([...cursors].filter(([name]) => name !== effect.cursor));
+}
+
 const unknown = (names: Names): Names => ({ ...names, localPath: null, cursors: new Map(), uncertain: true });
 
 function applied(names: Names, effect: SessionEffect): Names {
@@ -161,12 +184,10 @@ function applied(names: Names, effect: SessionEffect): Names {
     case "createsTemporary":
       return { ...names, temporary: [...new Set([...names.temporary, effect.name])] };
     case "declares":
-      return { ...names, cursors: new Map([...names.cursors, [effect.cursor, effect.outputs]]) };
-    case "closes": {
-      const cursors = new Map(names.cursors);
-      if (effect.cursor === null) cursors.clear();
-      else cursors.delete(effect.cursor);
-      return { ...names, cursors };
+    case "closes":
+    case "endsTransaction": {
+      const cursors = cursorsAfter(names.cursors, effect);
+      return cursors === names.cursors ? names : { ...names, cursors };
     }
     case "discards":
       return FRESH;
@@ -174,7 +195,6 @@ function applied(names: Names, effect: SessionEffect): Names {
     case "executes":
     case "deallocates":
     case "fetches":
-    case "endsTransaction":
     case "changesCatalog":
       return names;
     default:

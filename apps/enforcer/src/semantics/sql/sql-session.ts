@@ -1,6 +1,6 @@
 import { type MaskedLabel, type MaskPlan, type Refusal, SQL_ACTIONS, type Verdict } from "#commands";
 import type { Gate, Outcome } from "#protocols";
-import type { Understander } from "#sql";
+import type { SessionEffect, Understander } from "#sql";
 import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics.js";
 import { Interpreter, type UnderstoodSql } from "./interpreter.js";
 import type { MaskPlanner } from "./mask-planner.js";
@@ -75,7 +75,9 @@ export class SqlSession implements SessionSemantics {
       else if (effect.kind === "discards") conversation.dropStatement(gate, null);
       else if (effect.kind === "changesCatalog") this.#catalogChanged = true;
     }
-    this.#names.sent(gate.ordinal, gate.batch, effects);
+    // A portal of a cursor's name: either the cursor is gone, or this fails.
+    const named: SessionEffect[] = gate.portal === undefined ? [] : [{ kind: "closes", cursor: gate.portal }];
+    this.#names.sent(gate.ordinal, gate.batch, [...effects, ...named]);
   }
 
   refused({ batch }: Gate): void {

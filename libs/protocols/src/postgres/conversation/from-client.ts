@@ -193,6 +193,7 @@ export class FromClient {
       text: statement.text,
       several: false,
       parameters: bind.values.map(parameterOf),
+      ...(bind.portal !== "" && { portal: nameOfKey(bind.portal) }),
     };
     return this.#ask(asked, undefined, false, (gate, plan, effects) => {
       const { state } = this.#sending();
