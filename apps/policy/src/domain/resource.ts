@@ -27,7 +27,7 @@ export interface Host {
   readonly port: number;
 }
 
-export type TargetSessionAttrs = "any" | "read-write" | "read-only" | "primary" | "standby" | "prefer-standby";
+type TargetSessionAttrs = "any" | "read-write" | "read-only" | "primary" | "standby" | "prefer-standby";
 
 export const resourceDecider = declaredDecider("Resource", checkResource);
 
