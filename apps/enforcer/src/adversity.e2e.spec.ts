@@ -5,10 +5,13 @@ import { createServer, connect as dial, type Socket } from "node:net";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
+import { approvalV1 } from "#contracts";
 import { front, taken } from "../../../libs/protocols/src/postgres/wire.fixture.js";
 import { createWorld, type World } from "./enforcer.fixture.js";
 import { Enforcer } from "./enforcer.js";
 import { ListenFailed } from "./listener/listener.js";
+
+const { ApprovalStatus } = approvalV1;
 
 let world: World;
 let enforcer: Enforcer;
@@ -169,6 +172,44 @@ describe("in a session", () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(150 << 20);
     stream.destroy();
     await world.control.recorded("sessionEnded");
+  });
+
+  test("a flood of one client's commands lets others through in between", async () => {
+    const flood = await connect({ ssl: false });
+    const { stream } = (flood as unknown as { connection: { stream: Socket } }).connection;
+    let answered = 0;
+    stream.removeAllListeners("data");
+    stream.on("data", (chunk: Buffer) => (answered += chunk.toString("latin1").split("ZI").length - 1));
+    const many = 20_000;
+    stream.write(Buffer.concat(Array.from({ length: many }, () => front.query("delete from orders"))));
+    const other = await connect();
+    await other.query("select 1");
+    expect(answered).toBeLessThan(many);
+    stream.destroy();
+    await world.control.recorded("sessionEnded");
+  });
+
+  test("a client that goes away behind much that waits for a held command withdraws it", async () => {
+    const client = await connect({ ssl: false });
+    const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+    stream.write(front.query("alter table notes add column late int"));
+    const id = await world.control.pending();
+    stream.write(Buffer.alloc(600 * 1024, front.query("select 1")));
+    stream.destroy();
+    await world.control.until(() => world.control.approvals.get(id)!.status === ApprovalStatus.WITHDRAWN);
+  });
+
+  test("there is an end to what may wait behind a held command", async () => {
+    const client = await connect({ ssl: false });
+    const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+    const said = new Promise<pg.DatabaseError>((resolve) =>
+      client.on("error", (error) => resolve(error as pg.DatabaseError)),
+    );
+    stream.write(front.query("alter table notes add column late int"));
+    const id = await world.control.pending();
+    stream.write(Buffer.alloc(20 << 20, front.query("select 1")));
+    expect(await said).toMatchObject({ code: "54000", message: expect.stringContaining("waits for a person") });
+    await world.control.until(() => world.control.approvals.get(id)!.status === ApprovalStatus.WITHDRAWN);
   });
 
   test("a slow reader gets everything", async () => {

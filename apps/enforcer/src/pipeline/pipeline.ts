@@ -54,8 +54,12 @@ export interface PipelineSession {
 
 export type EndCause = "client" | "upstream" | "revoked" | "lease" | "expired" | "fault" | "shutdown";
 
-/** What a client may send behind a command that waits before it is no longer read. */
+/** What a client may send behind a command that waits a moment, for a record say, before it is no longer read. */
 const WAITING_WINDOW = 256 * 1024;
+/** And behind one that waits for a person: there it is read on, since its going must be noticed, and then let go. */
+const HELD_WINDOW = 16 * 1024 * 1024;
+/** What is dealt with for one client before it is the others' turn. */
+const ROUND = 256;
 const GONE = "The session has ended.";
 
 /** A command that may go: what lets it, and what is hidden of its answer. */
@@ -73,6 +77,8 @@ export class Pipeline implements Leaving {
   /** The last record of this turn, which must be written before the turn's bytes leave. */
   #unwritten = 0;
   #leaving = false;
+  /** There is more to deal with, once the others have had their turn. */
+  #next: NodeJS.Immediate | null = null;
 
   constructor(
     private readonly conversation: Conversation,
@@ -104,7 +110,14 @@ export class Pipeline implements Leaving {
 
   /** Moves what can move; it leaves at the end of the turn. */
   #pump(): void {
-    while (!this.#waiting && !this.#over && !this.server.clogged) {
+    for (let left = ROUND; !this.#waiting && !this.#over && !this.server.clogged && !this.client.clogged; left--) {
+      if (left === 0) {
+        this.#next ??= setImmediate(() => {
+          this.#next = null;
+          this.pump();
+        });
+        break;
+      }
       const step = this.conversation.nextClient();
       if (!step) break;
       this.#request(step);
@@ -258,7 +271,11 @@ export class Pipeline implements Leaving {
     this.server.flush();
     this.client.flush();
     this.server.reading(!this.client.clogged);
-    this.client.reading(!this.server.clogged && !this.#crowded());
+    this.client.reading(!this.server.clogged && !this.client.clogged && !this.#next && !this.#crowded());
+    const behind = this.client.bytesIn - this.#bytesInBeforeWait;
+    if (this.#held && behind > HELD_WINDOW) {
+      this.session.end("fault", "too much was sent behind a held command", refusal.tooMuchBehind());
+    }
   }
 
   #write(): void {
@@ -267,9 +284,9 @@ export class Pipeline implements Leaving {
     if (sequence > 0) this.session.durable(sequence, "os");
   }
 
-  /** While a command waits, the client is still listened to, so that its going is noticed; but not without end. */
+  /** While a command waits, the client is still listened to; but not without end. */
   #crowded(): boolean {
-    return this.#waiting && this.client.bytesIn - this.#bytesInBeforeWait > WAITING_WINDOW;
+    return this.#waiting && !this.#held && this.client.bytesIn - this.#bytesInBeforeWait > WAITING_WINDOW;
   }
 
   /** Whatever goes wrong, in recording most of all, ends this session and nothing else. */

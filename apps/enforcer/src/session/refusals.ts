@@ -69,6 +69,13 @@ export const refusal = {
           hint: "Write it so that what it does can be told from its text.",
         },
 
+  tooMuchBehind: (): Refusal => ({
+    code: "too_large",
+    message:
+      "Too much was sent behind a command that waits for a person, so the request is withdrawn and the session ends.",
+    hint: "Connect again, and send what comes next when the command has been decided.",
+  }),
+
   revoked: (reason: string): Refusal => ({
     code: "revoked",
     message: `This session has been ended${reason ? `: ${reason}` : "."}`,
