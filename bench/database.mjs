@@ -43,7 +43,7 @@ export function bundleContent({ host, port, user, database }, passwordFile) {
       {
         name: RESOURCE,
         protocol: "postgres",
-        upstream: { host, port, database, tls: "disable", ca: "" },
+        upstream: { hosts: [{ host, port }], targetSessionAttrs: "any", database, tls: "disable", ca: "" },
         credential: { username: user, password: `file:${passwordFile}` },
         reads: "os",
       },
