@@ -1,15 +1,19 @@
 import { MalformedBytes } from "./faults.js";
 
+const NOTHING = new Uint8Array(0);
+
 /**
  * Reads big-endian fields from a window of bytes and never past its end. Strings and byte runs are views or copies of
  * the window only.
  */
 export class ByteReader {
   readonly #bytes: Buffer;
-  #at = 0;
+  #at: number;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  /** @param from where reading begins; at most the window's length. */
+  constructor(bytes: Uint8Array, from = 0) {
+    this.#bytes = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = from;
   }
 
   get remaining(): number {
@@ -45,16 +49,15 @@ export class ByteReader {
 
   /** The bytes up to a NUL, which is consumed; a view. */
   untilNul(): Uint8Array {
-    const end = this.#bytes.indexOf(0, this.#at);
-    if (end < 0) throw new MalformedBytes("a string has no end");
-    const bytes = this.#bytes.subarray(this.#at, end);
-    this.#at = end + 1;
-    return bytes;
+    const start = this.#at;
+    const end = this.#passNul();
+    return end === start ? NOTHING : this.#bytes.subarray(start, end);
   }
 
   /** UTF-8 up to a NUL; broken sequences read as U+FFFD. */
   cstring(): string {
-    return (this.untilNul() as Buffer).toString("utf8");
+    const start = this.#at;
+    return this.#bytes.toString("utf8", start, this.#passNul());
   }
 
   /** Everything that is left; a view. */
@@ -65,6 +68,13 @@ export class ByteReader {
   /** @throws MalformedBytes where something is left. */
   end(): void {
     if (this.remaining !== 0) throw new MalformedBytes(`${this.remaining} bytes too many`);
+  }
+
+  #passNul(): number {
+    const end = this.#bytes.indexOf(0, this.#at);
+    if (end < 0) throw new MalformedBytes("a string has no end");
+    this.#at = end + 1;
+    return end;
   }
 
   #take(length: number): number {

@@ -38,8 +38,10 @@ const NAME_LENGTH = 63;
  * cuts them at 63 bytes without regard to characters.
  */
 export function nameKey(name: string | Uint8Array): string {
-  const bytes = typeof name === "string" ? Buffer.from(name, "utf8") : name;
-  return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, NAME_LENGTH)).toString("latin1");
+  if (name.length === 0) return "";
+  const bytes =
+    typeof name === "string" ? Buffer.from(name, "utf8") : Buffer.from(name.buffer, name.byteOffset, name.length);
+  return bytes.toString("latin1", 0, NAME_LENGTH);
 }
 
 /** The name a key stands for, as well as it can be shown. */
@@ -58,8 +60,7 @@ export function utf8(bytes: Uint8Array): string | null {
 
 /** Reads a frame's body with `read` and sees that nothing is left over. */
 function body<T>(frame: Uint8Array, read: (reader: ByteReader) => T): T {
-  const reader = new ByteReader(frame);
-  reader.view(5);
+  const reader = new ByteReader(frame, MESSAGE_FORMAT.headerLength);
   const message = read(reader);
   reader.end();
   return message;

@@ -20,7 +20,7 @@ import { type Masks, masksFor, planOf } from "../rewrite/masks.js";
 import { maskFunctionResult, maskRow } from "../rewrite/rows.js";
 import type { Answer, ExecuteAnswer, QueryAnswer } from "./answers.js";
 import type { SessionState } from "./state.js";
-import { describedPortal } from "./statements.js";
+import { describedPortal, lookOf, portalMasks } from "./statements.js";
 
 /** Rewritten bytes leave in pieces of about this size. */
 const PIECE = 64 * 1024;
@@ -228,11 +228,10 @@ export class FromServer {
       if (head?.kind !== "describe") throw unexpected("ParameterDescription");
       return this.#pass(frame);
     }
-    const columns = () => (type === SERVER.RowDescription ? decodeRowDescription(frame) : null);
     if (head?.kind === "query" && type === SERVER.RowDescription) {
       const { plan, statement } = head.command;
       if (plan === NOTHING_MASKED) return this.#pass(frame);
-      head.described = columns() ?? [];
+      head.described = decodeRowDescription(frame);
       head.masks = masksFor(planOf(plan, statement), head.described);
       return this.#pass(frame);
     }
@@ -240,7 +239,8 @@ export class FromServer {
     const { of } = head;
     // What is not masked needs no description; should a changed policy mask it, it is asked for again.
     if (of && "bind" in of && of.command.plan === NOTHING_MASKED) of.asked = false;
-    else if (of) of.columns = columns();
+    else if (of && type === SERVER.NoData) of.columns = null;
+    else if (of) of.columns = "bind" in of ? lookOf(of.statement, frame) : decodeRowDescription(frame);
     if (!head.own) return this.#answered(frame);
     this.#state.answers.shift();
     return this.#swallow();
@@ -406,11 +406,11 @@ function rowMasks(head: QueryAnswer | ExecuteAnswer): Masks {
     if (head.masks === undefined) throw unexpected("a row without a description");
     return head.masks;
   }
-  const { portal, command } = head;
+  const { portal } = head;
   if (portal.masks === undefined) {
-    const described = describedPortal(portal);
-    if (!described) throw unexpected("a row without a description");
-    portal.masks = masksFor(planOf(command.plan, 0), described);
+    const masks = portalMasks(portal);
+    if (masks === undefined) throw unexpected("a row without a description");
+    portal.masks = masks;
   }
   return portal.masks;
 }

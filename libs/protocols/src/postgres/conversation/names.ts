@@ -38,7 +38,9 @@ export class Names<T> {
   }
 
   settle(change: Change<T>): void {
-    this.#unsettled = this.#unsettled.filter((other) => other !== change);
+    // Answers come in the order of sending, so it is the first but for what an error has left.
+    const at = this.#unsettled.indexOf(change);
+    if (at >= 0) this.#unsettled.splice(at, 1);
   }
 
   undo(change: Change<T>): void {

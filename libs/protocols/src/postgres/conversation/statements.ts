@@ -1,7 +1,8 @@
+import type { MaskPlan } from "#commands";
 import type { RunningCommand } from "../commands.js";
-import { formatOf } from "../decoder.js";
+import { decodeRowDescription, formatOf } from "../decoder.js";
 import type { Bind, RowDescription } from "../messages.js";
-import type { Masks } from "../rewrite/masks.js";
+import { type Masks, masksFor, planOf } from "../rewrite/masks.js";
 
 /** A prepared statement, made by Parse or by SQL PREPARE. */
 export interface Statement {
@@ -10,6 +11,15 @@ export interface Statement {
   columns?: RowDescription | null;
   /** A description is known or under way. */
   asked: boolean;
+  /** How its last portal looked: the next one mostly looks the same, and then nothing is worked out again. */
+  look?: Look;
+}
+
+interface Look {
+  readonly frame: Uint8Array;
+  readonly columns: RowDescription;
+  plan?: MaskPlan;
+  masks?: Masks;
 }
 
 /** A statement bound to its values, ready to run. */
@@ -30,6 +40,28 @@ export interface Portal {
   asked: boolean;
   /** Worked out at the first row. */
   masks?: Masks;
+}
+
+/** What a RowDescription says of a portal of the statement: the same object as the last time where it says the same. */
+export function lookOf(statement: Statement, frame: Uint8Array): RowDescription {
+  if (!statement.look || Buffer.compare(statement.look.frame, frame) !== 0) {
+    statement.look = { frame: Uint8Array.from(frame), columns: decodeRowDescription(frame) };
+  }
+  return statement.look.columns;
+}
+
+/** What hides the portal's rows, by the plan it runs under; undefined where nobody has described it. */
+export function portalMasks(portal: Portal): Masks | undefined {
+  const described = describedPortal(portal);
+  if (!described) return undefined;
+  const plan = planOf(portal.command.plan, 0);
+  const { look } = portal.statement;
+  if (look?.columns !== described) return masksFor(plan, described);
+  if (look.plan !== plan) {
+    look.masks = masksFor(plan, described);
+    look.plan = plan;
+  }
+  return look.masks;
 }
 
 /** What the portal's rows look like, formats included; null for no rows; undefined while unknown. */
