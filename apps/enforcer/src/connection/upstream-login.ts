@@ -32,7 +32,7 @@ export interface LoggedIn {
   readonly ready: UpstreamReady;
 }
 
-type Login = Pick<UpstreamLoginOptions, "username" | "password" | "settings" | "target">;
+type Login = Pick<UpstreamLoginOptions, "username" | "password" | "settings" | "target" | "deriveKey">;
 
 /** Logs in at one host. @throws HostAway, UpstreamRefused */
 export async function logInAt(

@@ -2,6 +2,7 @@ import type { HostPart, Refusal, ResourcePart } from "#commands";
 import type { Protocol, UpstreamLoginOptions } from "#protocols";
 import type { Clock } from "../clock.js";
 import { CredentialMissing, resolveCredential } from "./credential.js";
+import { createDeriveKey } from "./derived-keys.js";
 import { HostAway, HostHealth } from "./host-health.js";
 import { cancelAt, type LoggedIn, logInAt, predicateOf, UpstreamRefused } from "./upstream-login.js";
 
@@ -30,6 +31,7 @@ type Target = UpstreamLoginOptions["target"];
  */
 export class Upstreams {
   readonly #health: HostHealth;
+  readonly #deriveKey = createDeriveKey();
 
   constructor(clock: Clock) {
     this.#health = new HostHealth(clock);
@@ -46,7 +48,7 @@ export class Upstreams {
       failures.length = 0;
       for (const host of resource.upstream.hosts) {
         try {
-          const options = { ...credentialOf(resource), settings, target };
+          const options = { ...credentialOf(resource), settings, target, deriveKey: this.#deriveKey };
           const loggedIn = await this.#health.use(host, () => logInAt(host, resource, protocol, options));
           return { ...loggedIn, host };
         } catch (error) {

@@ -1,4 +1,5 @@
 import { createHash, createHmac, pbkdf2Sync, timingSafeEqual } from "node:crypto";
+import type { DeriveKey } from "../../protocol.js";
 import { SCRAM, SCRAM_PLUS } from "../codes.js";
 
 /** SCRAM-SHA-256 (RFC 5802, RFC 7677), both sides, in the shape PostgreSQL gives it: the user name is ignored. */
@@ -42,8 +43,10 @@ export interface ScramVerifier {
   readonly serverKey: Uint8Array;
 }
 
-function keys(password: string, salt: Uint8Array, iterations: number) {
-  const salted = pbkdf2Sync(saslPrep(password), salt, iterations, 32, "sha256");
+const pbkdf2: DeriveKey = (password, salt, iterations) => pbkdf2Sync(password, salt, iterations, 32, "sha256");
+
+function keys(password: string, salt: Uint8Array, iterations: number, deriveKey = pbkdf2) {
+  const salted = deriveKey(saslPrep(password), salt, iterations);
   const clientKey = hmac(salted, "Client Key");
   return { clientKey, storedKey: sha256(clientKey), serverKey: hmac(salted, "Server Key") };
 }
@@ -165,9 +168,11 @@ export class ScramClient {
   readonly #password: string;
   readonly #nonce: string;
   readonly #binding: ChannelBinding;
+  readonly #deriveKey: DeriveKey;
   #expected: string | null = null;
 
-  constructor(password: string, nonce: Uint8Array, binding: ChannelBinding = UNBOUND) {
+  constructor(password: string, nonce: Uint8Array, binding: ChannelBinding = UNBOUND, deriveKey = pbkdf2) {
+    this.#deriveKey = deriveKey;
     this.#password = password;
     this.#nonce = base64(nonce);
     this.#binding = binding;
@@ -195,7 +200,7 @@ export class ScramClient {
       throw malformed("the server's SCRAM nonce is not ours");
     const iterations = Number(match[3]);
     if (iterations < 1 || iterations > MOST_ITERATIONS) throw malformed("the server's SCRAM iteration count is absurd");
-    const { clientKey, storedKey, serverKey } = keys(this.#password, salt, iterations);
+    const { clientKey, storedKey, serverKey } = keys(this.#password, salt, iterations, this.#deriveKey);
     const endpoint = "endpoint" in this.#binding ? this.#binding.endpoint : new Uint8Array(0);
     const binding = Buffer.concat([Buffer.from(this.#binding.gs2), endpoint]);
     const withoutProof = `c=${base64(binding)},r=${nonce}`;

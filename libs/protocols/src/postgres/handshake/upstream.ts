@@ -174,7 +174,7 @@ export class PostgresUpstreamLogin implements UpstreamLogin {
         const offered = Buffer.from(data).toString("utf8").split("\0");
         const binding = this.#binding(offered);
         if (!binding) return this.#failed("the resource offers no login method the enforcer has");
-        this.#scram = new ScramClient(password, this.#options.nonce, binding);
+        this.#scram = new ScramClient(password, this.#options.nonce, binding, this.#options.deriveKey);
         this.#proved = false;
         const mechanism = "endpoint" in binding ? SCRAM_PLUS : SCRAM;
         return [{ kind: "send", bytes: saslInitialResponse(mechanism, this.#scram.first) }];
