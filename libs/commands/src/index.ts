@@ -37,4 +37,14 @@ export {
 } from "./mask.js";
 export type { Principal, ResourceRef } from "./principal.js";
 export { SQL_ACTIONS, SQL_ANY, type SqlAction, type SqlActionGroup } from "./sql-actions.js";
-export type { Allow, Deny, Hold, MaskedLabel, NativeError, Refusal, RefusalCode, Verdict } from "./verdict.js";
+export type {
+  Allow,
+  Deny,
+  Hold,
+  MaskedLabel,
+  NativeError,
+  Refusal,
+  RefusalCode,
+  RowLimit,
+  Verdict,
+} from "./verdict.js";

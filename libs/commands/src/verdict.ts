@@ -9,14 +9,25 @@ interface Decided {
   readonly epoch: number;
 }
 
+/** How many rows a command may give or change. */
+export interface RowLimit {
+  readonly rows: number;
+  /** The policy that says so. */
+  readonly policy: string;
+  /** The actions of the command that are limited, each once. */
+  readonly actions: readonly string[];
+}
+
 export interface Allow extends Decided {
   readonly kind: "allow";
+  readonly rowLimit: RowLimit | null;
   /** Labels this principal may not see on this resource: whatever carries one is masked. */
   readonly masked: readonly MaskedLabel[];
 }
 
 export interface Hold extends Decided {
   readonly kind: "hold";
+  readonly rowLimit: RowLimit | null;
   readonly masked: readonly MaskedLabel[];
   /** The group that may decide; empty means any approver. */
   readonly approvers: string;

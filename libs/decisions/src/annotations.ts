@@ -4,6 +4,8 @@ export interface Annotations {
   readonly reason: string | null;
   /** Set on a permit whose allow is a hold. */
   readonly approval: ApprovalTerms | null;
+  /** On a permit: the most rows a command may give or change. */
+  readonly maxRows: number | null;
 }
 
 export interface ApprovalTerms {
@@ -13,7 +15,7 @@ export interface ApprovalTerms {
   readonly ttlSeconds: number;
 }
 
-const KNOWN = ["id", "reason", "approval", "quorum", "ttl"];
+const KNOWN = ["id", "reason", "approval", "quorum", "ttl", "max_rows"];
 const DEFAULT_TTL_SECONDS = 15 * 60;
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600 };
 
@@ -34,6 +36,7 @@ export function readAnnotations(
       problems.push(`@${name} is not an annotation; known are ${KNOWN.map((k) => `@${k}`).join(", ")}`);
   }
   if (effect === "forbid") {
+    if (given("max_rows")) problems.push("@max_rows has no place on a forbid: what is forbidden gives no rows");
     for (const name of ["approval", "quorum", "ttl"]) {
       if (given(name)) problems.push(`@${name} has no place on a forbid: what is forbidden cannot be approved`);
     }
@@ -67,10 +70,16 @@ export function readAnnotations(
   const ttlSeconds = ttl === null ? DEFAULT_TTL_SECONDS : seconds(ttl);
   if (ttlSeconds === null) problems.push(`@ttl("${ttl}") must be from 10s to 24h, such as "90s", "15m" or "2h"`);
 
+  const maxRows = value("max_rows");
+  if (maxRows !== null && !/^(0|[1-9][0-9]{0,11})$/.test(maxRows)) {
+    problems.push(`@max_rows("${maxRows}") must be a number of rows, such as "1000"`);
+  }
+
   return {
     annotations: {
       id,
       reason,
+      maxRows: maxRows === null ? null : Number(maxRows),
       approval:
         approvers === null
           ? null

@@ -6,6 +6,7 @@ import type {
   MaskedLabel,
   Operation,
   ResourcePart,
+  RowLimit,
   SessionFacts,
   Verdict,
 } from "#commands";
@@ -14,6 +15,7 @@ import { both, type HoldTerms, strictest } from "./hold.js";
 import { Interner } from "./interner.js";
 import { Lru } from "./lru.js";
 import { type EntityId, type Matches, PolicyIndex } from "./policy-index.js";
+import { narrower, narrowest, widest } from "./row-limits.js";
 import { CONNECT, groupsOf, inScope, REVEAL, SESSION } from "./schema.js";
 import { type Denial, denial, subjectOf } from "./wording.js";
 
@@ -43,9 +45,21 @@ export function createDecider(bundle: Bundle): Decider {
 }
 
 type Settled =
-  | { readonly kind: "allow"; readonly policies: readonly string[]; readonly timeless: boolean }
+  | {
+      readonly kind: "allow";
+      readonly policies: readonly string[];
+      readonly rowLimit: RowLimit | null;
+      readonly timeless: boolean;
+    }
   | { readonly kind: "deny"; readonly denial: Denial; readonly timeless: boolean };
-type Outcome = Settled | { readonly kind: "hold"; readonly terms: HoldTerms; readonly timeless: boolean };
+type Outcome =
+  | Settled
+  | {
+      readonly kind: "hold";
+      readonly terms: HoldTerms;
+      readonly rowLimit: RowLimit | null;
+      readonly timeless: boolean;
+    };
 
 class BundleDecider implements Decider {
   readonly epoch: number;
@@ -104,10 +118,12 @@ class BundleDecider implements Decider {
     const policies = new Set<string>();
     let { timeless } = connect;
     let hold: HoldTerms | null = null;
+    let rowLimit: RowLimit | null = null;
     for (const operation of command.operations) {
       const outcome = this.#operationOutcome(operation, command.statementCount, session, resource, now);
       timeless &&= outcome.timeless;
       if (outcome.kind === "deny") return deny(outcome.denial, timeless);
+      rowLimit = narrower(rowLimit, outcome.rowLimit);
       if (outcome.kind === "allow") for (const policy of outcome.policies) policies.add(policy);
       else {
         const joined: HoldTerms | null = hold ? both(hold, outcome.terms) : outcome.terms;
@@ -118,7 +134,7 @@ class BundleDecider implements Decider {
 
     const masks = this.#masksOf(session, resource, now);
     timeless &&= masks.timeless;
-    const decided = { masked: masks.masked, epoch: this.epoch };
+    const decided = { masked: masks.masked, rowLimit, epoch: this.epoch };
     if (!hold) {
       // Where nothing but the connection had to be permitted, what permitted that has decided.
       return {
@@ -279,7 +295,9 @@ function settle(action: string, matches: Matches, session: SessionFacts): Settle
   const plain = plainOf(matches.permits);
   const denied =
     refusalIn(action, matches) ?? (plain.length === 0 ? denial.notPermitted(action, action, session) : null);
-  return denied ? { kind: "deny", denial: denied, timeless } : { kind: "allow", policies: idsOf(plain), timeless };
+  return denied
+    ? { kind: "deny", denial: denied, timeless }
+    : { kind: "allow", policies: idsOf(plain), rowLimit: null, timeless };
 }
 
 function settleOrHold(operation: Operation, matches: Matches, session: SessionFacts): Outcome {
@@ -288,7 +306,9 @@ function settleOrHold(operation: Operation, matches: Matches, session: SessionFa
   const refusal = refusalIn(subjectOf(operation), matches);
   if (refusal) return { kind: "deny", denial: refusal, timeless };
   const plain = plainOf(permits);
-  if (plain.length > 0 || action === SESSION) return { kind: "allow", policies: idsOf(plain), timeless };
-  if (permits.length > 0) return { kind: "hold", terms: strictest(permits), timeless };
+  if (plain.length > 0 || action === SESSION)
+    return { kind: "allow", policies: idsOf(plain), rowLimit: widest(action, plain), timeless };
+  if (permits.length > 0)
+    return { kind: "hold", terms: strictest(permits), rowLimit: narrowest(action, permits), timeless };
   return { kind: "deny", denial: denial.notPermitted(subjectOf(operation), action, session), timeless };
 }

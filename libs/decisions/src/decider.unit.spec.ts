@@ -28,6 +28,7 @@ describe("commands", () => {
     expect(verdictOf(SELECT, command("sql:select"))).toEqual({
       kind: "allow",
       masked: [],
+      rowLimit: null,
       policies: ["rules#2"],
       epoch: 7,
     });
@@ -147,6 +148,7 @@ describe("holds", () => {
     expect(verdictOf(text, command("sql:alter_table"))).toEqual({
       kind: "hold",
       masked: [],
+      rowLimit: null,
       policies: ["rules#ddl"],
       epoch: 7,
       approvers: "dba",
@@ -212,6 +214,40 @@ describe("holds", () => {
       kind: "deny",
       reason: expect.stringContaining("sec, dba"),
     });
+  });
+});
+
+describe("row limits", () => {
+  const upTo = (rows: number, action: string, more = "") =>
+    `@max_rows("${rows}") ${more} permit(principal, action == Action::"sql:${action}", resource);\n`;
+  const limitOf = (text: string, ...actions: string[]) => {
+    const verdict = verdictOf(text, command(...actions.map((action) => `sql:${action}`)));
+    return verdict.kind === "deny" ? verdict : verdict.rowLimit;
+  };
+
+  test.each([
+    ["one", upTo(10, "select"), { rows: 10, policy: "rules#2", actions: ["sql:select"] }],
+    ["the most generous", upTo(10, "select") + upTo(20, "select"), { rows: 20, policy: "rules#3" }],
+    ["none, where a permit has none", upTo(10, "select") + SELECT, null],
+    [
+      "the strictest, where it is held",
+      upTo(10, "select", "@approval") + upTo(20, "select", "@approval"),
+      { rows: 10, policy: "rules#2" },
+    ],
+    ["that of the plain permit", upTo(10, "select", "@approval") + upTo(20, "select"), { rows: 20 }],
+  ])("of several permits: %s", (_, text, limit) => {
+    const given = limitOf(text, "select");
+    if (limit === null) expect(given).toBeNull();
+    else expect(given).toMatchObject(limit);
+  });
+
+  test("of several operations the narrowest, with all that are limited", () => {
+    expect(limitOf(upTo(10, "insert") + upTo(5, "select"), "insert", "select")).toEqual({
+      rows: 5,
+      policy: "rules#3",
+      actions: ["sql:insert", "sql:select"],
+    });
+    expect(limitOf(upTo(10, "insert") + SELECT, "insert", "select")).toMatchObject({ actions: ["sql:insert"] });
   });
 });
 

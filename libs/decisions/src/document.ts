@@ -54,6 +54,9 @@ export function readDocument(
     const { json } = parsed;
     const { annotations, problems: doubts } = readAnnotations(json.effect, json.annotations ?? {});
     for (const doubt of doubts) refuse(source.offset, doubt);
+    if (annotations.maxRows !== null && !namesCommands(json)) {
+      refuse(source.offset, '@max_rows limits commands, so the policy must name them: action in Action::"sql:read"');
+    }
     if (annotations.approval && !namesCommands(json)) {
       refuse(
         source.offset,

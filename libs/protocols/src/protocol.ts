@@ -173,8 +173,11 @@ export interface Conversation {
   pushServer(chunk: Uint8Array): void;
   nextServer(): ServerStep | null;
 
-  /** Lets a gate's message through: what goes upstream now. */
-  allow(gate: Gate, plan: MaskPlan): Uint8Array;
+  /**
+   * Lets a gate's message through: what goes upstream now; empty where it has to wait. A command with a limit goes alone:
+   * what is behind it waits for its end.
+   */
+  allow(gate: Gate, plan: MaskPlan, limit?: CommandLimit | null): Uint8Array;
   /**
    * Refuses it: the native error arrives in its place in the order of answers, and the session goes on. A refused
    * command has no outcome.
@@ -212,6 +215,16 @@ export interface Conversation {
   readonly transaction: "idle" | "active" | "failed";
   /** What is known of the commands that have no outcome yet, oldest first: for when the connection is lost. */
   unfinished(): readonly { readonly ordinal: number; readonly outcome: Outcome }[];
+}
+
+/** How many rows a command may give or change. Past it, it fails with the refusal at that row, and nothing is left of it. */
+export interface CommandLimit {
+  readonly rows: number;
+  /** It may change something, which has to be undone. */
+  readonly changes: boolean;
+  /** The first line of its bulk output is no row. */
+  readonly header: boolean;
+  readonly refusal: Refusal;
 }
 
 export type ClientStep =
@@ -260,6 +273,11 @@ export type ServerStep =
   | { readonly kind: "forward"; readonly bytes: Uint8Array }
   /** Send upstream: the conversation needs something of its own. */
   | { readonly kind: "ask"; readonly bytes: Uint8Array }
+  /**
+   * What runs has gone past its limit: ask the server to cancel it. Pull no further step of the client's until that has
+   * been carried out, so that it meets no other command.
+   */
+  | { readonly kind: "stop" }
   /** A command is over. */
   | { readonly kind: "outcome"; readonly ordinal: number; readonly outcome: Outcome }
   | { readonly kind: "fault"; readonly bytes: Uint8Array; readonly refusal: Refusal };

@@ -130,7 +130,8 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     analyse: (analysis, n) => {
       const row = source(analysis, n.query);
       const hold = ((n.options ?? 0) & CURSOR_OPT_HOLD) !== 0;
-      analysis.session.push({ kind: "declares", cursor: n.portalname ?? "", outputs: outputs(row), hold });
+      const operations = analysis.parts.flatMap((part) => (part === analysis.effects ? [] : part.operations()));
+      analysis.session.push({ kind: "declares", cursor: n.portalname ?? "", outputs: outputs(row), operations, hold });
       return NOTHING_BACK;
     },
   },

@@ -66,11 +66,12 @@ export type SessionEffect =
   | { readonly kind: "executes"; readonly name: string }
   /** DEALLOCATE; null is ALL. */
   | { readonly kind: "deallocates"; readonly name: string | null }
-  /** DECLARE CURSOR, and what a FETCH from it returns. */
+  /** DECLARE CURSOR, and what a FETCH from it returns and does. */
   | {
       readonly kind: "declares";
       readonly cursor: string;
       readonly outputs: readonly TracedColumn[];
+      readonly operations: readonly Operation[];
       /** WITH HOLD: it outlives its transaction. */
       readonly hold: boolean;
     }

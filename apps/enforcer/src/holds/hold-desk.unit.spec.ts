@@ -12,6 +12,7 @@ const verdict: Hold = {
   policies: ["p"],
   epoch: 3,
   masked: [],
+  rowLimit: null,
   approvers: "dba",
   quorum: 1,
   ttlSeconds: 60,

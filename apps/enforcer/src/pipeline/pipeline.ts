@@ -13,7 +13,7 @@
  * A command seen before passes 2 to 6 at once. What a turn of the event loop brought leaves at its end, in one piece.
  */
 import type { Hold, MaskPlan, Refusal, Verdict } from "#commands";
-import type { ClientStep, Conversation, Gate, Outcome, ServerStep } from "#protocols";
+import type { ClientStep, CommandLimit, Conversation, Gate, Outcome, ServerStep } from "#protocols";
 import { type Durability, SpoolFull, SpoolUnwritable } from "#spool";
 import type { Channel } from "../connection/channel.js";
 import { type HeldCommand, type HoldEnd, withdrawn } from "../holds/hold-desk.js";
@@ -26,9 +26,13 @@ import type { Leaving, Turn } from "./turn.js";
 export interface PipelineSession {
   understand(gate: Gate): Understood | Promise<Understood>;
   decide(understood: Understood): Verdict;
-  /** Why a command that may run would still defeat the masks; null where it would not. */
+  /** Why a command that may run would still defeat the masks or a limit; null where it would not. */
   uncovered(understood: Understood, verdict: Verdict): Refusal | null;
   plan(understood: Understood, verdict: Verdict): MaskPlan;
+  /** How many rows it may give or change, where that is limited. */
+  limit(understood: Understood, verdict: Verdict): CommandLimit | null;
+  /** Asks the resource to cancel what runs; resolves when it has been asked, or could not be. */
+  stopRunning(): Promise<void>;
   /** Asks a person, and tells the client. */
   hold(gate: Gate, understood: Understood, verdict: Hold): HeldCommand;
   /** Each answers with the sequence to make durable. @throws where it cannot be recorded */
@@ -73,6 +77,8 @@ export class Pipeline implements Leaving {
   /** A gate is being dealt with: nothing behind it moves. */
   #waiting = false;
   #bytesInBeforeWait = 0;
+  /** The server is being asked to cancel what runs. */
+  #stopping = false;
   #over = false;
   /** The last record of this turn, which must be written before the turn's bytes leave. */
   #unwritten = 0;
@@ -110,7 +116,11 @@ export class Pipeline implements Leaving {
 
   /** Moves what can move; it leaves at the end of the turn. */
   #pump(): void {
-    for (let left = ROUND; !this.#waiting && !this.#over && !this.server.clogged && !this.client.clogged; left--) {
+    for (
+      let left = ROUND;
+      !this.#waiting && !this.#stopping && !this.#over && !this.server.clogged && !this.client.clogged;
+      left--
+    ) {
       if (left === 0) {
         this.#next ??= setImmediate(() => {
           this.#next = null;
@@ -188,6 +198,9 @@ export class Pipeline implements Leaving {
       case "ask":
         this.server.write(step.bytes);
         break;
+      case "stop":
+        this.#stop();
+        break;
       case "outcome":
         this.session.recordEnded(step.ordinal, step.outcome);
         break;
@@ -198,6 +211,15 @@ export class Pipeline implements Leaving {
       default:
         step satisfies never;
     }
+  }
+
+  /** What runs has gone past its limit. A cancel that is on its way could meet anything sent behind it. */
+  #stop(): void {
+    this.#stopping = true;
+    void this.session.stopRunning().then(() => {
+      this.#stopping = false;
+      if (!this.#over) this.pump();
+    });
   }
 
   #gate(gate: Gate): void {
@@ -221,7 +243,8 @@ export class Pipeline implements Leaving {
         return after(this.#record(gate, understood, verdict, approvalId), () => {
           if (this.#over) return;
           this.session.sent(gate, understood);
-          this.server.write(this.conversation.allow(gate, this.session.plan(understood, verdict)));
+          const limit = this.session.limit(understood, verdict);
+          this.server.write(this.conversation.allow(gate, this.session.plan(understood, verdict), limit));
         });
       }),
     );

@@ -26,7 +26,13 @@ const understood: Understood = {
   fingerprint: "f",
   problems: [],
 };
-const verdict = (epoch: number): Verdict => ({ kind: "allow", masked: [], policies: ["p#1", "p#2"], epoch });
+const verdict = (epoch: number): Verdict => ({
+  kind: "allow",
+  masked: [],
+  rowLimit: null,
+  policies: ["p#1", "p#2"],
+  epoch,
+});
 const encode = (record: edgeV1.Record) => toBinary(edgeV1.RecordSchema, record);
 const decoded = (bytes: Uint8Array) => fromBinary(edgeV1.RecordSchema, bytes);
 /** Field by field what the general encoder says. */

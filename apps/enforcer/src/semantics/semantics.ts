@@ -1,5 +1,5 @@
 import type { Command, MaskPlan, NativeError, Refusal, ResourcePart, Verdict } from "#commands";
-import type { Conversation, Gate, Outcome } from "#protocols";
+import type { CommandLimit, Conversation, Gate, Outcome } from "#protocols";
 import type { Clock } from "../clock.js";
 import type { Upstreams } from "../connection/upstreams.js";
 import type { Log } from "../log.js";
@@ -52,9 +52,11 @@ export interface Understood extends Pick<Command, "operations" | "statementCount
 export interface SessionSemantics {
   /** Synchronous for what has been seen before. */
   understand(gate: Gate): Understood | Promise<Understood>;
-  /** Why a command that may run would still defeat the masks; null where it would not. */
+  /** Why a command that may run would still defeat the masks or a limit; null where it would not. */
   uncovered(understood: Understood, verdict: Verdict): Refusal | null;
   plan(understood: Understood, verdict: Verdict): MaskPlan;
+  /** How many rows it may give or change, where that is limited; it is not `uncovered`. */
+  limit(understood: Understood, verdict: Verdict): CommandLimit | null;
   /** The names of the labels the plan hides, as far as can be told before it runs. */
   labelsMasked(understood: Understood, verdict: Verdict): readonly string[];
   /** Whether it changes nothing: a weaker durability may do for its record. */

@@ -10,7 +10,7 @@ import {
 } from "#commands";
 import type { edgeV1 } from "#contracts";
 import { approvalV1 } from "#contracts";
-import type { Conversation, Gate, Outcome, Protocol } from "#protocols";
+import type { CommandLimit, Conversation, Gate, Outcome, Protocol } from "#protocols";
 import type { Durability } from "#spool";
 import type { Clock } from "../clock.js";
 import { Channel } from "../connection/channel.js";
@@ -131,7 +131,7 @@ export class Session implements PipelineSession {
 
   /** The client's cancel request: it withdraws what is held, or stops what runs. */
   cancel(): void {
-    if (!this.#pipeline.withdraw("The requester cancelled it.")) this.#cancelUpstream();
+    if (!this.#pipeline.withdraw("The requester cancelled it.")) void this.#cancelUpstream();
   }
 
   policyChanged(policy: PolicyInForce): void {
@@ -164,7 +164,7 @@ export class Session implements PipelineSession {
     } catch (error) {
       this.services.log.error({ session: this.id, error: String(error) }, "the session's end could not be recorded");
     }
-    if (cause !== "upstream") this.#cancelUpstream();
+    if (cause !== "upstream") void this.#cancelUpstream();
     if (told) this.#client.write(this.#conversation.goodbye(told));
     this.#client.end();
     // In order only where the client itself said so: else nothing written and not yet sent may leave any more.
@@ -189,6 +189,14 @@ export class Session implements PipelineSession {
 
   plan(understood: Understood, verdict: Verdict): MaskPlan {
     return this.#semantics.plan(understood, verdict);
+  }
+
+  limit(understood: Understood, verdict: Verdict): CommandLimit | null {
+    return this.#semantics.limit(understood, verdict);
+  }
+
+  async stopRunning(): Promise<void> {
+    await this.#cancelUpstream();
   }
 
   hold(gate: Gate, understood: Understood, verdict: Hold): HeldCommand {
@@ -296,12 +304,15 @@ export class Session implements PipelineSession {
     this.recordEnded(ordinal, { ...outcome, error });
   }
 
-  #cancelUpstream(): void {
+  /** Never rejects. */
+  async #cancelUpstream(): Promise<void> {
     if (!this.#conversation.busy) return;
     const { resource, protocol, upstream } = this.parts;
-    this.services.upstreams.cancel(resource, protocol, upstream).catch((error) => {
+    try {
+      await this.services.upstreams.cancel(resource, protocol, upstream);
+    } catch (error) {
       this.services.log.warn({ session: this.id, error: String(error) }, "the resource could not be asked to cancel");
-    });
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { MaskPlan, Parameter, Refusal } from "#commands";
-import type { Gate, Outcome } from "../protocol.js";
+import type { CommandLimit, Gate, Outcome } from "../protocol.js";
 import type { Change } from "./conversation/names.js";
 import type { Statement } from "./conversation/statements.js";
 import { nameOfKey, utf8 } from "./decoder.js";
@@ -59,6 +59,10 @@ export class RunningCommand {
   valuesMasked = 0;
   error: { code: string; message: string } | null = null;
   finished = false;
+  /** It has gone past its limit: nothing more of it is shown. */
+  struck = false;
+  /** Its output comes by COPY. */
+  bulk = false;
   /** What its text does to prepared statements, once sent: settled one by one as the server confirms each. */
   pending: { kind: Effect["kind"]; changes: Change<Statement>[] }[] = [];
   /** Rows sent since the last completion. */
@@ -69,7 +73,18 @@ export class RunningCommand {
     readonly gate: Gate,
     readonly plan: MaskPlan,
     readonly effects: readonly Effect[] = [],
+    readonly limit: CommandLimit | null = null,
   ) {}
+
+  /** Whether one more row, or line of bulk output, would be past the limit. */
+  get full(): boolean {
+    return this.limit !== null && this.rows + this.#shown >= this.limit.rows + (this.bulk && this.limit.header ? 1 : 0);
+  }
+
+  /** Whether it has changed more rows than it may, by the tag of its completion, or was stopped for giving more. */
+  past(tag: string): boolean {
+    return this.limit !== null && (this.struck || Number(COUNT.exec(tag)?.[1] ?? 0) > this.limit.rows);
+  }
 
   row(size: number, masked: number): void {
     this.#shown++;
@@ -85,7 +100,7 @@ export class RunningCommand {
 
   /** A statement is complete: its tag counts its rows where it counts at all. */
   complete(tag: string): void {
-    const count = /(?:^| )(\d{1,15})$/.exec(tag)?.[1];
+    const count = COUNT.exec(tag)?.[1];
     this.rows += count === undefined ? this.#shown : Number(count);
     this.#shown = 0;
     if (this.#tags.length < MOST_TAGS) this.#tags.push(tag);
@@ -105,6 +120,8 @@ export class RunningCommand {
 }
 
 const MOST_TAGS = 20;
+/** The rows of a command's tag, where it counts them. */
+const COUNT = /(?:^| )(\d{1,15})$/;
 
 /** What becomes of a command that the server skipped because one before it in the pipeline failed. */
 export const NOT_RUN = { code: "57014", message: "not run: an earlier command of the pipeline failed" };

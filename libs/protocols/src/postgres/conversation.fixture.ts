@@ -1,5 +1,5 @@
 import { type Mask, type MaskPlan, NOTHING_MASKED, type Refusal } from "#commands";
-import type { Conversation, ConversationOptions, Gate, Outcome } from "../protocol.js";
+import type { CommandLimit, Conversation, ConversationOptions, Gate, Outcome } from "../protocol.js";
 import { postgres } from "./protocol.js";
 
 export const DENIED: Refusal = { code: "denied", message: "policy prod forbids it", hint: "ask" };
@@ -20,6 +20,9 @@ export class Driven {
   readonly outcomes = new Map<number, Outcome>();
   readonly faults: Refusal[] = [];
   ended = false;
+  /** How often the server was to be asked to cancel what runs. */
+  stops = 0;
+  limit: CommandLimit | null = null;
   /** Null holds the gate until `settle`. */
   decide: (gate: Gate) => Refusal | MaskPlan | null = () => NOTHING_MASKED;
   #held: Gate | null = null;
@@ -43,6 +46,7 @@ export class Driven {
     for (let step = this.conversation.nextServer(); step; step = this.conversation.nextServer()) {
       if (step.kind === "outcome") this.outcomes.set(step.ordinal, step.outcome);
       else if (step.kind === "ask") this.#toServer.push(step.bytes);
+      else if (step.kind === "stop") this.stops++;
       else this.#toClient.push(step.bytes);
       if (step.kind === "fault") this.faults.push(step.refusal);
     }
@@ -67,7 +71,7 @@ export class Driven {
 
   #settle(gate: Gate, decided: Refusal | MaskPlan): void {
     if (!("code" in decided)) {
-      this.#toServer.push(this.conversation.allow(gate, decided));
+      this.#toServer.push(this.conversation.allow(gate, decided, this.limit));
       return;
     }
     const { toServer, toClient } = this.conversation.deny(gate, decided);

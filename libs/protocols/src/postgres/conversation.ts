@@ -1,5 +1,5 @@
 import type { MaskPlan, Refusal } from "#commands";
-import type { ClientStep, Conversation, ConversationOptions, Gate, ServerStep } from "../protocol.js";
+import type { ClientStep, CommandLimit, Conversation, ConversationOptions, Gate, ServerStep } from "../protocol.js";
 import { STATUS } from "./codes.js";
 import { FromClient } from "./conversation/from-client.js";
 import { FromServer } from "./conversation/from-server.js";
@@ -38,8 +38,8 @@ export class PostgresConversation implements Conversation {
     return this.#server.next();
   }
 
-  allow(gate: Gate, plan: MaskPlan): Uint8Array {
-    return this.#client.allow(gate, plan);
+  allow(gate: Gate, plan: MaskPlan, limit: CommandLimit | null = null): Uint8Array {
+    return this.#client.allow(gate, plan, limit);
   }
 
   deny(gate: Gate, refusal: Refusal): { readonly toServer: Uint8Array; readonly toClient: Uint8Array } {

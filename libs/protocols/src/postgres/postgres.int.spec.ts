@@ -130,7 +130,7 @@ class Relay {
       for (let step = conversation.nextServer(); step; step = conversation.nextServer()) {
         if (step.kind === "outcome") this.outcomes.push(step);
         else if (step.kind === "ask") server.write(step.bytes);
-        else client.write(step.bytes);
+        else if (step.kind !== "stop") client.write(step.bytes);
         if (step.kind === "fault") client.end();
       }
       fromClient();

@@ -17,7 +17,7 @@ import { cursorsAfter, type SessionNames } from "./session-names.js";
 
 /** EXECUTE and FETCH are resolved to what they stand for. */
 export interface UnderstoodSql extends Understood {
-  readonly statements: readonly Pick<StatementFacts, "outputs" | "bulk" | "bulkFormat">[];
+  readonly statements: readonly Pick<StatementFacts, "kind" | "outputs" | "bulk" | "bulkFormat">[];
   readonly stores: readonly StoredColumn[];
   readonly unknownNames: readonly string[];
   readonly effects: readonly SessionEffect[];
@@ -119,9 +119,9 @@ export class Interpreter {
           allDropped = true;
         } else if (effect.kind === "deallocates") prepared.set(effect.name!, undefined);
         else if (effect.kind === "fetches") {
-          const outputs = cursors.get(effect.cursor)?.outputs;
-          returns = { outputs: outputs ?? ANY_ROWS, bulk: null, bulkFormat: null };
-          if (!outputs) operations.push(ofFunction(effect.cursor));
+          const declared = cursors.get(effect.cursor);
+          returns = { kind: statement.kind, outputs: declared?.outputs ?? ANY_ROWS, bulk: null, bulkFormat: null };
+          operations.push(...(declared?.operations ?? [ofFunction(effect.cursor)]));
         } else if (effect.kind === "executes") {
           const text = preparedText(effect.name);
           if (text === undefined) {

@@ -1,9 +1,12 @@
+import type { Operation } from "#commands";
 import type { Conversation } from "#protocols";
 import type { SessionEffect, TracedColumn } from "#sql";
 
 /** A cursor that SQL declared. Those of functions and of Bind are not known: they may return anything. */
 export interface Cursor {
   readonly outputs: readonly TracedColumn[];
+  /** What a FETCH does. */
+  readonly operations: readonly Operation[];
   /** It outlives its transaction. */
   readonly hold: boolean;
 }

@@ -134,7 +134,12 @@ test.each([
   ["BEGIN; SET; COMMIT; BEGIN", "active", false],
 ] as const)("changed and ended in one text, %s: nobody knows", (tag, transaction, failed) => {
   const it = session();
-  it.run([ends, path("a"), { kind: "declares", cursor: "c", outputs: [], hold: false }], tag, transaction, failed);
+  it.run(
+    [ends, path("a"), { kind: "declares", cursor: "c", outputs: [], operations: [], hold: false }],
+    tag,
+    transaction,
+    failed,
+  );
   expect({ uncertain: it.names.uncertain, cursors: it.names.now.cursors.size }).toEqual({
     uncertain: true,
     cursors: 0,
@@ -181,21 +186,21 @@ test.each([
 ])("a cursor WITH HOLD (%s) outlives its transaction", (hold, left) => {
   const it = session();
   it.run([], "BEGIN", "active");
-  it.run([{ kind: "declares", cursor: "c", outputs: [], hold }], "DECLARE CURSOR", "active");
+  it.run([{ kind: "declares", cursor: "c", outputs: [], operations: [], hold }], "DECLARE CURSOR", "active");
   it.run([ends], "COMMIT", "idle");
   expect(it.names.now.cursors.size).toBe(left);
 });
 
 test("a cursor of an implicit transaction is gone with its batch", () => {
   const it = session();
-  it.run([{ kind: "declares", cursor: "c", outputs: [], hold: false }], "DECLARE CURSOR", "idle");
+  it.run([{ kind: "declares", cursor: "c", outputs: [], operations: [], hold: false }], "DECLARE CURSOR", "idle");
   expect(it.names.now.cursors.size).toBe(0);
 });
 
 test("a ROLLBACK TO forgets the cursors", () => {
   const it = session();
   it.run([], "BEGIN", "active");
-  it.run([{ kind: "declares", cursor: "c", outputs: [], hold: false }], "DECLARE CURSOR", "active");
+  it.run([{ kind: "declares", cursor: "c", outputs: [], operations: [], hold: false }], "DECLARE CURSOR", "active");
   it.run([ends], "ROLLBACK", "active");
   expect(it.names.now.cursors.size).toBe(0);
 });

@@ -1,5 +1,5 @@
 import { type MaskedLabel, type MaskPlan, type Refusal, SQL_ACTIONS, type Verdict } from "#commands";
-import type { Gate, Outcome } from "#protocols";
+import type { CommandLimit, Gate, Outcome } from "#protocols";
 import type { SessionEffect, Understander } from "#sql";
 import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics.js";
 import { Interpreter, type UnderstoodSql } from "./interpreter.js";
@@ -7,6 +7,7 @@ import type { MaskPlanner } from "./mask-planner.js";
 import type { MaskPlanners } from "./mask-planners.js";
 import { sqlRefusal } from "./refusals.js";
 import type { ResourceCatalogs, ResourceNames } from "./resource-catalogs.js";
+import { commandLimit, unlimitable } from "./row-limits.js";
 import { parseSearchPath } from "./search-path.js";
 import { SessionNames } from "./session-names.js";
 
@@ -49,6 +50,8 @@ export class SqlSession implements SessionSemantics {
   }
 
   uncovered(understood: UnderstoodSql, verdict: Verdict): Refusal | null {
+    const unlimited = verdict.kind !== "deny" && verdict.rowLimit && unlimitable(understood, verdict.rowLimit);
+    if (unlimited) return unlimited;
     const uncovered = this.#plannerFor(verdict).uncovered(understood);
     // Code that is not read by a policy may yet be by a person.
     if (!uncovered || (uncovered.target === null && verdict.kind === "hold")) return null;
@@ -57,6 +60,11 @@ export class SqlSession implements SessionSemantics {
 
   plan(understood: UnderstoodSql, verdict: Verdict): MaskPlan {
     return this.#plannerFor(verdict).plan(understood);
+  }
+
+  limit(understood: UnderstoodSql, verdict: Verdict): CommandLimit | null {
+    if (verdict.kind === "deny" || !verdict.rowLimit) return null;
+    return commandLimit(understood, verdict.rowLimit, this.reads(understood));
   }
 
   labelsMasked(understood: UnderstoodSql, verdict: Verdict): readonly string[] {

@@ -15,6 +15,7 @@ export type Answer =
   | CallAnswer
   | CloseAnswer
   | RefusalAnswer
+  | OwnAnswer
   | { readonly kind: "sync"; readonly segment: number }
   /** Not answered: where the client ended its COPY data. */
   | { readonly kind: "copy-end" };
@@ -54,6 +55,24 @@ export interface QueryAnswer {
   described?: RowDescription;
   masks?: Masks;
   copy?: Copying;
+  /** It runs in a transaction of the conversation's own, to be undone where it goes past its limit. */
+  readonly enclosed?: boolean;
+  /** Its completion, kept back until that transaction has ended. */
+  completion?: Uint8Array;
+}
+
+/** The conversation's own statement around one with a limit; the client sees nothing of it but how it ends. */
+export interface OwnAnswer {
+  readonly kind: "own";
+  readonly command: RunningCommand;
+  readonly segment: number;
+  /**
+   * - `begin`: the command, as `frame`, follows in the transaction.
+   * - `commit` and `rollback` end that; `frame` is the command's completion.
+   * - `abort`: makes the client's transaction fail.
+   */
+  readonly does: "begin" | "commit" | "rollback" | "abort";
+  readonly frame: Uint8Array | null;
 }
 
 interface Copying {

@@ -1,7 +1,7 @@
 import { FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
 import type { MaskPlan, Refusal } from "#commands";
 import { NOTHING_MASKED } from "#commands";
-import type { ClientStep, Gate } from "../../protocol.js";
+import type { ClientStep, CommandLimit, Gate } from "../../protocol.js";
 import { CLIENT, STATUS } from "../codes.js";
 import { type Effect, fetchText, parameterOf, RunningCommand, readable } from "../commands.js";
 import {
@@ -17,6 +17,7 @@ import {
 } from "../decoder.js";
 import { goodbyeResponse, POISON_PARSE, POISON_QUERY, refusalResponse } from "../denial.js";
 import { describePortal, flush, readyForQuery } from "../encoder.js";
+import { sendOwn } from "./limits.js";
 import type { SessionState } from "./state.js";
 import type { Portal, Statement } from "./statements.js";
 
@@ -33,7 +34,7 @@ interface OpenGate {
   readonly simple: boolean;
   readonly effects: Effect[];
   /** Sends the message: gives what goes upstream. */
-  pass(plan: MaskPlan, effects: readonly Effect[]): Uint8Array;
+  pass(plan: MaskPlan, effects: readonly Effect[], limit: CommandLimit | null): Uint8Array;
 }
 
 /** The client's messages: what passes, what asks first, what waits. */
@@ -45,6 +46,8 @@ export class FromClient {
   /** The gate among the ready steps; open once it is given out. */
   #asking: OpenGate | null = null;
   #open: OpenGate | null = null;
+  /** Sends the command with a limit that waits for everything before it to be answered. */
+  #start: (() => void) | null = null;
   #flushed = false;
   #over = false;
 
@@ -61,10 +64,17 @@ export class FromClient {
     if (this.#open) return null;
     try {
       for (;;) {
+        const due = this.#state.due.shift();
+        if (due) return { kind: "forward", bytes: due };
         const ready = this.#ready.shift();
         if (ready?.kind === "gate") this.#open = this.#asking;
         if (ready) return ready;
         if (this.#over) return null;
+        if (this.#start) {
+          if (this.#started()) continue;
+          if (this.#ready.length > 0) continue;
+          return null;
+        }
         const type = this.#frames.next();
         if (type >= 0 && this.#message(type)) continue;
         const bytes = this.#frames.passed();
@@ -78,7 +88,7 @@ export class FromClient {
     }
   }
 
-  allow(gate: Gate, plan: MaskPlan): Uint8Array {
+  allow(gate: Gate, plan: MaskPlan, limit: CommandLimit | null): Uint8Array {
     const open = this.#close(gate);
     if (gate.refusal) return this.#refuse(open.simple, gate.refusal, true).toServer;
     if (this.#state.skipping) {
@@ -87,7 +97,7 @@ export class FromClient {
       return NOTHING;
     }
     this.#flushed = false;
-    return open.pass(plan, open.effects);
+    return open.pass(plan, open.effects, limit);
   }
 
   deny(gate: Gate, refusal: Refusal): { toServer: Uint8Array; toClient: Uint8Array } {
@@ -115,6 +125,7 @@ export class FromClient {
       this.#frames.drop();
       return true;
     }
+    if (state.holding) return this.#wait();
     if (type === CLIENT.CopyData) {
       this.#frames.pass();
       return true;
@@ -123,6 +134,7 @@ export class FromClient {
       throw new MalformedBytes("a message that has no place in COPY data");
     }
     if (state.answers.length >= MOST_UNANSWERED) return this.#wait();
+    if (state.limited && !(state.copyingIn && !state.copyEnded)) return this.#wait();
     if (!KNOWN.has(type)) throw new MalformedBytes("a message of an unknown type");
     const frame = this.#frames.whole();
     if (!frame) return false;
@@ -158,10 +170,12 @@ export class FromClient {
   #query(frame: Uint8Array): boolean {
     if (this.#namesUnsettled()) return this.#wait();
     const { text, refusal } = readable(decodeQuery(frame).text, this.#state.encoding);
-    return this.#ask({ stage: "run", text, several: true }, refusal, true, (gate, plan, effects) => {
-      const { state } = this.#sending();
-      const command = state.begin(new RunningCommand(gate, plan, effects));
+    return this.#ask({ stage: "run", text, several: true }, refusal, true, (gate, plan, effects, limit) => {
+      const { state } = this;
+      const command = state.begin(new RunningCommand(gate, plan, effects, limit));
       state.applyEffects(command);
+      if (limit) return this.#alone(command, frame);
+      this.#sending();
       state.answers.push({ kind: "query", command, segment: state.segment++ });
       state.runs++;
       state.unsynced = false;
@@ -195,9 +209,9 @@ export class FromClient {
       parameters: bind.values.map(parameterOf),
       ...(bind.portal !== "" && { portal: nameOfKey(bind.portal) }),
     };
-    return this.#ask(asked, undefined, false, (gate, plan, effects) => {
+    return this.#ask(asked, undefined, false, (gate, plan, effects, limit) => {
       const { state } = this.#sending();
-      const command = state.begin(new RunningCommand(gate, plan, effects));
+      const command = state.begin(new RunningCommand(gate, plan, effects, limit));
       const portal: Portal = {
         statement,
         bind,
@@ -231,25 +245,32 @@ export class FromClient {
     // Behind anything else that runs, the name may have become another's: an SQL CLOSE and DECLARE share it.
     if (!this.#isCertain(key, known) && !state.answers.empty) return this.#wait();
     if (known && known.epoch === state.epoch) {
+      if (known.command.limit?.changes && maxRows > 0) return this.#inParts(known.command.limit);
       const before = this.#run(known, key);
       if (before) this.#insert(before);
       return this.#pass();
     }
     const text = known ? known.statement.text : fetchText(key, maxRows);
     const parameters = known ? known.bind.values.map(parameterOf) : [];
-    return this.#ask({ stage: "run", text, several: false, parameters }, undefined, false, (gate, plan, effects) => {
-      const command = state.begin(new RunningCommand(gate, plan, effects));
-      const portal = known ?? cursor(text, command, state);
-      if (known) {
-        state.finish(known.command);
-        known.command = command;
-        known.epoch = state.epoch;
-        known.asked = known.columns !== undefined;
-        delete known.masks;
-      }
-      const before = this.#run(portal, key);
-      return before ? Buffer.concat([before, frame]) : frame;
-    });
+    return this.#ask(
+      { stage: "run", text, several: false, parameters },
+      undefined,
+      false,
+      (gate, plan, effects, limit) => {
+        if (limit?.changes && maxRows > 0) return this.#refuse(false, inParts(limit), true).toServer;
+        const command = state.begin(new RunningCommand(gate, plan, effects, limit));
+        const portal = known ?? cursor(text, command, state);
+        if (known) {
+          state.finish(known.command);
+          known.command = command;
+          known.epoch = state.epoch;
+          known.asked = known.columns !== undefined;
+          delete known.masks;
+        }
+        const before = this.#run(portal, key);
+        return before ? Buffer.concat([before, frame]) : frame;
+      },
+    );
   }
 
   /**
@@ -265,10 +286,53 @@ export class FromClient {
       state.answers.push({ kind: "describe", of: portal, own: true });
     }
     state.applyEffects(command);
+    if (command.limit) state.limited = command;
     state.answers.push({ kind: "execute", command, portal });
     portal.runs = ++state.runs;
     portal.ran = true;
     return describe ? describePortal(key) : null;
+  }
+
+  /**
+   * A simple query with a limit goes when everything before it has been answered, so that it is known whether a
+   * transaction is open. Where none is, what it changes is enclosed in one, and that is committed once its rows have been
+   * counted.
+   */
+  #alone(command: RunningCommand, frame: Uint8Array): Uint8Array {
+    const { state } = this;
+    state.limited = command;
+    state.holding = true;
+    this.#start = () => {
+      state.holding = false;
+      if (state.skipping) return state.skipped(command);
+      const segment = state.segment++;
+      state.runs++;
+      state.unsynced = false;
+      if (command.limit?.changes && state.status === STATUS.idle) {
+        state.holding = true;
+        sendOwn(state, { kind: "own", command, segment, does: "begin", frame });
+      } else {
+        state.due.push(frame);
+        state.answers.push({ kind: "query", command, segment });
+      }
+    };
+    return NOTHING;
+  }
+
+  /** Whether what waited to be sent alone could go. */
+  #started(): boolean {
+    if (!this.#state.answers.empty) return this.#wait();
+    this.#start?.();
+    this.#start = null;
+    return true;
+  }
+
+  /** What it changes in all is not known before it has run to its end. */
+  #inParts(limit: CommandLimit): boolean {
+    const { toServer } = this.#refuse(false, inParts(limit), true);
+    this.#frames.drop();
+    this.#insert(toServer);
+    return true;
   }
 
   #closeName(frame: Uint8Array): boolean {
@@ -343,7 +407,7 @@ export class FromClient {
     asked: Asked,
     refusal: Refusal | undefined,
     simple: boolean,
-    pass: (gate: Gate, plan: MaskPlan, effects: readonly Effect[]) => Uint8Array,
+    pass: (gate: Gate, plan: MaskPlan, effects: readonly Effect[], limit: CommandLimit | null) => Uint8Array,
   ): boolean {
     const gate: Gate = {
       parameters: [],
@@ -356,7 +420,7 @@ export class FromClient {
     const passed = this.#frames.passed();
     if (passed) this.#forward(passed);
     this.#ready.push({ kind: "gate", gate });
-    this.#asking = { gate, simple, effects: [], pass: (plan, effects) => pass(gate, plan, effects) };
+    this.#asking = { gate, simple, effects: [], pass: (plan, effects, limit) => pass(gate, plan, effects, limit) };
     return true;
   }
 
@@ -440,6 +504,12 @@ const KNOWN: ReadonlySet<number> = new Set(
 );
 
 /** What may come while the server reads COPY data; it ignores Flush and Sync there. */
+const inParts = ({ refusal }: CommandLimit): Refusal => ({
+  ...refusal,
+  message: `${refusal.message} What it changes is counted when it ends, so it cannot be run in parts.`,
+  hint: "Ask for all of its rows at once.",
+});
+
 const DURING_COPY: ReadonlySet<number> = new Set([
   CLIENT.CopyDone,
   CLIENT.CopyFail,

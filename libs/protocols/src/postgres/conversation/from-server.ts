@@ -2,6 +2,7 @@ import { ByteWriter, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
 import { NOTHING_MASKED, type Refusal } from "#commands";
 import type { ServerStep } from "../../protocol.js";
 import { SERVER } from "../codes.js";
+import type { RunningCommand } from "../commands.js";
 import {
   decodeCommandComplete,
   decodeCopyResponse,
@@ -18,9 +19,20 @@ import type { Fields } from "../messages.js";
 import { copyMasker } from "../rewrite/copy.js";
 import { type Masks, masksFor, planOf } from "../rewrite/masks.js";
 import { maskFunctionResult, maskRow } from "../rewrite/rows.js";
-import type { Answer, ExecuteAnswer, QueryAnswer } from "./answers.js";
+import type { Answer, ExecuteAnswer, OwnAnswer, QueryAnswer } from "./answers.js";
+import { endsOwn, limitError, ownAnswer, pastLimit } from "./limits.js";
 import type { SessionState } from "./state.js";
 import { describedPortal, lookOf, portalMasks } from "./statements.js";
+
+/** What a server may send at any time. */
+const ASIDE: ReadonlySet<number> = new Set([
+  SERVER.NoticeResponse,
+  SERVER.NotificationResponse,
+  SERVER.ParameterStatus,
+]);
+
+/** Binary COPY ends with two bytes that are no row. */
+const COPY_TRAILER = 7;
 
 /** Rewritten bytes leave in pieces of about this size. */
 const PIECE = 64 * 1024;
@@ -90,6 +102,7 @@ export class FromServer {
   /** Deals with the next message. False where the rest of it is missing. */
   #message(type: number): boolean {
     const { head } = this.#state.answers;
+    if (head?.kind === "own" && !ASIDE.has(type)) return this.#own(type, head);
     if (type === SERVER.DataRow) return this.#row(head);
     if (type === SERVER.CopyData) return this.#copyData(head);
     const frame = this.#frames.whole();
@@ -141,7 +154,9 @@ export class FromServer {
         return this.#answered(frame);
       case SERVER.PortalSuspended:
         if (head?.kind !== "execute") throw unexpected("PortalSuspended");
+        if (head.command.struck) return this.#limitReached(head);
         head.command.suspend();
+        this.#state.limited = null;
         return this.#answered(frame);
       case SERVER.FunctionCallResponse:
         return this.#functionResult(frame, head);
@@ -155,6 +170,7 @@ export class FromServer {
   #row(head: Answer | undefined): boolean {
     if (!flowing(head)) throw unexpected("DataRow");
     const { command } = head;
+    if (command.full) return this.#strike(command);
     const masks = command.plan === NOTHING_MASKED ? null : rowMasks(head);
     if (masks === null) {
       command.row(this.#frames.size, 0);
@@ -174,6 +190,8 @@ export class FromServer {
     if (!flowing(head) || head.copy?.direction !== "out") throw unexpected("CopyData");
     const { command } = head;
     const { masker } = head.copy;
+    command.bulk = true;
+    if (command.full && this.#frames.size > COPY_TRAILER) return this.#strike(command);
     if (!masker) {
       command.row(this.#frames.size, 0);
       this.#passFrame();
@@ -254,6 +272,7 @@ export class FromServer {
     const { command } = head;
     if (head.copy?.direction === "in") this.#endCopy();
     delete head.copy;
+    if (command.past(tag)) return this.#limitReached(head);
     command.complete(tag);
     state.confirmEffect(command, tag);
     // SQL has made or closed a cursor: a portal's name may have changed hands.
@@ -262,7 +281,9 @@ export class FromServer {
     if (head.kind === "query") {
       delete head.described;
       delete head.masks;
-      return this.#pass(frame);
+      if (!head.enclosed) return this.#pass(frame);
+      head.completion = Buffer.from(frame);
+      return this.#swallow();
     }
     state.undoEffects(command);
     state.finish(command);
@@ -271,7 +292,9 @@ export class FromServer {
 
   #readyForQuery(frame: Uint8Array, head: Answer | undefined): boolean {
     const state = this.#state;
-    state.status = decodeReadyForQuery(frame);
+    const status = decodeReadyForQuery(frame);
+    if (head?.kind === "query" && endsOwn(this.#state, head, status)) return this.#swallow();
+    state.status = status;
     let segment = state.segment;
     if (head?.kind === "query" || head?.kind === "call") {
       state.undoEffects(head.command);
@@ -315,7 +338,8 @@ export class FromServer {
       return true;
     }
     if (flowing(head) && head.copy?.direction === "in") this.#endCopy();
-    this.#text(frame, fields, errorResponse);
+    if (flowing(head) && head.command.struck) this.#replace(limitError(head.command));
+    else this.#text(frame, fields, errorResponse);
     if (head?.kind === "query" || head?.kind === "call") state.undoEffects(head.command);
     else if (head && head.kind !== "sync") state.skipToSync();
     return true;
@@ -343,6 +367,32 @@ export class FromServer {
     return true;
   }
 
+  // ---- limits ------------------------------------------------------------------------------------------------------
+
+  /** A row past the limit: neither it nor any other is shown, and the server is asked to stop. */
+  #strike(command: RunningCommand): boolean {
+    if (!command.struck) {
+      command.struck = true;
+      this.#emit();
+      this.#ready.push({ kind: "stop" });
+    }
+    this.#frames.drop();
+    return true;
+  }
+
+  #limitReached(head: QueryAnswer | ExecuteAnswer): boolean {
+    const shown = pastLimit(this.#state, head);
+    return shown ? this.#replace(shown) : this.#swallow();
+  }
+
+  /** The conversation's own statements: the client sees only how they end. */
+  #own(type: number, head: OwnAnswer): boolean {
+    const frame = this.#frames.whole();
+    if (!frame) return false;
+    const shown = ownAnswer(this.#state, head, type, frame);
+    return shown ? this.#replace(shown) : this.#swallow();
+  }
+
   // ---- the way out -------------------------------------------------------------------------------------------------
 
   /** The answer is complete, and passes. */
@@ -364,6 +414,14 @@ export class FromServer {
   #passFrame(): void {
     if (this.#rewritten.length > 0) this.#emit();
     this.#frames.pass();
+  }
+
+  /** Something else in place of the message at hand. */
+  #replace(message: Uint8Array): boolean {
+    this.#rewrite();
+    this.#rewritten.bytes(message);
+    this.#frames.drop();
+    return true;
   }
 
   #swallow(): boolean {

@@ -38,6 +38,13 @@ export class SessionState {
    */
   scrubbing = 0;
 
+  /** The command with a limit that is on its way or running: nothing goes behind it. */
+  limited: RunningCommand | null = null;
+  /** That command has not been sent yet. */
+  holding = false;
+  /** What the conversation itself has to send upstream before anything else. */
+  readonly due: Uint8Array[] = [];
+
   readonly #parameters: Map<string, string>;
   readonly #running = new Set<RunningCommand>();
   /** Outcomes that wait to be told. */
@@ -69,6 +76,7 @@ export class SessionState {
     if (command.finished) return;
     command.finished = true;
     this.#running.delete(command);
+    if (this.limited === command) this.limited = null;
     this.outcomes.push({ kind: "outcome", ordinal: command.gate.ordinal, outcome: command.outcome() });
   }
 
