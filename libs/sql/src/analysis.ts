@@ -277,7 +277,13 @@ export class Analysis {
         const both = union([own, defined]);
         return {
           name: column.name,
-          trace: { ...own, ...both, base: own.base, direct: defined.direct, typeOid: own.typeOid },
+          trace: {
+            ...own,
+            ...both,
+            base: { ...own.base!, of: defined.base },
+            direct: defined.direct,
+            typeOid: own.typeOid,
+          },
         };
       }),
     };

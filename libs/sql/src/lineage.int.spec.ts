@@ -3,9 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { type PrivatePostgres, removePostgres, startPostgres } from "#embedded";
+import { serverContext } from "./catalog.fixture.js";
 import type { Catalog, SqlContext } from "./catalog.js";
-import { catalogFromRows } from "./catalog-loader.js";
-import { CATALOG_QUERIES, type CatalogRows, SEARCH_PATH_QUERY } from "./catalog-queries.js";
 import { CORPUS, CORPUS_17, CORPUS_18 } from "./corpus.fixture.js";
 import { SHOP_SQL } from "./shop.fixture.js";
 import { createUnderstander, type Understander } from "./understander.js";
@@ -30,9 +29,8 @@ describe("lineage and PostgreSQL agree", () => {
     client = new pg.Client({ connectionString: given ?? server!.url("postgres") });
     await client.connect();
     await client.query(SHOP_SQL);
-    catalog = await load();
-    const path = (await client.query(SEARCH_PATH_QUERY)).rows[0].path;
-    context = { catalog, searchPath: path };
+    context = await serverContext(client);
+    ({ catalog } = context);
     version = Number((await client.query("show server_version_num")).rows[0].server_version_num);
     sql = createUnderstander();
   });
@@ -42,14 +40,6 @@ describe("lineage and PostgreSQL agree", () => {
     await server?.stop();
     removePostgres(folder);
   });
-
-  async function load(): Promise<Catalog> {
-    await client.query("begin isolation level repeatable read read only");
-    const rows: Record<string, unknown> = {};
-    for (const [name, text] of Object.entries(CATALOG_QUERIES)) rows[name] = (await client.query(text)).rows;
-    await client.query("commit");
-    return catalogFromRows("1", rows as unknown as CatalogRows);
-  }
 
   /** What the server says of the columns, without keeping what the statement does. */
   async function described(text: string): Promise<pg.FieldDef[]> {

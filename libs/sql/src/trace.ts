@@ -15,7 +15,14 @@ export interface Trace {
    * The relation's column whose every row this ranges over, as `schema.table` and name: what a WHERE has to be over
    * to bound anything. Null once something has narrowed the rows.
    */
-  readonly base: { readonly table: string; readonly column: string } | null;
+  readonly base: Base | null;
+}
+
+export interface Base {
+  readonly table: string;
+  readonly column: string;
+  /** What a view's column is, where it shows every row of another relation. */
+  readonly of?: Base | null;
 }
 
 export interface Column {

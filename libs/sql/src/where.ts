@@ -69,6 +69,7 @@ const MATCHES_ALL: Readonly<Record<string, RegExp>> = {
   "~~*": /^%+$/,
   "~": /^\^?(\.\*)?\$?$/,
   "~*": /^\^?(\.\*)?\$?$/,
+  "^@": /^$/,
 };
 /** Of what it gives no value is below 0. */
 const COUNTS: ReadonlySet<string> = new Set([
@@ -107,11 +108,14 @@ class Condition {
     if (n.subLinkType !== "ANY_SUBLINK" && n.subLinkType !== "ALL_SUBLINK") return correlated ? "bounds" : "constant";
     if (sub && this.innerTruth(sub) === "never") return n.subLinkType === "ANY_SUBLINK" ? "never" : "always";
     const tested = n.testexpr ? this.columnKey(n.testexpr) : null;
-    if (tested !== null && n.subselect) {
-      const [output] = this.analysis.query(n.subselect, this.scope).columns;
-      if (output && baseKey(output.trace) === tested) return "always";
-    }
+    if (tested !== null && unionArms(n.subselect).some((arm) => this.gives(arm, tested))) return "always";
     return correlated || (n.testexpr && this.dependsOn(n.testexpr)) ? "bounds" : "constant";
+  }
+
+  /** Whether a query gives every value of a column. */
+  private gives(subselect: Node, column: string): boolean {
+    const [output] = this.analysis.query(subselect, this.scope).columns;
+    return output !== undefined && baseKey(output.trace) === column;
   }
 
   private innerTruth(sub: SelectStmt): Truth {
@@ -168,6 +172,12 @@ class Condition {
     return as("ColumnRef", bare) ? baseKey(this.trace(bare)) : null;
   }
 
+  /** A whole row is a value even where each of its columns is null. */
+  isRow(node: Node | undefined): boolean {
+    const bare = node && strip(node);
+    return bare !== undefined && as("ColumnRef", bare) !== undefined && this.trace(bare).fields !== null;
+  }
+
   notNull(node: Node | undefined): boolean {
     const bare = node && strip(node);
     const base = bare && as("ColumnRef", bare) ? this.trace(bare).base : null;
@@ -197,6 +207,10 @@ class Condition {
     if (op?.kind !== "AEXPR_OP" || !ARITHMETIC.has(strings(op.name).at(-1) ?? "")) return null;
     const left = this.arithmetic(op.lexpr);
     const right = this.arithmetic(op.rexpr);
+    const sign = strings(op.name).at(-1);
+    // What is taken from itself, and what is taken no times, is the same for every row.
+    if (sign === "-" && this.canonical(op.lexpr) === this.canonical(op.rexpr)) return "";
+    if (sign === "*" && [op.lexpr, op.rexpr].some((side) => Number(constantText(side) ?? Number.NaN) === 0)) return "";
     return left === null || right === null ? null : [...new Set([left, right].filter(Boolean))].sort().join(" ");
   }
 }
@@ -244,9 +258,13 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     const truths = results.map((result) => (result ? condition.of(result) : "never"));
     const [first] = truths;
     if (first && truths.every((truth) => truth === first)) return first;
-    const tests = (n.args ?? []).map((arm) => as("CaseWhen", arm)?.expr);
-    const firstTest = n.arg ? undefined : tests[0];
-    if (firstTest && condition.of(firstTest) === "always" && first) return first;
+    const tests = (n.args ?? []).flatMap((arm): Node[] => {
+      const test = as("CaseWhen", arm)?.expr;
+      return test ? [n.arg ? equals(n.arg, test) : test] : [];
+    });
+    if (tests[0] && condition.of(tests[0]) === "always" && first) return first;
+    const taken = truths.slice(0, -1).every((truth) => truth === "always") && condition.of(anyOf(tests)) === "always";
+    if (taken) return "always";
     return condition.dependsOn(node) ? "bounds" : "constant";
   },
   CoalesceExpr: (condition, n) => {
@@ -256,8 +274,33 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     }
     return "never";
   },
+  FuncCall: (condition, n, node) => {
+    const [first, second] = n.args ?? [];
+    const depends = condition.dependsOn(node);
+    // `int4eq(id, id)` and the like; `starts_with(name, '')`.
+    const same = first && second && condition.canonical(first) === condition.canonical(second);
+    const name = strings(n.funcname).at(-1) ?? "";
+    const all = second && PREFIXES.has(name) && constantText(second) === "";
+    return depends && !same && !all ? "bounds" : "constant";
+  },
   A_Expr: comparison,
 };
+const PREFIXES: ReadonlySet<string> = new Set(["starts_with", "regexp_like", "like", "textregexeq"]);
+
+const equals = (lexpr: Node, rexpr: Node): Node => ({
+  A_Expr: { kind: "AEXPR_OP", name: [{ String: { sval: "=" } }], lexpr, rexpr },
+});
+const anyOf = (args: Node[]): Node => ({ BoolExpr: { boolop: "OR_EXPR", args } });
+
+/** The queries of a UNION: it gives what each of them gives. */
+function unionArms(node: Node | undefined): Node[] {
+  const n = as("SelectStmt", node);
+  const plain = n && !n.withClause && !n.limitCount && !n.limitOffset;
+  if (plain && n.op === "SETOP_UNION" && n.larg && n.rarg) {
+    return [...unionArms({ SelectStmt: n.larg }), ...unionArms({ SelectStmt: n.rarg })];
+  }
+  return node ? [node] : [];
+}
 
 function comparison(condition: Condition, n: NodeFields<"A_Expr">, node: Node): Truth {
   const name = strings(n.name).at(-1) ?? "";
@@ -271,6 +314,9 @@ function comparison(condition: Condition, n: NodeFields<"A_Expr">, node: Node): 
     case "AEXPR_DISTINCT":
     case "AEXPR_NOT_DISTINCT":
       if (same) return n.kind === "AEXPR_DISTINCT" ? "never" : "always";
+      if (as("A_Const", strip(rexpr))?.isnull && (condition.isRow(lexpr) || condition.notNull(lexpr))) {
+        return n.kind === "AEXPR_DISTINCT" ? "always" : "never";
+      }
       break;
     case "AEXPR_IN": {
       const left = condition.canonical(lexpr);
@@ -303,12 +349,15 @@ function comparison(condition: Condition, n: NodeFields<"A_Expr">, node: Node): 
       if (same && depends) return IRREFLEXIVE.has(op) ? "never" : "always";
       if (depends && OPPOSITE[op] !== undefined && !op.includes("~")) {
         const left = condition.arithmetic(lexpr);
-        if (left && left === condition.arithmetic(rexpr)) return "always";
+        const right = condition.arithmetic(rexpr);
+        if (left === "" && right === "") return "constant";
+        if (left && left === right) return "always";
         if (countIsNotNegative(op, lexpr, rexpr)) return "always";
       }
       const pattern = constantText(as("FuncCall", rexpr)?.args?.[0] ?? rexpr);
       const positive = op.replace(/^!/, "");
-      if (pattern !== undefined && MATCHES_ALL[positive]?.test(pattern) && depends) {
+      const all = n.kind === "AEXPR_SIMILAR" ? MATCHES_ALL["~~"] : MATCHES_ALL[positive];
+      if (pattern !== undefined && all?.test(pattern) && depends) {
         return positive === op ? "always" : "never";
       }
       break;
@@ -380,6 +429,15 @@ function signatures(condition: Condition, node: Node): readonly [string | undefi
     const arg = condition.canonical(test.arg);
     return test.nulltesttype === "IS_NULL" ? [`null ${arg}`, `set ${arg}`] : [`set ${arg}`, `null ${arg}`];
   }
+  const truth = as("BooleanTest", node);
+  if (truth) {
+    const { booltesttype = "" } = truth;
+    const arg = condition.canonical(truth.arg);
+    const opposite = booltesttype.startsWith("IS_NOT_")
+      ? booltesttype.replace("IS_NOT_", "IS_")
+      : booltesttype.replace("IS_", "IS_NOT_");
+    return [`${booltesttype} ${arg}`, `${opposite} ${arg}`];
+  }
   const n = as("A_Expr", node);
   const op = strings(n?.name).at(-1) ?? "";
   const plain = condition.canonical(node);
@@ -389,7 +447,12 @@ function signatures(condition: Condition, node: Node): readonly [string | undefi
   return [`${op} ${sides}`, `${opposite} ${sides}`];
 }
 
-const baseKey = (trace: Trace): string | null => (trace.base ? `${trace.base.table}.${trace.base.column}` : null);
+/** A view's column is the one it shows. */
+function baseKey({ base }: Trace): string | null {
+  let shown = base;
+  while (shown?.of) shown = shown.of;
+  return shown ? `${shown.table}.${shown.column}` : null;
+}
 
 /** Casts and collations do not change which rows are meant. */
 function strip(node: Node): Node {

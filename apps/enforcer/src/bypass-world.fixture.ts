@@ -1,0 +1,132 @@
+/** A whole enforcer before a shop whose labelled values all hold a mark, and connections whose every byte is kept. */
+import pg from "pg";
+import { MARK, MARKED_SHOP_SQL } from "../../../libs/sql/src/bypasses/marked-shop.fixture.js";
+import { createWorld, type World } from "./enforcer.fixture.js";
+import { Enforcer } from "./enforcer.js";
+
+/** As text, upper case, backwards, hexadecimal or base64 the mark is still found. */
+export const SHOWS = new RegExp(
+  [MARK, [...MARK].reverse().join(""), Buffer.from(MARK).toString("hex"), "enF4N", "pxeD", "6cXg3"].join("|"),
+  "i",
+);
+
+const LABELS = [
+  ["customers", "email"],
+  ["customers", "phone"],
+  ["customers", "card"],
+  ["events", "email"],
+  ["people", "ssn"],
+  ["refs", "mail"],
+  ["mail_refs", "mail"],
+  ["by_mail", "mail"],
+  ["excluded_mail", "mail"],
+  ["narrow", "mail"],
+].map(([table, column]) => ({
+  name: `pii.${table}.${column}`,
+  columns: [{ resource: "shop", schema: "public", table: table!, column: column! }],
+  transform: { kind: "redact" as const, options: {} },
+}));
+
+const permits = (actions: readonly string[]) =>
+  `permit (principal, action in [${actions.map((action) => `Action::"sql:${action}"`).join(", ")}], resource);`;
+const policy = (name: string, ...actions: string[]) => ({
+  name,
+  text: `permit (principal, action == Action::"connect", resource); ${permits(actions)}
+    forbid (principal, action in Action::"sql:write", resource) unless { context.bounded };`,
+});
+/** Lets run what could show a value, so that only the masks keep it. */
+export const WIDE = policy("wide", "read", "write", "session", "ddl", "call");
+/** Lets pass only what reads, and writes some rows. */
+export const NARROW = policy("narrow", "read", "insert", "update", "delete", "merge", "session");
+
+export type Mode = "simple" | "extended" | "binary";
+export interface Answer {
+  /** As they came, in latin1. */
+  readonly bytes: string;
+  /** SQLSTATE; empty where nothing failed. */
+  readonly code: string;
+  /** What the server said of it. */
+  readonly message: string;
+}
+
+/** A connection whose every received byte is kept. */
+export class Tapped {
+  readonly #received: Buffer[] = [];
+  private constructor(readonly client: pg.Client) {}
+
+  static async open(target: pg.ClientConfig): Promise<Tapped> {
+    const client = new pg.Client(target);
+    client.on("error", () => {});
+    await client.connect();
+    const tapped = new Tapped(client);
+    tapped.stream.on("data", (chunk: Buffer) => tapped.#received.push(chunk));
+    return tapped;
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the driver's own wire, which its types do not show
+  get wire(): any {
+    return (this.client as unknown as { connection: unknown }).connection;
+  }
+
+  get stream(): NodeJS.ReadableStream & { destroy(): void } {
+    return this.wire.stream;
+  }
+
+  /** Its answer, whether it failed or not. */
+  async run(text: string, mode: Mode, values?: readonly unknown[]): Promise<Answer> {
+    this.#received.length = 0;
+    const extended = { text, values: values ?? [], queryMode: "extended", binary: mode === "binary" };
+    const query = mode === "simple" && !values ? { text } : extended;
+    const failed = await this.client.query(query as pg.QueryConfig).then(
+      () => null,
+      (error: pg.DatabaseError) => error,
+    );
+    const bytes = Buffer.concat(this.#received).toString("latin1");
+    return { bytes, code: failed ? (failed.code ?? "lost") : "", message: failed?.message ?? "" };
+  }
+
+  /** Messages of the protocol in one go, until as many ReadyForQuery came. */
+  async pipeline(readies: number, send: (wire: Tapped["wire"]) => void): Promise<string> {
+    this.#received.length = 0;
+    const { wire } = this;
+    for (const event of ["errorMessage", "dataRow", "rowDescription", "commandComplete", "parseComplete"]) {
+      wire.removeAllListeners(event);
+    }
+    wire.removeAllListeners("readyForQuery");
+    await new Promise<void>((done) => {
+      wire.on("readyForQuery", () => --readies === 0 && done());
+      wire.on("end", done);
+      send(wire);
+    });
+    return Buffer.concat(this.#received).toString("latin1");
+  }
+}
+
+export interface BypassWorld {
+  readonly world: World;
+  /** Through the enforcer. */
+  through(): Promise<Tapped>;
+  /** Straight to the server. */
+  around(): Promise<Tapped>;
+  drop(): Promise<void>;
+}
+
+export async function bypassWorld(): Promise<BypassWorld> {
+  const world = await createWorld();
+  await world.direct(`drop table customers, orders, notes, big cascade; ${MARKED_SHOP_SQL}`);
+  world.control.change({ policies: [WIDE], labels: LABELS });
+  const enforcer = await Enforcer.start(await world.config({ allowPlaintext: true }));
+  return {
+    world,
+    through() {
+      const { id, secret } = world.control.token();
+      const port = enforcer.ports[0]!;
+      return Tapped.open({ host: "127.0.0.1", port, user: `foil_${id}`, password: secret, database: "shop" });
+    },
+    around: () => Tapped.open({ connectionString: world.control.database.url }),
+    async drop() {
+      await enforcer.drain();
+      await world.drop();
+    },
+  };
+}

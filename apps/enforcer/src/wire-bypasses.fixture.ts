@@ -1,0 +1,180 @@
+/** Ways around the masks that take messages in an order no text can give: more than the bypass list can say. */
+
+/** As the driver's wire takes them. */
+// biome-ignore lint/suspicious/noExplicitAny: the driver's own wire, which its types do not show
+type Wire = any;
+
+export interface WireBypass {
+  readonly why: string;
+  readonly before?: readonly string[];
+  /** How many ReadyForQuery answer it. */
+  readonly readies: number;
+  readonly send: (wire: Wire) => void;
+}
+
+const MAILS = "select lower(email) from customers";
+function run(wire: Wire, text: string, format = 0): void {
+  wire.parse({ text });
+  wire.bind({ binary: format === 1 });
+  wire.describe({ type: "P", name: "" });
+  wire.execute({});
+}
+
+export const WIRE_BYPASSES: readonly WireBypass[] = [
+  {
+    why: "a setting that a refused command behind it undoes",
+    before: ["set application_name = 'x'"],
+    readies: 2,
+    send: (wire) => {
+      run(wire, "set search_path = app");
+      run(wire, "copy customers to program 'false'");
+      wire.sync();
+      run(wire, MAILS);
+      wire.sync();
+    },
+  },
+  {
+    why: "a setting behind a failure, sent before it was answered",
+    before: ["set search_path = app"],
+    readies: 3,
+    send: (wire) => {
+      wire.query("select 1/0");
+      wire.query("set search_path = public");
+      wire.query(MAILS);
+    },
+  },
+  {
+    why: "a setting answered to a Flush, then undone",
+    readies: 2,
+    send: (wire) => {
+      run(wire, "set search_path = app");
+      wire.flush();
+      run(wire, "select 1/0");
+      wire.sync();
+      run(wire, MAILS);
+      wire.sync();
+    },
+  },
+  {
+    why: "the end of a transaction and what follows, in one batch",
+    before: ["begin; set search_path = app"],
+    readies: 1,
+    send: (wire) => {
+      run(wire, "rollback");
+      run(wire, MAILS);
+      wire.sync();
+    },
+  },
+  {
+    why: "a portal bound twice",
+    readies: 1,
+    send: (wire) => {
+      wire.parse({ name: "a", text: "select name from customers" });
+      wire.parse({ name: "b", text: MAILS });
+      wire.bind({ statement: "a" });
+      wire.bind({ statement: "b" });
+      wire.execute({});
+      wire.sync();
+    },
+  },
+  {
+    why: "a statement of SQL, bound by the protocol",
+    before: [`prepare p as ${MAILS}`],
+    readies: 1,
+    send: (wire) => {
+      wire.bind({ statement: "p" });
+      wire.execute({});
+      wire.sync();
+    },
+  },
+  {
+    why: "a statement replaced in the batch that uses it",
+    readies: 2,
+    send: (wire) => {
+      wire.parse({ name: "s", text: "select name from customers" });
+      wire.sync();
+      wire.close({ type: "S", name: "s" });
+      wire.parse({ name: "s", text: MAILS });
+      wire.bind({ statement: "s" });
+      wire.execute({});
+      wire.sync();
+    },
+  },
+  {
+    why: "a cursor of SQL, run as a portal",
+    before: ["begin", `declare c cursor for ${MAILS}`],
+    readies: 1,
+    send: (wire) => {
+      wire.execute({ portal: "c" });
+      wire.sync();
+    },
+  },
+  {
+    why: "a portal of the protocol, fetched by SQL",
+    before: ["begin"],
+    readies: 2,
+    send: (wire) => {
+      wire.parse({ text: MAILS });
+      wire.bind({ portal: "q" });
+      wire.sync();
+      wire.query("fetch all from q");
+    },
+  },
+  {
+    why: "a portal of a cursor's name, once its transaction is over",
+    before: ["begin", "declare c cursor for select 'x'::text", "commit", "begin"],
+    readies: 2,
+    send: (wire) => {
+      wire.parse({ text: MAILS });
+      wire.bind({ portal: "c" });
+      wire.sync();
+      wire.query("fetch all from c");
+    },
+  },
+  {
+    why: "a portal of a cursor's name, once that is closed",
+    before: ["begin", "declare c cursor for select 'x'::text"],
+    readies: 2,
+    send: (wire) => {
+      wire.close({ type: "P", name: "c" });
+      wire.parse({ text: MAILS });
+      wire.bind({ portal: "c" });
+      wire.sync();
+      wire.query("fetch all from c");
+    },
+  },
+  {
+    why: "a portal in parts, binary",
+    readies: 1,
+    send: (wire) => {
+      wire.parse({ text: MAILS });
+      wire.bind({ binary: true });
+      wire.execute({ rows: 2 });
+      wire.execute({ rows: 1 });
+      wire.execute({});
+      wire.sync();
+    },
+  },
+  {
+    why: "never described",
+    readies: 1,
+    send: (wire) => {
+      wire.parse({ text: MAILS });
+      wire.bind({});
+      wire.execute({});
+      wire.sync();
+    },
+  },
+  {
+    why: "a close that goes unanswered behind a setting",
+    before: ["set search_path = app, public"],
+    readies: 2,
+    send: (wire) => {
+      run(wire, "set search_path = public");
+      wire.sync();
+      wire.close({ type: "S", name: "nothing" });
+      run(wire, MAILS);
+      wire.sync();
+    },
+  },
+];

@@ -1,0 +1,81 @@
+import pg from "pg";
+import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
+import { FORBIDDEN, ORDINARY, SHOWN, STORED } from "./bypasses/bypasses.fixture.js";
+import { MARKED_SHOP_SQL } from "./bypasses/marked-shop.fixture.js";
+import { serverContext } from "./catalog.fixture.js";
+import type { SqlContext } from "./catalog.js";
+import { createUnderstander, type Understander } from "./understander.js";
+import type { TracedColumn, Understanding } from "./understanding.js";
+
+/** What of the bypass list can be told of a single text before it runs. The enforcer's tests run all of it. */
+const single = <Case extends { steps: readonly string[] }>(cases: readonly Case[]) =>
+  cases.filter(({ steps }) => steps.length === 1).map((given) => ({ ...given, text: given.steps[0]! }));
+
+const LABELLED = new Set([
+  "public.customers.email",
+  "public.customers.phone",
+  "public.customers.card",
+  "public.events.email",
+  "public.people.ssn",
+]);
+
+const labelled = ({ leaks, sources }: TracedColumn): boolean =>
+  leaks || sources.some((s) => s.column === "*" || LABELLED.has(`${s.schema}.${s.table}.${s.column}`));
+
+function shown({ statements }: Understanding): readonly TracedColumn[] {
+  return statements.flatMap((statement) => {
+    const declared = statement.session.flatMap((effect) => (effect.kind === "declares" ? effect.outputs : []));
+    return [...(statement.outputs ?? []), ...(statement.bulk ?? []), ...declared];
+  });
+}
+
+let database: FreshDatabase;
+let context: SqlContext;
+let sql: Understander;
+beforeAll(async () => {
+  database = await freshDatabase();
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  await client.query(MARKED_SHOP_SQL);
+  context = await serverContext(client);
+  await client.end();
+  sql = createUnderstander();
+});
+afterAll(async () => {
+  await sql?.close();
+  await database?.drop();
+});
+const understand = (text: string) => sql.understand(text, context);
+
+test.each(single(FORBIDDEN))("$why", async ({ text, does, unbounded, notUnderstood }) => {
+  const { operations, problems } = await understand(text);
+  if (notUnderstood) return expect(problems).not.toEqual([]);
+  expect(problems).toEqual([]);
+  expect(operations.map(({ action }) => action)).toEqual(expect.arrayContaining([...does]));
+  if (unbounded) expect(operations.some(({ bounded }) => !bounded)).toBe(true);
+});
+
+test.each(single(SHOWN).filter(({ apart }) => apart))("$why", async ({ text, masked, clear = [] }) => {
+  const understanding = await understand(text);
+  expect(understanding.problems).toEqual([]);
+  const outputs = shown(understanding);
+  // What gives no rows shows what it does in its texts.
+  if (outputs.length === 0) return;
+  for (const i of masked) expect({ i, masked: outputs[i] && labelled(outputs[i]) }).toEqual({ i, masked: true });
+  for (const i of clear) expect({ i, masked: outputs[i] && labelled(outputs[i]) }).toEqual({ i, masked: false });
+});
+
+test.each(single(STORED))("$why", async ({ text, stores }) => {
+  const { statements, problems } = await understand(text);
+  expect(problems).toEqual([]);
+  const labels = statements.flatMap((s) => s.stores.filter(labelled).map((stored) => stored.target));
+  expect([...new Set(labels)].sort()).toEqual([...stores].sort());
+});
+
+test.each(single(ORDINARY).filter(({ apart }) => apart))("$why", async ({ text, does }) => {
+  const understanding = await understand(text);
+  expect(understanding.problems).toEqual([]);
+  const actions = new Set(understanding.operations.map((operation) => operation.action));
+  expect([...actions].sort()).toEqual([...does].sort());
+  expect(understanding.operations.filter((operation) => !operation.bounded)).toEqual([]);
+});

@@ -1,0 +1,81 @@
+import { SHOP_SQL } from "../shop.fixture.js";
+
+/** In every labelled value of the marked shop. */
+export const MARK = "zqx7";
+
+/** What the ways of the bypass list need besides the shop. */
+const MORE_SQL = `
+  create type mood as enum ('sad', 'glad');
+  create type pair as (a text, b text);
+  create type app_customer as (id int, email text);
+  create type textrange as range (subtype = text);
+  create domain mail as text;
+  create domain digits as text check (value ~ '^[0-9]*$');
+  create function mood_number(mood) returns int language sql as 'select 1';
+  create function on_row() returns trigger language plpgsql as 'begin return new; end';
+  create function on_event() returns event_trigger language plpgsql as 'begin end';
+  create function immutable_touch(int) returns int language plpgsql immutable as 'begin return 1; end';
+  create function immutable_secret(int) returns text language sql immutable as 'select email from public.customers where id = $1';
+  create function secrets() returns table (id int, mail text) language sql as 'select id, email from public.customers';
+  create function secret_out(out told text) language sql as 'select email from public.customers where id = 1';
+  create function mail_of(int) returns mail language sql as 'select email from public.customers where id = $1';
+  create function shown(customers) returns text language sql as 'select $1.email';
+  create function joined(variadic text[]) returns text language sql as $$ select array_to_string($1, ',') $$;
+  create function with_default(text default secret(1)) returns text language sql as 'select $1';
+  create function telling(int) returns int language plpgsql as $$ begin raise warning '%', secret($1); return 1; end $$;
+  create function noting(int) returns int language plpgsql stable as $$ begin raise notice '%', secret($1); return $1; end $$;
+  create function named_mail(who int) returns text language sql stable as 'select email from public.customers where id = who';
+  create function failing(int) returns int language plpgsql as $$ begin execute secret($1); return 1; end $$;
+  create function mail_cursor(refcursor) returns refcursor language plpgsql as
+    'begin open $1 for select email from public.customers; return $1; end';
+  create function touch_row(orders) returns int language plpgsql as 'begin return 1; end';
+  create function touch_two(int, int) returns int language plpgsql as 'begin return 1; end';
+  create function peek_two(int, int) returns text language sql as 'select email from public.customers where id = $1';
+  create function peek_next(text, int) returns text language sql as 'select email from public.customers where id = $2';
+  create function longer(text, text) returns text language sql immutable as 'select case when length($1) > length($2) then $1 else $2 end';
+  create operator <-#-> (function = touch_two, leftarg = int, rightarg = int);
+  create operator <@@> (function = peek_two, leftarg = int, rightarg = int);
+  create aggregate touched(int) (sfunc = touch_two, stype = int, initcond = '0');
+  create aggregate peeked(int) (sfunc = peek_next, stype = text);
+  create aggregate longest(text) (sfunc = longer, stype = text, initcond = '');
+  create type marker as (id int);
+  create function marker_of(int) returns marker language sql as 'select row($1)::marker';
+  create function marker_text(marker) returns text language sql as 'select email from public.customers where id = $1.id';
+  create cast (int as marker) with function marker_of(int);
+  create cast (marker as text) with function marker_text(marker);
+  create function app.shout(text) returns text language sql as 'select upper($1)';
+  create view touching as select touch();
+  create foreign data wrapper nothing;
+  create server abroad foreign data wrapper nothing;
+  create function tell() returns trigger language plpgsql as $$ begin raise notice '%', secret(1); return new; end $$;
+  create table alarms (id int, level int);
+  create trigger tells before insert or update on alarms for each row execute function tell();
+  create table checked (id int check (noting(id) > 0), n int default noting(1));
+  create table narrow (mail varchar(3));
+  create table excluded_mail (mail text, exclude using btree (mail with =));
+  create table by_mail (id int, mail text) partition by list (mail);
+`;
+const DATA_SQL = `
+  insert into customers select n, 'Name ' || n, '${MARK}mail' || n || '@x.org', '${MARK}tel' || n, '${MARK}card' || n from generate_series(1, 5) n;
+  insert into orders select n, n, n, 'note', 'open' from generate_series(1, 5) n;
+  insert into payments select n, n, 'card', 1 from generate_series(1, 3) n;
+  insert into log (what) values ('x');
+  insert into events values (1, '${MARK}event', '2024-05-05');
+  insert into people values (1, 'P', '${MARK}ssn');
+  insert into employees values (2, 'E', '${MARK}ssn', 10);
+  insert into docs values (1, '{"a": 1}', '{t}', '<a/>');
+  insert into app.customers values (1, 'plain');
+  refresh materialized view contact_list;
+  create index on customers (lower(email));
+  create unique index on customers (email);
+  create unique index on customers (upper(email));
+  create index customers_pkey_copy on customers (id);
+  alter table customers add check (city <> 'forbidden');
+  create table mail_refs (mail text references customers (email));
+  create table refs (mail text, constraint refs_mail unique (mail) deferrable initially deferred);
+  insert into refs select email from customers;
+  analyze;
+`;
+
+/** The shop, what the ways of the bypass list need besides, and rows. */
+export const MARKED_SHOP_SQL = `${SHOP_SQL} ${MORE_SQL} ${DATA_SQL}`;

@@ -1,0 +1,148 @@
+import { type Shown, shows } from "./bypass.fixture.js";
+
+/** What gives a value another name. */
+export const SHOWN_NAMES: readonly Shown[] = [
+  ...shows("what names mean", {
+    "a search_path set": "set search_path to nowhere, public; select email from customers",
+    "a search_path set and left": {
+      sql: ["begin; set local search_path = app; commit; select lower(email) from customers"],
+    },
+    "a search_path rolled back, in one text": [
+      "begin; set search_path = app; rollback; select lower(email) from customers",
+    ],
+    "a search_path rolled back by the next text": [
+      "begin; set search_path = app",
+      "rollback; select lower(email) from customers",
+    ],
+    "a search_path set behind a ROLLBACK": [
+      "set search_path = app",
+      "begin; rollback; set search_path = public",
+      "select lower(email) from customers",
+    ],
+    "a search_path committed in a text that fails": [
+      "set search_path = app",
+      "begin; set search_path = public; commit; select 1/0",
+      "select lower(email) from customers",
+    ],
+    "a search_path rolled back to a savepoint": [
+      "begin",
+      "savepoint s",
+      "set search_path = app",
+      "rollback to s",
+      "prepare p as select lower(email) from customers",
+      "execute p",
+    ],
+    "a search_path by function": [
+      "select set_config('search_path', 'app', false)",
+      "begin",
+      "rollback",
+      "set search_path = app",
+      "reset search_path",
+      "select lower(email) from customers",
+    ],
+    "a search_path that is reset with all": [
+      "set search_path = app",
+      "reset all",
+      "select lower(email) from customers",
+    ],
+    "a search_path that is discarded": ["set search_path = app", "discard all", "select lower(email) from customers"],
+    "a search_path that was the session's": [
+      "set search_path = app",
+      "set search_path to default",
+      "select lower(email) from customers",
+    ],
+    "a search_path in a function's name": [
+      "set search_path = app, public",
+      "select shout(email) from public.customers",
+    ],
+    "another table of that name first": {
+      sql: "set search_path to app; select email from customers; reset search_path",
+      masked: [],
+      clear: [0],
+      blunt: "it is no labelled value",
+    },
+    "a temporary table that is gone": [
+      "begin; create temp table customers (id int, email text) on commit drop; commit",
+      "select lower(email) from customers",
+    ],
+    "a temporary table that was dropped": [
+      "create temp table customers (id int, email text)",
+      "drop table pg_temp.customers",
+      "select lower(email) from customers",
+    ],
+    "a temporary table that was discarded": [
+      "create temp table customers (id int, email text)",
+      "discard temp",
+      "select lower(email) from customers",
+    ],
+    "a temporary table that was rolled back": [
+      "begin; create temp table customers (id int, email text)",
+      "rollback",
+      "select lower(email) from customers",
+    ],
+    "a temporary table that was rolled back to": [
+      "begin; savepoint s; create temp table customers (id int, email text)",
+      "rollback to s; select lower(email) from customers",
+    ],
+    "a temporary table behind the path": [
+      "set search_path = public, pg_temp",
+      "create temp table customers (id int, email text)",
+      "select lower(email) from customers",
+    ],
+    "a temporary function": [
+      "create function pg_temp.f() returns text language sql as 'select email from public.customers limit 1'",
+      "select pg_temp.f()",
+    ],
+    "a function in another's place": {
+      sql: "create or replace function lower(text) returns text language sql as 'select email from customers'; select lower('x')",
+      blunt: "pg_catalog comes first",
+    },
+    "a function nearer than the system's": [
+      "begin; create function app.lower(text) returns text language sql as 'select email from public.customers'; set local search_path = app, pg_catalog",
+      "select lower('x')",
+      "rollback",
+    ],
+    "an operator nearer than the system's": [
+      "begin; create function app.f(int, int) returns text language sql as 'select email from public.customers'; create operator app.+ (function = app.f, leftarg = int, rightarg = int); set local search_path = app, pg_catalog",
+      "select 1 + 2",
+      "rollback",
+    ],
+    "a column with another name": [
+      "begin",
+      "alter table customers rename column email to e2",
+      "select lower(e2) from customers",
+    ],
+    "a column with another name, committed": [
+      "alter table people rename column ssn to s2",
+      "select lower(s2) from people",
+      "alter table people rename column s2 to ssn",
+    ],
+    "columns that change names": {
+      sql: "alter table customers rename email to x; alter table customers rename city to email; select lower(x), lower(email), name from customers",
+      masked: [0, 1, 2],
+    },
+    "a table with another name": ["begin", "alter table customers rename to others", "select lower(email) from others"],
+    "a table in another schema": [
+      "alter table refs set schema app",
+      "select lower(mail) from app.refs",
+      "alter table app.refs set schema public",
+    ],
+    "another schema name": ["begin", "alter schema public rename to p2", "select lower(email) from p2.customers"],
+    "a partition that leaves": [
+      "begin",
+      "alter table events detach partition events_2024",
+      "select lower(email) from events_2024",
+    ],
+    "a child that leaves": ["begin", "alter table employees no inherit people", "select lower(ssn) from employees"],
+    "a table dropped and made anew": [
+      "begin",
+      "create table c2 as table customers; drop table customers cascade; alter table c2 rename to customers",
+      "select lower(email) from customers",
+    ],
+    "a view in another's place": [
+      "begin",
+      "create or replace view contacts as select id, email as name, name as mail, lower(city) as folded from customers",
+      "select upper(name) from contacts",
+    ],
+  }),
+];

@@ -1,0 +1,92 @@
+import { type Shown, shows } from "./bypass.fixture.js";
+
+/** Errors, notices and other texts that quote a value. */
+export const SHOWN_TEXTS: readonly Shown[] = [
+  ...shows("a text that quotes it", {
+    "a cast that fails": "select email::int from customers",
+    "a cast that fails, in a cursor": ["begin; declare c cursor for select email::int from customers", "fetch c"],
+    "a cast that fails, behind good rows": "select case when id < 3 then '1' else email end::int from customers",
+    "a failed JSON": "select email::json from customers",
+    "a failed XML": "select ('<a>' || email)::xml from customers",
+    "a failed date in a WHERE": { sql: "select 1 from customers where email::date > now()", masked: [] },
+    "a failed date in a HAVING": {
+      sql: "select 1 from customers group by id having max(email)::date > now()",
+      masked: [],
+    },
+    "a failed date in an ORDER BY": { sql: "select id from customers order by email::date", masked: [] },
+    "a failed date in an ON": { sql: "select 1 from customers c join orders o on c.email::date > now()", masked: [] },
+    "a failed date in a window": "select count(*) over (order by email::date) from customers",
+    "a failed function": "select to_date(email, 'YYYY') from customers",
+    "a failed number": "select email::numeric, to_number(email, '999') from customers",
+    "a failed LIMIT": { sql: "select 1 limit (select length(email) - email::int from customers limit 1)", masked: [] },
+    "a failed RETURNING": "update customers set name = name where id = 1 returning email::uuid",
+    "a failed enumeration": "select email::mood from customers",
+    "a failed domain": {
+      sql: "select email::digits from customers",
+      blunt: "the server names the check, not the value",
+    },
+    "a failed row": "select ('(' || email || ')')::pair from customers",
+    "a failed array": "select ('{' || email || '}')::int[] from customers",
+    "a failed range": "select ('[' || email || ',)')::int4range from customers",
+    "a failed regclass": "select email::text::regclass from customers",
+    "a failed interval": "select email::interval from customers",
+    "a failed address": "select email::inet from customers",
+    "a failed text search": "select to_tsquery('simple', email || ' &') from customers",
+    "a failed path": {
+      sql: "select ('$.' || email || '[')::jsonpath from customers",
+      blunt: "the server quotes one letter of it",
+    },
+    "a failed expression": { sql: "select 'x' ~ ('(' || email) from customers", blunt: "the server does not quote it" },
+    "a failed encoding": {
+      sql: "select decode(email, 'hex') from customers",
+      blunt: "the server quotes one letter of it",
+    },
+    "a failed setting": "select set_config('work_mem', email, true) from customers",
+    "a failed sequence": "select nextval(email::text::regclass) from customers",
+    "a failed EXPLAIN ANALYZE": { sql: "explain analyze select email::int from customers", masked: [] },
+    "a failed INSERT": "insert into orders (id, total) select id + 100, email::numeric from customers",
+    "a failed array index": "select (array[1])[email::int] from customers",
+    "a failed timezone": "select now() at time zone email from customers",
+    "a failed type modifier": {
+      sql: "insert into narrow select email from customers",
+      blunt: "the server does not quote what is too long",
+    },
+    "a unique violation": "insert into customers (id, name, email) select 900, 'n', email from customers where id = 1",
+    "a unique violation of an expression":
+      "insert into customers (id, name, email) select 900, 'n', upper(email) from customers where id = 1",
+    "a failing row": "insert into customers (id, name, email) select 900, null, email from customers where id = 2",
+    "a failing row of an UPDATE": "update customers set name = null where id = 2",
+    "a failing check": "update customers set city = 'forbidden' where id = 2",
+    "a failing exclusion": {
+      sql: "insert into excluded_mail select email from customers where id in (1, 2); insert into excluded_mail select email from customers where id = 1",
+    },
+    "a missing partition": { sql: "insert into by_mail select id, email from customers" },
+    "a foreign key": { sql: "insert into mail_refs select email || 'x' from customers" },
+    "a deferred constraint, at its COMMIT": ["begin", "insert into refs select mail from refs", "commit"],
+    "a deferred constraint, at SET CONSTRAINTS": [
+      "begin",
+      "insert into refs select mail from refs",
+      "set constraints all immediate",
+    ],
+    "a notice of DO": "do $$ begin raise notice '%', (select email from customers limit 1); end $$",
+    "an exception of DO": "do $$ begin raise exception '%', (select email from customers limit 1); end $$",
+    "a hint of DO":
+      "do $$ begin raise exception 'x' using hint = (select email from customers limit 1), detail = 'd'; end $$",
+    "a warning of a function": "select telling(1)",
+    "a function's failed statement": "select failing(1)",
+    "a notice of a trigger": "insert into alarms values (1)",
+    "a notice of a function that says it is stable": { sql: "select 1 from orders where noting(id) = 1", masked: [] },
+    "a notice of a check": "insert into checked values (1, 2)",
+    "a notice of a default": "insert into checked (id) values (1)",
+    "a failed index": "create index on customers ((email::int))",
+    "a failed unique index":
+      "update customers set city = email; create unique index on customers ((substr(city, 1, 8)))",
+    "a failed check of a new constraint": {
+      sql: "alter table customers add check (email < 'a')",
+      blunt: "the server does not quote the row",
+    },
+    "a failed type": "alter table customers alter phone type int using phone::int",
+    "a failed NOT NULL": { sql: "alter table customers alter phone set not null", blunt: "the server quotes no row" },
+    "a COPY that fails": { sql: "copy (select email::int from customers) to stdout" },
+  }),
+];
