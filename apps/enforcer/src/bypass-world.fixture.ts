@@ -59,7 +59,8 @@ export class Tapped {
     client.on("error", () => {});
     await client.connect();
     const tapped = new Tapped(client);
-    tapped.stream.on("data", (chunk: Buffer) => tapped.#received.push(chunk));
+    // A copy, and before the driver sees it: that moves what it has not read yet about within its chunks.
+    tapped.stream.prependListener("data", (chunk: Buffer) => tapped.#received.push(Buffer.from(chunk)));
     return tapped;
   }
 

@@ -28,9 +28,9 @@ export const CATALOG_QUERIES = {
   functions: `
     select p.oid::int8::text as oid, n.nspname::text as schema, p.proname::text as name, p.prokind::text as kind,
            -- An aggregate is immutable by name, and does what its functions do.
-           coalesce((select pg_catalog.max(f.provolatile) from pg_catalog.pg_aggregate g join pg_catalog.pg_proc f on f.oid in
+           coalesce((select pg_catalog.max(f.provolatile::pg_catalog.text) from pg_catalog.pg_aggregate g join pg_catalog.pg_proc f on f.oid in
              (g.aggtransfn, g.aggfinalfn, g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn, g.aggcombinefn, g.aggserialfn, g.aggdeserialfn)
-             where g.aggfnoid = p.oid and p.oid >= 16384), p.provolatile)::text as volatility, l.lanname::text as language,
+             where g.aggfnoid = p.oid and p.oid >= 16384), p.provolatile::text) as volatility, l.lanname::text as language,
            p.oid >= 16384 as "userDefined", p.pronargs::int4 as "argumentCount",
            case when p.proallargtypes is null then null else
              (select pg_catalog.array_agg(coalesce(p.proargnames[i], '')::pg_catalog.text order by i)

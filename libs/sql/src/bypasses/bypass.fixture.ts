@@ -37,7 +37,7 @@ export interface Stored extends Bypass {
   readonly stores: readonly string[];
 }
 
-/** Something ordinary that looks dangerous, and passes. */
+/** Something ordinary that looks dangerous, and passes; its answer is the server's own, unless `blunt` says why not. */
 export interface Ordinary extends Bypass {
   /** Exactly this, within bounds. */
   readonly does: readonly string[];

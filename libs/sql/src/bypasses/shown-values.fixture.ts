@@ -215,7 +215,7 @@ export const SHOWN_VALUES: readonly Shown[] = [
   ...shows("ranges, network addresses, geometry, bit strings (8.8 to 8.17)", {
     "a range": { sql: "select textrange(email, null), lower(textrange(email, null)) from customers", masked: [0, 1] },
     "a multirange": "select textmultirange(textrange(email, null)) from customers",
-    "a range of ranges": "select range_merge(textrange(email, '~'), textrange('a', 'b')) from customers",
+    "a range of ranges": "select range_merge(textrange(email, null), textrange(email, '~~')) from customers",
     bits: { sql: "select (ascii(email))::bit(8) from customers", blunt: DIGEST },
     "an interval": { sql: "select make_interval(secs => length(email)) from customers", blunt: DIGEST },
     "an address": { sql: "select inet '10.0.0.0' + ascii(email) from customers", blunt: DIGEST },
