@@ -81,8 +81,15 @@ describe("audit", () => {
       source,
       name: `${id}/${source}`,
       records,
-      publish: (batch: RecordInit[]) => bus.publishRecords(id, encoded(source, batch)),
-      ship: (...facts: RecordInit[]) => bus.publishRecords(id, encoded(source, records(...facts))),
+      /** Sessions that begin are leased to it, unless another one has them. */
+      async publish(batch: RecordInit[]) {
+        await lease(id, batch);
+        await bus.publishRecords(id, encoded(source, batch));
+      },
+      async ship(...facts: RecordInit[]) {
+        await this.publish(records(...facts));
+      },
+      forge: (...facts: RecordInit[]) => bus.publishRecords(id, encoded(source, records(...facts))),
       acknowledged: (wanted = sequence) => until(() => acknowledged >= wanted),
       get told() {
         return acknowledged;
@@ -98,7 +105,7 @@ describe("audit", () => {
         principal,
         resource: "shop",
         protocol: "postgres",
-        tokenId: "t1",
+        tokenId: `t-${sessionId}`,
         clientAddress: "127.0.0.1:9",
         ...over,
       },
@@ -146,6 +153,21 @@ describe("audit", () => {
       meta: { actor: { id: "ada", name: "Ada" }, commandId, reason: "because" },
     });
     return commandId;
+  };
+  const leased = new Set<string>();
+  const redeem = (enforcerId: string, sessionId: string, grant: object) => {
+    leased.add(sessionId);
+    const stream = ["token", `token-t-${sessionId}`] as const;
+    return decide("TokenMinted", { grant }, ...stream).then(() =>
+      decide("TokenRedeemed", { sessionId, enforcerId }, ...stream),
+    );
+  };
+  const lease = async (enforcerId: string, batch: readonly RecordInit[]) => {
+    for (const { sessionId = "", fact } of batch) {
+      if (fact?.case !== "sessionStarted" || leased.has(sessionId)) continue;
+      const { resource } = fact.value;
+      await redeem(enforcerId, sessionId, { resource, principal: { ...principal, onBehalfOf: [] } });
+    }
   };
   const inLog = (commandId: string) =>
     until(async () => (await all()).some((entry) => JSON.parse(entry.json).data.commandId === commandId));
@@ -389,6 +411,65 @@ describe("audit", () => {
       expect([session?.status, commands[0]?.status]).toEqual(["lost", "unknown"]);
     });
 
+    it("that nobody leased are claims: kept in the log, marked, and in no view", async () => {
+      const forger = enforcer();
+      const boss = { ...principal, id: "demo|boss", subject: "boss", name: "boss" };
+      await forger.forge(started("f-1", { principal: boss }), runs("f-1", 1), ended("f-1"));
+      await forger.acknowledged();
+      const entries = await ofSource(forger.name);
+      expect(entries.map(({ type, sessionId }) => [type, sessionId])).toEqual(Array(3).fill(["record.disowned", ""]));
+      expect(entries[0].data).toMatchObject({
+        enforcerId: forger.id,
+        why: "no token was redeemed for this session",
+        claimed: { type: "session.started", sessionId: "f-1", data: { principal: { id: "demo|boss" } } },
+      });
+      await expect(bus.call(getSession, { id: "f-1" }, context())).rejects.toMatchObject({ code: "not_found" });
+      // Whose it is later, it was not when that was said.
+      await redeem(forger.id, "f-1", { resource: "shop", principal: { ...principal, onBehalfOf: [] } });
+      await forger.forge(started("f-1"));
+      await forger.acknowledged();
+      const { session } = await bus.call(getSession, { id: "f-1" }, context());
+      expect(session).toMatchObject({ enforcerId: forger.id, principal: { id: "ci|repo:shop" } });
+    });
+
+    it.each([
+      ["principal", { principal: { ...principal, name: "boss" } }, "the session's token is another principal's"],
+      ["resource", { resource: "bank" }, "the session's token is for another resource"],
+      ["token", { tokenId: "t-other" }, "another token was redeemed for this session"],
+    ])("are not believed where they name another %s than their token", async (what, over, why) => {
+      const forger = enforcer();
+      await redeem(forger.id, `g-${what}`, { resource: "shop", principal: { ...principal, onBehalfOf: [] } });
+      await forger.forge(started(`g-${what}`, over));
+      await forger.acknowledged();
+      const [entry] = await ofSource(forger.name);
+      expect(entry).toMatchObject({ type: "record.disowned", data: { why } });
+    });
+
+    it("are known before the log has followed their redemption, and by a service that has just started", async () => {
+      const edge = enforcer();
+      const dataSource = service!.app.get(DataSource, { strict: false });
+      const runner = dataSource.createQueryRunner();
+      await runner.startTransaction();
+      try {
+        await runner.query("SELECT 1 FROM es.checkpoint WHERE consumer = 'audit' FOR UPDATE");
+        await edge.ship(started("o-1"));
+        await edge.acknowledged();
+        expect(await dataSource.query("SELECT 1 FROM audit.lease WHERE session_id = 'o-1'")).toEqual([]);
+      } finally {
+        await runner.rollbackTransaction();
+        await runner.release();
+      }
+      expect((await ofSource(edge.name)).map(({ type }) => type)).toEqual(["session.started"]);
+      await until(
+        async () => (await dataSource.query("SELECT 1 FROM audit.lease WHERE session_id = 'o-1'")).length === 1,
+      );
+      await stop();
+      await start();
+      await edge.ship(ended("o-1"));
+      await edge.acknowledged();
+      expect((await bus.call(getSession, { id: "o-1" }, context())).session?.status).toBe("ended");
+    });
+
     it("of another enforcer can't be touched", async () => {
       const [victim, attacker] = [enforcer(), enforcer()];
       await victim.ship(started("v-1"));
@@ -398,6 +479,9 @@ describe("audit", () => {
       const { session, commands } = await bus.call(getSession, { id: "v-1" }, context());
       expect(session).toMatchObject({ status: "open", resource: "shop", enforcerId: victim.id });
       expect(commands).toEqual([]);
+      expect((await ofSource(attacker.name)).map(({ type, data }) => [type, data.why])).toEqual(
+        Array(3).fill(["record.disowned", "another enforcer has this session"]),
+      );
     });
 
     it("are listed newest first, filtered, in pages", async () => {

@@ -5,6 +5,7 @@ import { AuditController } from "./api/audit.controller.js";
 import type { AuditConfig } from "./audit.config.js";
 import { Announcer } from "./intake/announcer.js";
 import { ControlIntake } from "./intake/control-intake.js";
+import { Leases } from "./intake/leases.js";
 import { RecordConsumer } from "./intake/record-consumer.js";
 import { RecordIntake } from "./intake/record-intake.js";
 import { AuditLog } from "./log/audit-log.js";
@@ -28,6 +29,7 @@ export class AuditModule {
           inject: [DataSource],
         },
         Announcer,
+        Leases,
         RecordIntake,
         ControlIntake,
         RecordConsumer,

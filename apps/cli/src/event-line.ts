@@ -25,7 +25,7 @@ export function eventLine({ index, time, type = "", sessionId = "", data }: Entr
 }
 
 function painted(type: string, text: string): string {
-  if (/refused|revoked|rejected|denied|unmatched/.test(type)) return style("red", text);
+  if (/refused|revoked|rejected|denied|unmatched|disowned|unreadable/.test(type)) return style("red", text);
   if (/held|hold|requested/.test(type)) return style("yellow", text);
   return /ended|approved|granted/.test(type) ? style("green", text) : text;
 }

@@ -6,6 +6,7 @@ import { controlFact } from "../facts/control-facts.js";
 import { AuditLog } from "../log/audit-log.js";
 import { projectSessions } from "../projections/sessions.js";
 import { Announcer } from "./announcer.js";
+import { keepLease } from "./leases.js";
 
 /** Takes every decided fact into the audit log, in the order of the event store. */
 @Injectable()
@@ -24,6 +25,7 @@ export class ControlIntake implements OnApplicationBootstrap, OnModuleDestroy {
       async apply(tx, event) {
         const entries = (await log.append(tx, [controlFact(event)])).map(({ entry }) => entry);
         await projectSessions(tx, entries);
+        await keepLease(tx, event);
         head = entries.at(-1)!.index;
       },
       reset: async () => {

@@ -1,9 +1,11 @@
-import { Injectable } from "@nestjs/common";
+import { Injectable, Logger } from "@nestjs/common";
 import { DataSource, type EntityManager } from "typeorm";
 import type { Fact } from "../facts/control-facts.js";
 import { AuditLog } from "../log/audit-log.js";
 import { textArray } from "../log/binary-arrays.js";
 import { projectSessions } from "../projections/sessions.js";
+import { Leases } from "./leases.js";
+import { owned } from "./owned.js";
 import type { Parcel, Reading, Unreadable } from "./reading.js";
 
 /** What became of a message. */
@@ -21,13 +23,17 @@ const INDIGESTIBLE = /^(22|23)/;
 
 /**
  * Takes record batches into the audit log: each record once, in the order of its spool, without a gap. What can't be read
- * or stored keeps its place as `record.unreadable`.
+ * or stored keeps its place as `record.unreadable`; what speaks of a session that its enforcer never leased, as
+ * `record.disowned`.
  */
 @Injectable()
 export class RecordIntake {
+  readonly #logger = new Logger(RecordIntake.name);
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly log: AuditLog,
+    private readonly leases: Leases,
   ) {}
 
   /**
@@ -89,13 +95,25 @@ export class RecordIntake {
         }
         return { acknowledged: { source: parcel.source, sequence: spool.reached }, gap, grown: spool.reached > before };
       });
-      const head = await this.#append(tx, fresh);
+      const head = await this.#append(tx, await this.#owned(tx, fresh));
       await moveSpools(
         tx,
         [...spools.values()].filter(({ reached, before }) => reached > before),
       );
       return taken.map(({ grown, ...answer }) => ({ ...answer, head: grown ? head : 0 }));
     });
+  }
+
+  async #owned(tx: EntityManager, facts: readonly Fact[]): Promise<readonly Fact[]> {
+    const sessions = [...new Set(facts.map(({ sessionId }) => sessionId))].filter(Boolean);
+    const leases = await this.leases.of(tx, sessions);
+    const kept = facts.map((fact) => owned(fact, leases.get(fact.sessionId)));
+    const disowned = kept.filter((fact, n) => fact !== facts[n]);
+    if (disowned.length > 0) {
+      const sources = [...new Set(disowned.map(({ source }) => source))];
+      this.#logger.warn(`${disowned.length} records of sessions that were not leased, from ${sources.join(", ")}`);
+    }
+    return kept;
   }
 
   async #append(tx: EntityManager, facts: readonly Fact[]): Promise<number> {

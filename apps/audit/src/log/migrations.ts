@@ -10,6 +10,15 @@ export const auditMigrations: readonly Migration[] = [
       await runner.query("DROP SCHEMA audit CASCADE");
     },
   },
+  {
+    name: "audit-002-leases",
+    async up(runner) {
+      await runner.query(LEASES);
+    },
+    async down(runner) {
+      await runner.query("DROP TABLE audit.lease");
+    },
+  },
 ];
 
 const LOG = `
@@ -101,4 +110,17 @@ CREATE TABLE audit.command (
   at             timestamptz NOT NULL,
   PRIMARY KEY (session_id, ordinal)
 );
+`;
+
+const LEASES = `
+-- Which enforcer redeemed a token for which session: all that it may record sessions of.
+CREATE TABLE audit.lease (
+  session_id  text PRIMARY KEY,
+  enforcer_id text NOT NULL,
+  -- Of the token.
+  stream_id   text NOT NULL
+);
+INSERT INTO audit.lease
+  SELECT body ->> 'sessionId', body ->> 'enforcerId', stream_id FROM es.event
+  WHERE type = 'TokenRedeemed' AND stream_id LIKE 'token-%' ON CONFLICT DO NOTHING;
 `;

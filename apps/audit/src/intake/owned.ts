@@ -1,0 +1,34 @@
+import type { Json } from "#audit-log";
+import { bounded } from "../facts/bounded.js";
+import type { Fact } from "../facts/control-facts.js";
+import { type Lease, principalText } from "./leases.js";
+
+const DISOWNED = "record.disowned";
+
+/**
+ * An observed fact as it may stand in the log: itself, where its enforcer leased the session it speaks of, for whom and
+ * what it says. Else it is kept as a claim that proves nothing, which no read model believes and a SIEM should alert on.
+ */
+export function owned(fact: Fact, lease: Lease | undefined): Fact {
+  if (fact.sessionId === "") return fact;
+  const data = fact.data as { readonly [field: string]: Json };
+  const why = whyNot(fact.type, data, lease);
+  if (why === null) return fact;
+  const { type, sessionId } = fact;
+  const { enforcerId = "" } = data;
+  return {
+    ...fact,
+    type: DISOWNED,
+    sessionId: "",
+    data: bounded({ enforcerId, why, claimed: { type, sessionId, data } }),
+  };
+}
+
+function whyNot(type: string, data: { readonly [field: string]: Json }, lease: Lease | undefined): string | null {
+  if (!lease) return "no token was redeemed for this session";
+  if (lease.enforcerId !== data.enforcerId) return "another enforcer has this session";
+  if (type !== "session.started") return null;
+  if (data.tokenId !== lease.tokenId) return "another token was redeemed for this session";
+  if (data.resource !== lease.resource) return "the session's token is for another resource";
+  return principalText(data.principal) === lease.principal ? null : "the session's token is another principal's";
+}
