@@ -4,6 +4,7 @@ import type { Reference, Relation, RoutineFacts, SqlContext, WriteEvent } from "
 import { Effects } from "./effects.js";
 import { functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
 import { NotUnderstood } from "./parser/ast.js";
+import { isPlainType } from "./plain-types.js";
 import { runBody } from "./routine-calls.js";
 import type { Scope } from "./scope.js";
 import { LEAKING_COLUMNS, READS_FILES, SECRET_COLUMNS } from "./system-names.js";
@@ -108,6 +109,15 @@ export class Analysis {
     return this.searchPath;
   }
 
+  /** The schemas a name is looked for in, in their order; temporary ones come first. */
+  get searched(): readonly string[] {
+    return this.searchPath.includes("pg_catalog") ? this.searchPath : ["pg_catalog", ...this.searchPath];
+  }
+
+  hasTemporary(name: string): boolean {
+    return this.temporary.has(name);
+  }
+
   /** Names mean what they mean to a function: by its own search_path or the session's. */
   named<T>(path: readonly string[] | null, run: () => T): T {
     const { searchPath, temporary } = this;
@@ -180,8 +190,7 @@ export class Analysis {
       return { name: `${schema}.${name}`, relation };
     }
     if (this.temporary.has(name)) return { name: `pg_temp.${name}`, relation: null };
-    const path = this.searchPath.includes("pg_catalog") ? this.searchPath : ["pg_catalog", ...this.searchPath];
-    for (const searched of path) {
+    for (const searched of this.searched) {
       const relation = catalog.relation(searched, name);
       if (relation) return { name: `${searched}.${name}`, relation };
     }
@@ -269,6 +278,7 @@ export class Analysis {
           leaks: leakingColumn(relation, column.name),
           typeOid: column.typeOid,
           fields: this.compositeFields(column.typeOid, sources),
+          plain: isPlainType(column.typeOid),
           base: { table: name, column: column.name },
         };
         if (expanded === undefined) return { name: column.name, trace: own };
@@ -330,7 +340,10 @@ export class Analysis {
   compositeFields(typeOid: number, sources: ReadonlySet<ColumnRef>): readonly Column[] | null {
     const relation = typeOid === 0 ? undefined : this.context.catalog.relationByType(typeOid);
     if (relation === undefined) return null;
-    return relation.columns.map((c) => ({ name: c.name, trace: { ...NOTHING, sources, typeOid: c.typeOid } }));
+    return relation.columns.map((c) => ({
+      name: c.name,
+      trace: { ...NOTHING, sources, typeOid: c.typeOid, plain: isPlainType(c.typeOid) },
+    }));
   }
 
   /**

@@ -9,6 +9,7 @@ import type {
   WriteEvent,
 } from "./catalog.js";
 import type { CatalogRows } from "./catalog-queries.js";
+import { isPlainType } from "./plain-types.js";
 import { routineBody } from "./routine-body.js";
 
 const RELATION_KINDS: Readonly<Record<string, RelationKind>> = {
@@ -126,6 +127,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
       valueName: row.outs?.length === 1 && outs === null ? row.outs[0] || null : null,
       shapeless: row.pseudo === "record" && row.outs === null,
       passesRow: POLYMORPHIC.has(row.pseudo ?? ""),
+      plain: outs === null && row.pseudo === null && isPlainType(Number(row.returns)),
       definer: row.definer,
       body: routineBody(row),
     };

@@ -36,7 +36,8 @@ export const CATALOG_QUERIES = {
              (select pg_catalog.array_agg(coalesce(p.proargnames[i], '')::pg_catalog.text order by i)
                 from pg_catalog.generate_subscripts(p.proargmodes, 1) i where p.proargmodes[i] in ('o', 'b', 't')) end as outs,
            case when t.typtype = 'c' then t.typrelid::int8::text end as "rowOf",
-           case when t.typtype = 'p' then t.typname::text end as pseudo, p.prosecdef as definer,
+           case when t.typtype = 'p' then t.typname::text end as pseudo, p.prorettype::int8::text as returns,
+           p.prosecdef as definer,
            case when p.oid >= 16384 and l.lanname = 'sql' and p.prokind in ('f', 'p') and pg_catalog.length(p.prosrc) < 65536
              and not exists (select from pg_catalog.pg_depend d where d.objid = p.oid and d.refobjid >= 16384
                and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.refclassid = d.classid)
@@ -131,6 +132,8 @@ export interface CatalogRows {
     rowOf: string | null;
     /** The pseudo-type it returns. */
     pseudo: string | null;
+    /** The type it returns. */
+    returns: string;
     definer: boolean;
     body: string | null;
     inputs: readonly string[] | null;

@@ -104,6 +104,8 @@ export interface RoutineFacts {
   readonly shapeless: boolean;
   /** Gives a row, or an array of them, where its arguments are such: `unnest`, `array_agg`, `json_populate_record`. */
   readonly passesRow: boolean;
+  /** What it gives is certainly one column: see `isPlainType`. */
+  readonly plain: boolean;
   /** SECURITY DEFINER: runs with the rights of its owner. */
   readonly definer: boolean;
   /** What a function in SQL runs; null for any other, and where it cannot be read. */

@@ -1,5 +1,6 @@
 import type { FuncCall, Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
+import type { RelationColumn, RoutineFacts } from "./catalog.js";
 import {
   as,
   constantText,
@@ -12,15 +13,22 @@ import {
   ruleFor,
   strings,
 } from "./parser/ast.js";
+import { isPlainType, PLAIN_TYPE_NAMES } from "./plain-types.js";
 import { columnOf, everything, findColumn, findItem, type Scope } from "./scope.js";
 import { pathNames, settingEffect } from "./settings.js";
-import { type Column, NOTHING, sameFields, type Trace, union, wholeRow } from "./trace.js";
+import { CONSTANT, type Column, NOTHING, sameFields, type Trace, union, wholeRow } from "./trace.js";
 
 type Rule<K extends NodeKind> = (analysis: Analysis, fields: NodeFields<K>, scope: Scope) => Trace;
 
 const nothing = () => NOTHING;
+const constant = () => CONSTANT;
 /** An expression over whatever is beneath it. */
 const composed = (analysis: Analysis, fields: object, scope: Scope): Trace => union(beneath(analysis, fields, scope));
+/** The same, whose value may yet be of a type that it names. */
+const typed = (analysis: Analysis, fields: object, scope: Scope): Trace => ({
+  ...composed(analysis, fields, scope),
+  plain: false,
+});
 
 /** Every kind of node that can stand in an expression. Another one is not understood. */
 const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
@@ -36,20 +44,26 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     const value = analysis.expression(n.arg, scope);
     const names = strings(n.typeName?.names);
     const type = names.length > 0 ? castRelation(analysis, names) : undefined;
-    const fields = type?.map(
-      (name): Column => ({ name, trace: { ...value, direct: false, base: null, fields: null } }),
-    );
+    const plain = type === undefined && isPlainName(analysis, names);
+    const fields = type?.map(({ name, typeOid }): Column => {
+      const trace = { ...value, direct: false, base: null, fields: null, plain: isPlainType(typeOid) };
+      return { name, trace };
+    });
     const custom = analysis.context.catalog.typeFunctions(names.at(-1) ?? "");
-    if (custom.length > 0) return { ...union([value, analysis.calls(custom, names.join("."), value)]), fields: null };
+    if (custom.length > 0) {
+      return { ...union([value, analysis.calls(custom, names.join("."), value)]), plain: false, fields: null };
+    }
     // A cast shows the value in another form: no longer the column as it stands.
-    return { ...union([value]), fields: fields ?? null };
+    return { ...union([value]), plain, fields: fields ?? null };
   },
-  CollateClause: (analysis, n, scope) => ({ ...analysis.expression(n.arg, scope), direct: false }),
+  CollateClause: (analysis, n, scope) => ({ ...analysis.expression(n.arg, scope), direct: false, plain: true }),
   A_Expr: (analysis, n, scope) => {
     const name = strings(n.name).at(-1) ?? "";
     const custom = analysis.context.catalog.operatorFunctions(name);
     const operands = composed(analysis, { lexpr: n.lexpr, rexpr: n.rexpr }, scope);
-    return custom.length === 0 ? operands : union([operands, analysis.calls(custom, name, operands)]);
+    return custom.length === 0
+      ? operands
+      : { ...union([operands, analysis.calls(custom, name, operands)]), plain: false };
   },
   A_ArrayExpr: (analysis, n, scope) => {
     const elements = analysis.expressions(n.elements, scope);
@@ -60,10 +74,10 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     if (custom.length > 0) analysis.calls(custom, strings(n.useOp).at(-1) ?? "");
     return analysis.expression(n.node, scope);
   },
-  A_Const: nothing,
+  A_Const: constant,
   ParamRef: (analysis) => analysis.parameters,
   SetToDefault: nothing,
-  SQLValueFunction: nothing,
+  SQLValueFunction: constant,
   CurrentOfExpr: nothing,
   MergeSupportFunc: nothing,
   A_Star: nothing,
@@ -88,23 +102,23 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   GroupingSet: composed,
   ResTarget: composed,
   MultiAssignRef: composed,
-  XmlExpr: composed,
-  XmlSerialize: composed,
-  JsonValueExpr: composed,
+  XmlExpr: typed,
+  XmlSerialize: typed,
+  JsonValueExpr: typed,
   JsonIsPredicate: composed,
   JsonBehavior: composed,
   JsonArgument: composed,
-  JsonFuncExpr: composed,
+  JsonFuncExpr: typed,
   JsonKeyValue: composed,
-  JsonParseExpr: composed,
-  JsonScalarExpr: composed,
-  JsonSerializeExpr: composed,
-  JsonObjectConstructor: composed,
-  JsonArrayConstructor: composed,
+  JsonParseExpr: typed,
+  JsonScalarExpr: typed,
+  JsonSerializeExpr: typed,
+  JsonObjectConstructor: typed,
+  JsonArrayConstructor: typed,
   JsonArrayQueryConstructor: (analysis, n, scope) => (n.query ? wholeRow(analysis.query(n.query, scope)) : NOTHING),
-  JsonAggConstructor: composed,
-  JsonObjectAgg: composed,
-  JsonArrayAgg: composed,
+  JsonAggConstructor: typed,
+  JsonObjectAgg: typed,
+  JsonArrayAgg: typed,
   JsonTablePathSpec: composed,
 };
 
@@ -155,12 +169,15 @@ function columnRef(analysis: Analysis, fields: readonly Node[], scope: Scope): T
   }
   const item = findItem(scope, names.length > 2 ? names.at(-3)! : null, names.at(-2)!);
   if (item === undefined) return everything(scope);
-  return columnOf(item.row, name) ?? attribute(analysis, wholeRow(item.row), name);
+  const column = columnOf(item.row, name);
+  if (column) return column;
+  return item.stored && SYSTEM_COLUMNS.has(name) ? NOTHING : attribute(analysis, wholeRow(item.row), name);
 }
 
 /** `x.f` where x has no field f: a function of one argument, called as if it were a column. */
 function attribute(analysis: Analysis, of: Trace, name: string): Trace {
-  if (SYSTEM_COLUMNS.has(name)) return NOTHING;
+  // A table's own can be asked of its row, too; any other row has a field of the name, or none.
+  if (SYSTEM_COLUMNS.has(name)) return union([of]);
   return union([of, analysis.calls(analysis.routines([name]), name, of)]);
 }
 
@@ -171,6 +188,8 @@ function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): Trace {
   const spelled = names.join(".");
   const args = analysis.expressions(call.args, scope);
   const rest = beneath(analysis, { agg_order: call.agg_order, agg_filter: call.agg_filter, over: call.over }, scope);
+  const window = call.over?.name ?? call.over?.refname;
+  if (window) rest.push(scope.windows?.get(window) ?? everything(scope));
   const given = union([...args, ...rest]);
   const routines = analysis.routines(names);
   const [only] = args;
@@ -182,8 +201,13 @@ function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): Trace {
   if (spelled.replace(/^pg_catalog\./, "") === "set_config" && knownSetting(analysis, call, routines.length))
     return given;
   const own = analysis.calls(routines, spelled, given, (call.args ?? []).every(isFixed));
-  return { ...union([given, own]), fields: own.fields ?? rowFields(routines, args, [...rest, own]) };
+  const plain = routines.length > 0 && routines.every((r) => r.plain || (passesPlain(r) && union(args).plain));
+  return { ...union([given, own]), plain, fields: own.fields ?? rowFields(routines, args, [...rest, own]) };
 }
+
+/** What PostgreSQL's own functions make of plain values is plain. */
+const passesPlain = ({ passesRow, userDefined, name }: RoutineFacts): boolean =>
+  !userDefined && (passesRow || name === "unnest");
 
 /** set_config with plain constants is the SET it stands for. */
 function knownSetting(analysis: Analysis, call: FuncCall, candidates: number): boolean {
@@ -234,8 +258,11 @@ function subLink(analysis: Analysis, n: NodeFields<"SubLink">, scope: Scope): Tr
   const custom = analysis.context.catalog.operatorFunctions(operators.at(-1) ?? "");
   const called = custom.length > 0 ? analysis.calls(custom, operators.join(".")) : NOTHING;
   const [only] = row.columns;
-  const fields = row.open ? null : row.columns.length === 1 ? (only?.trace.fields ?? null) : row.columns;
-  return { ...union([test, wholeRow(row), called]), fields };
+  const single = !row.open && row.columns.length === 1;
+  const fields = row.open ? null : single ? (only?.trace.fields ?? null) : row.columns;
+  const gives = n.subLinkType === "EXPR_SUBLINK" || n.subLinkType === "ARRAY_SUBLINK";
+  const plain = !gives || (single && (only?.trace.plain ?? false));
+  return { ...union([test, wholeRow(row), called]), plain, fields };
 }
 
 function indirection(analysis: Analysis, n: NodeFields<"A_Indirection">, scope: Scope): Trace {
@@ -247,7 +274,8 @@ function indirection(analysis: Analysis, n: NodeFields<"A_Indirection">, scope: 
       value = field ? { ...field.trace, direct: false } : attribute(analysis, union([value]), name);
       analysis.reads(value);
     } else if (as("A_Indices", step)) {
-      value = { ...union([value, expression(analysis, step, scope)]), fields: value.fields };
+      const { plain, fields } = value;
+      value = { ...union([value, expression(analysis, step, scope)]), plain, fields };
     } else {
       must("A_Star", step);
     }
@@ -255,14 +283,24 @@ function indirection(analysis: Analysis, n: NodeFields<"A_Indirection">, scope: 
   return { ...value, direct: false, base: null };
 }
 
-/** Column names of a relation whose row type a cast names. */
-function castRelation(analysis: Analysis, names: readonly string[]): readonly string[] | undefined {
+/** Columns of a relation whose row type a cast names. */
+function castRelation(analysis: Analysis, names: readonly string[]): readonly RelationColumn[] | undefined {
   const { catalog } = analysis.context;
   const name = names.at(-1) ?? "";
-  const schemas = names.length > 1 ? [names.at(-2) ?? ""] : analysis.path;
+  const schemas = names.length > 1 ? [names.at(-2) ?? ""] : analysis.searched;
+  // A temporary relation's columns are not known, and its name comes first.
+  if (names.length === 1 && analysis.hasTemporary(name)) return undefined;
   for (const schema of schemas) {
     const relation = catalog.relation(schema, name);
-    if (relation) return relation.columns.map((c) => c.name);
+    if (relation) return relation.columns;
   }
   return undefined;
+}
+
+/** Whether a type's name is one of PostgreSQL's own, of values that are one column wherever they stand. */
+function isPlainName(analysis: Analysis, names: readonly string[]): boolean {
+  const name = names.at(-1) ?? "";
+  if (!PLAIN_TYPE_NAMES.has(name)) return false;
+  if (names.length > 1) return names.at(-2) === "pg_catalog";
+  return analysis.searched[0] === "pg_catalog" && !analysis.hasTemporary(name);
 }

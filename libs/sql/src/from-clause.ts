@@ -1,5 +1,6 @@
 import type { Alias, Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
+import type { Relation } from "./catalog.js";
 import { columnName } from "./column-names.js";
 import { as, kindOf, must, type NodeFields, type NodeKind, NotUnderstood, ruleFor, strings } from "./parser/ast.js";
 import { beside, findCte, inside, type Names, NO_NAMES, type Scope } from "./scope.js";
@@ -51,9 +52,15 @@ export function fromItem(analysis: Analysis, node: Node | undefined, scope: Scop
 }
 
 /** One item under its alias and column aliases. */
-function named(row: Row, alias: Alias | undefined, fallback: string, schema: string | null = null): Names {
+function named(
+  row: Row,
+  alias: Alias | undefined,
+  fallback: string,
+  schema: string | null = null,
+  stored = false,
+): Names {
   const visible = renamed(row, strings(alias?.colnames));
-  const item = { alias: alias?.aliasname ?? fallback, schema: alias ? null : schema, row: visible };
+  const item = { alias: alias?.aliasname ?? fallback, schema: alias ? null : schema, row: visible, stored };
   return { items: [item], row: visible };
 }
 
@@ -64,8 +71,10 @@ function rangeVar(analysis: Analysis, n: NodeFields<"RangeVar">, scope: Scope): 
   const found = analysis.resolve(n.schemaname, name);
   analysis.readsRelation(found.name, found.relation);
   const schema = found.name.includes(".") ? found.name.slice(0, found.name.indexOf(".")) : null;
-  return named(analysis.relationRow(found.name, found.relation), n.alias, name, schema);
+  return named(analysis.relationRow(found.name, found.relation), n.alias, name, schema, isStored(found.relation));
 }
+
+const isStored = (relation: Relation | null): boolean => relation !== null && relation.kind !== "view";
 
 /** What a statement writes to, by its name or alias. A WITH query can't be written to. */
 export function target(analysis: Analysis, n: NodeFields<"RangeVar"> | undefined) {
@@ -74,12 +83,12 @@ export function target(analysis: Analysis, n: NodeFields<"RangeVar"> | undefined
   analysis.writesRelation(found.name, found.relation);
   const row = analysis.relationRow(found.name, found.relation);
   const schema = found.name.includes(".") ? found.name.slice(0, found.name.indexOf(".")) : null;
-  return { ...found, row, names: named(row, n.alias, n.relname, schema) };
+  return { ...found, row, names: named(row, n.alias, n.relname, schema, isStored(found.relation)) };
 }
 
 function rangeFunction(analysis: Analysis, n: NodeFields<"RangeFunction">, scope: Scope, before: Names): Names {
   const lateral = inside(scope, before);
-  const parts = (n.functions ?? []).map((node) => must("List", node).items ?? []);
+  const parts = (n.functions ?? []).flatMap((node) => apart(must("List", node).items ?? []));
   const single = parts.length === 1;
   let columns: Column[] = [];
   let open: Trace | null = null;
@@ -91,7 +100,7 @@ function rangeFunction(analysis: Analysis, n: NodeFields<"RangeFunction">, scope
     if (listed.length > 0) columns.push(...listed.map((name) => ({ name, trace: flat })));
     else if (value.fields) columns.push(...value.fields.map((f) => ({ name: f.name, trace: computed(f.trace) })));
     else {
-      const name = valueName(analysis, call, single ? n.alias?.aliasname : undefined);
+      const name = valueName(analysis, call, value, single ? n.alias?.aliasname : undefined);
       if (name !== undefined) columns.push({ name, trace: flat });
       else open = union(open ? [open, flat] : [flat]);
     }
@@ -106,13 +115,29 @@ function definedColumns(nodes: readonly Node[] | undefined): string[] {
 
 const computed = (trace: Trace): Trace => ({ ...trace, direct: false, base: null });
 
-/** What the one column of a function is called: as its OUT argument, else its alias; undefined where it gives a row. */
-function valueName(analysis: Analysis, call: Node, alias: string | undefined): string | undefined {
-  const names = strings(as("FuncCall", call)?.funcname);
-  if (names.length === 0) return alias ?? columnName(call);
-  // unnest of a tsvector gives three columns, but is hardly ever meant; what is counted wrong is masked whole.
-  const routines = analysis.routines(names).filter((r) => r.name !== "unnest" || r.passesRow);
+/** `unnest` of several arrays is as many functions side by side (parse_clause.c, transformRangeFunction). */
+function apart(part: readonly Node[]): (readonly Node[])[] {
+  const [call, ...more] = part;
+  const fields = as("FuncCall", call);
+  const args = fields?.args ?? [];
+  if (!fields || args.length < 2 || strings(fields.funcname).join(".") !== "unnest") return [part];
+  return args.map((arg) => [{ FuncCall: { ...fields, args: [arg] } }, ...more]);
+}
+
+/**
+ * What the one column of a function is called: as its OUT argument, else its alias; undefined where it gives a row, or
+ * may give one.
+ */
+function valueName(analysis: Analysis, call: Node, value: Trace, alias: string | undefined): string | undefined {
+  const fields = as("FuncCall", call);
+  if (!fields) return value.plain ? (alias ?? columnName(call)) : undefined;
+  const [only] = fields.args ?? [];
+  const unnested = strings(fields.funcname).at(-1) === "unnest";
+  // A text without a type may be taken for a text search vector, which gives three columns.
+  if (unnested && (!value.plain || as("A_Const", only))) return undefined;
+  const routines = analysis.routines(strings(fields.funcname)).filter((r) => !unnested || r.passesRow);
   if (routines.length === 0 || routines.some((r) => r.columns !== null || r.shapeless)) return undefined;
+  if (!value.plain && routines.some((r) => r.passesRow)) return undefined;
   return routines[0]?.valueName ?? alias ?? columnName(call);
 }
 

@@ -7,6 +7,8 @@ export interface RangeItem {
   /** Of a table without an alias, which can also be named with its schema. */
   readonly schema: string | null;
   readonly row: Row;
+  /** A table, which has the server's own columns besides (`ctid`, `xmin`, …). */
+  readonly stored?: boolean;
 }
 
 /** What a FROM clause offers: qualified names through the items, unqualified ones and `*` through the row. */
@@ -20,6 +22,8 @@ export interface Scope {
   /** The query around this one, whose columns can be referred to. */
   readonly outer: Scope | null;
   readonly ctes: ReadonlyMap<string, Row>;
+  /** What the windows of the WINDOW clause look at, by name. */
+  readonly windows?: ReadonlyMap<string, Trace>;
 }
 
 export const NO_NAMES: Names = { items: [], row: { columns: [], open: null } };

@@ -14,18 +14,28 @@ export function select(analysis: Analysis, n: SelectStmt, outer: Scope): Row {
   if (n.valuesLists) return values(analysis, n, scope);
 
   const names = fromClause(analysis, n.fromClause, scope);
-  const own = inside(scope, names);
+  const own = { ...inside(scope, names), windows: windows(analysis, n.windowClause, inside(scope, names)) };
   analysis.expression(n.whereClause, own);
   const row = targetList(analysis, n.targetList ?? [], own, names);
   const grouped = ordered(analysis, n.groupClause, own, row);
   ordered(analysis, n.distinctClause, own, row);
   ordered(analysis, n.sortClause, own, row);
   analysis.expression(n.havingClause, own);
-  analysis.expressions(n.windowClause, own);
   limits(analysis, n, own);
   locks(analysis, n, names);
   const narrow = grouped || restricts(analysis, n, own);
   return narrow ? narrowed(row) : row;
+}
+
+/** What each window of a WINDOW clause looks at; one may be made of another before it. */
+function windows(analysis: Analysis, nodes: readonly Node[] | undefined, scope: Scope): ReadonlyMap<string, Trace> {
+  const known = new Map<string, Trace>();
+  for (const node of nodes ?? []) {
+    const { name = "", refname } = must("WindowDef", node);
+    const of = refname ? (known.get(refname) ?? everything(scope)) : NOTHING;
+    known.set(name, union([of, analysis.expression(node, scope)]));
+  }
+  return known;
 }
 
 /** The output columns of a target list, stars expanded. */

@@ -102,6 +102,7 @@ function routine(
       outs: null,
       rowOf: null,
       pseudo: null,
+      returns: "25",
       definer: false,
       body: null,
       inputs: null,

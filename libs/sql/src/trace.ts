@@ -11,6 +11,8 @@ export interface Trace {
   readonly typeOid: number;
   /** Of a row value whose fields are known, or an array of them. */
   readonly fields: readonly Column[] | null;
+  /** Certainly no row, no array of rows and no text search vector: in FROM it is one column. */
+  readonly plain: boolean;
   /**
    * The relation's column whose every row this ranges over, as `schema.table` and name: what a WHERE has to be over
    * to bound anything. Null once something has narrowed the rows.
@@ -46,8 +48,10 @@ export const NOTHING: Trace = {
   leaks: false,
   typeOid: 0,
   fields: null,
+  plain: false,
   base: null,
 };
+export const CONSTANT: Trace = { ...NOTHING, plain: true };
 export const LEAK: Trace = { ...NOTHING, leaks: true };
 
 /** An expression over all of them. */
@@ -55,8 +59,12 @@ export function union(traces: Iterable<Trace>): Trace {
   let sources = NO_SOURCES;
   let owned: Set<ColumnRef> | null = null;
   let leaks = false;
+  let plain = true;
+  let any = false;
   for (const trace of traces) {
+    any = true;
     leaks ||= trace.leaks;
+    plain &&= trace.plain;
     if (trace.sources.size === 0 || trace.sources === sources) continue;
     if (sources.size === 0) {
       sources = trace.sources;
@@ -65,13 +73,15 @@ export function union(traces: Iterable<Trace>): Trace {
     if (owned === null) sources = owned = new Set(sources);
     for (const source of trace.sources) owned.add(source);
   }
-  return sources.size === 0 ? (leaks ? LEAK : NOTHING) : { ...NOTHING, sources, leaks };
+  plain &&= any;
+  if (sources.size > 0 || (plain && leaks)) return { ...NOTHING, sources, leaks, plain };
+  return leaks ? LEAK : plain ? CONSTANT : NOTHING;
 }
 
 /** Everything that can be read from a row. */
 export function wholeRow(row: Row): Trace {
   const all = union([...row.columns.map((c) => c.trace), ...(row.open ? [row.open] : [])]);
-  return { ...all, fields: row.open ? null : row.columns };
+  return { ...all, plain: false, fields: row.open ? null : row.columns };
 }
 
 /** Column by column, as a set operation merges them. What has no counterpart goes into every column. */
@@ -100,12 +110,13 @@ export function narrowed(row: Row): Row {
 /** Renamed by a column alias list; what the list does not reach keeps its name. */
 export function renamed(row: Row, names: readonly string[]): Row {
   if (names.length === 0) return row;
-  // Names for columns that are not known: each could be any.
-  const extra = row.open ? names.slice(row.columns.length).map((name) => ({ name, trace: row.open! })) : [];
-  return {
-    columns: [...row.columns.map((c, i) => ({ name: names[i] ?? c.name, trace: c.trace })), ...extra],
-    open: row.open,
-  };
+  if (row.open) {
+    // Where columns are not known, neither is which of them a name stands for: each could be any.
+    const any = union([wholeRow(row)]);
+    const trace = row.columns.length === 0 ? row.open : any;
+    return { columns: names.map((name) => ({ name, trace })), open: trace };
+  }
+  return { columns: row.columns.map((c, i) => ({ name: names[i] ?? c.name, trace: c.trace })), open: null };
 }
 
 /** The fields of values that are all rows of one shape; null where they are not. */

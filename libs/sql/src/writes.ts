@@ -115,7 +115,7 @@ class Target {
       versions[option.option === "RETURNING_OPTION_OLD" ? "old" : "new"] = option.value ?? "";
     }
     const both = !others ? own : othersFirst ? beside(others, own) : beside(own, others);
-    const aliased = [versions.old, versions.new].map((alias) => ({ alias, schema: null, row }));
+    const aliased = [versions.old, versions.new].map((alias) => ({ alias, schema: null, row, stored: true }));
     const names: Names = { items: [...both.items, ...aliased], row: both.row };
     return targetList(this.analysis, clause.exprs, inside(scope, names), names);
   }
