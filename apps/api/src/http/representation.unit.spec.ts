@@ -31,6 +31,8 @@ const resource = fc.record({
     database: text,
     tls: fc.constantFrom("disable", "verify-full"),
     ca: text,
+    hosts: fc.array(fc.record({ host: text, port: fc.nat() })),
+    target_session_attrs: fc.constantFrom("any", "read-write"),
   }),
   credential: fc.record({ username: text, password: text }),
 });
