@@ -437,6 +437,14 @@ describe("texts", () => {
     ["dynamic SQL in a function", { C: "42703", M: 'column "a@x" does not exist', q: "select a@x", p: "8" }],
     ["a name made of a value", { C: "42P01", M: 'relation "a@x" does not exist' }],
     ["a hint", { C: "22023", M: "invalid value", H: "a@x" }],
+    ["a name with too many parts", { C: "0A000", M: 'cross-database references are not implemented: "x.y.a@x"' }],
+    ["a sequence that is none", { C: "55000", M: 'currval of sequence "a@x" is not yet defined in this session' }],
+    ["a file", { C: "42501", M: 'could not open file "a@x" for reading: Permission denied' }],
+    ["a file that is none", { C: "58P01", M: 'could not stat file "a@x": No such file or directory' }],
+    ["a setting", { C: "42501", M: 'permission denied to set parameter "a@x"' }],
+    ["a cursor", { C: "34000", M: 'cursor "a@x" does not exist' }],
+    ["a process", { C: "01000", M: "PID a@x is not a PostgreSQL backend process" }],
+    ["a name a function makes up", { C: "23505", M: "x", n: "a@x", c: "a@x", t: "a@x", W: "PL/pgSQL function" }],
     ["a raised hint", { C: "42703", M: "column does not exist", P: "8", H: "a@x", W: "PL/pgSQL function" }],
   ])("%s quotes no value", (_what, fields) => {
     const seen = seenOf(fields);
@@ -453,9 +461,18 @@ describe("texts", () => {
       t: "person",
       n: "person_email_key",
     });
-    expect(seenOf({ C: "57014", M: "canceling statement due to user request" })).toMatchObject({
-      M: "canceling statement due to user request",
+    expect(seenOf({ C: "23505", M: "duplicate", n: "person_email_key", W: "COPY person, line 1" })).toMatchObject({
+      n: "person_email_key",
     });
+  });
+
+  test.each([
+    ["57014", "canceling statement due to user request"],
+    ["25P02", "current transaction is aborted, commands ignored until end of transaction block"],
+    ["42501", "permission denied for table payroll"],
+    ["00000", 'table "nothing" does not exist, skipping'],
+  ])("what the server says of itself stays: %s %s", (C, M) => {
+    expect(seenOf({ C, M })).toMatchObject({ M });
   });
 
   test("a constraint that speaks only at the commit is scrubbed too, and the next transaction is not", () => {
