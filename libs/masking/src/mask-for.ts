@@ -17,6 +17,9 @@ export interface MaskRequest {
   readonly hashKey: Uint8Array;
 }
 
+/** Whether a transform shows nothing of any value, whatever the value is: `partial` and `hash` do not. */
+export const showsNothing = ({ kind }: TransformSpec): boolean => (TRANSFORMS.get(kind) ?? redact).whole;
+
 /** What is wrong with a transform, as a sentence for who wrote it, or null. */
 export function checkTransform(transform: TransformSpec): string | null {
   const definition = TRANSFORMS.get(transform.kind);

@@ -141,6 +141,8 @@ describe("partial", () => {
     [{ keep_last: "2" }, "Żółć😀é", "****😀é"],
     [{ keep_first: "1" }, "ada.lovelace@example.com", "a***********@*******.com"],
     [{ keep_first: "1", keep_domain: "true" }, "ada.lovelace@example.com", "a***********@example.com"],
+    [{ keep_first: "1" }, "x@y.abcdefghijklmnopqrstuvwxyz", "x*****************************"],
+    [{ keep_first: "1", keep_domain: "true" }, `x@${"y".repeat(61)}.com`, `x${"*".repeat(64)}`],
     [{ keep_last: "4" }, "ada@example.co.uk", "***@**********.uk"],
     [{ keep_last: "4" }, "user@1234567890.1234", "****************1234"],
     [{ keep_last: "2" }, "@handle", "*****le"],

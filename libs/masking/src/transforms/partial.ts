@@ -2,13 +2,16 @@ import { isUtf8 } from "node:buffer";
 import { type Hide, numberProblem, type Options, type TransformDefinition, unknownOption } from "../transform.js";
 
 const DEFAULT_KEEP_LAST = 4;
+/** A longer one is no domain's last label, and a longer one no domain: text that was made to look like one. */
+const LAST_LABEL_AT_MOST = 18;
+const DOMAIN_AT_MOST = 64;
 /** Longer hidden stretches are shown this long, so a long text does not show its length. */
 const HIDDEN_AT_MOST = 64;
 
 /**
  * Shows the first and last few characters of a text, at most half of it: what is shorter is hidden whole. In an e-mail
  * address the numbers count in the part before the `@`; of the domain only its last label shows, all of it with
- * `keep_domain`. Other types than text get their neutral value.
+ * `keep_domain`; what is longer than domains are is no e-mail address. Other types than text get their neutral value.
  * Options: `keep_first`, `keep_last` (0 to 32; only `keep_last` 4 where neither is given), `mask` (one printable ASCII
  * character, default `*`), `keep_domain` (`true` or `false`, default `false`).
  */
@@ -71,6 +74,7 @@ function atSignOf(value: Uint8Array, end: number): number {
   if (at < 1 || value.indexOf(AT, at + 1) !== -1) return -1;
   const dot = value.lastIndexOf(DOT, end - 1);
   if (dot <= at + 1 || end - dot < 3) return -1;
+  if (end - dot - 1 > LAST_LABEL_AT_MOST || end - at - 1 > DOMAIN_AT_MOST) return -1;
   for (let i = 0; i < end; i++) if (value[i]! <= BLANK) return -1;
   for (let i = dot + 1; i < end; i++) if (!isLetter(value[i]!)) return -1;
   return at;

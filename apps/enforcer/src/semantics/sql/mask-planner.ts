@@ -8,7 +8,7 @@ import {
   NOTHING_MASKED,
   type Operation,
 } from "#commands";
-import { combined, maskFor } from "#masking";
+import { combined, maskFor, showsNothing } from "#masking";
 import type { Catalog, StatementFacts, StoredColumn, TracedColumn } from "#sql";
 import { LabelledColumns, type Labels } from "./labelled-columns.js";
 
@@ -35,6 +35,8 @@ export interface Uncovered {
   readonly labels: readonly string[];
   /** `schema.table.column`; null where code could put it anywhere. */
   readonly target: string | null;
+  /** The target carries the label, whose mask would show of what is computed what it shows of a value itself. */
+  readonly computed: boolean;
 }
 
 /**
@@ -83,10 +85,16 @@ export class MaskPlanner {
     for (const stored of stores) {
       const covered = this.#labelled.ofText(stored.target);
       const lost = this.#tracedLabels(stored).filter((label) => !covered.includes(label));
-      if (lost.length > 0) return { labels: lost.map(({ label }) => label).sort(), target: stored.target };
+      const { target } = stored;
+      if (lost.length > 0) return { labels: namesOf(lost), target, computed: false };
+      // What a mask keeps of any text, a text made of the value could carry out piece by piece.
+      const kept = stored.direct ? [] : this.#tracedLabels(stored);
+      if (kept.length > 0 && !showsNothing(combined(covered.map(({ transform }) => transform)))) {
+        return { labels: namesOf(kept), target, computed: true };
+      }
     }
     return operations.some(({ action }) => UNREAD.has(action))
-      ? { labels: this.#labelled.all.map(({ label }) => label).sort(), target: null }
+      ? { labels: namesOf(this.#labelled.all), target: null, computed: false }
       : null;
   }
 
@@ -130,8 +138,8 @@ export class MaskPlanner {
       const described = this.#describedLabels(column);
       if (!described) return this.#whole();
       const labels = [...new Set([...this.#tracedLabels(traced), ...described])];
-      // The server names a table and attribute only for a column as it stands.
-      return this.#mask(labels, traced.direct || labels.length === described.length);
+      // The server also names a table and attribute where RETURNING shows what the statement has just computed.
+      return this.#mask(labels, traced.direct);
     });
   }
 
@@ -162,7 +170,7 @@ export class MaskPlanner {
     if (labels.length === 0) return null;
     return maskFor({
       transform: combined(labels.map(({ transform }) => transform)),
-      labels: labels.map(({ label }) => label).sort(),
+      labels: namesOf(labels),
       direct,
       hashKey: this.hashKey,
     });
@@ -184,3 +192,5 @@ export class MaskPlanner {
     );
   }
 }
+
+const namesOf = (labels: Labels): string[] => labels.map(({ label }) => label).sort();

@@ -155,6 +155,31 @@ test("texts are scrubbed where they could quote a labelled value", () => {
   expect(scrubs({ operations: [operation("sql:drop_table", [])], unknownNames: ["x"] })).toBe(false);
 });
 
+test("a value computed from what a mask shows in part is not stored under that mask", () => {
+  const stored = (change: Partial<TracedColumn>) => ({
+    operations: [],
+    stores: [{ ...traced({ sources: [email], ...change }), target: "public.people.email" }],
+  });
+  const partial = planner([{ label: "pii.email", transform: { kind: "partial", options: {} } }]);
+  const computed = { labels: ["pii.email"], target: "public.people.email", computed: true };
+  expect(partial.uncovered(stored({}))).toEqual(computed);
+  expect(partial.uncovered(stored({ leaks: true }))).toEqual(computed);
+  expect(partial.uncovered(stored({ direct: true }))).toBeNull();
+  expect(partial.uncovered(stored({ sources: [] }))).toBeNull();
+  expect(planner().uncovered(stored({}))).toBeNull();
+});
+
+test("a mask in part is for a column as it stands, whatever table and attribute the server names", () => {
+  const partial = planner([{ label: "pii.email", transform: { kind: "partial", options: { keep_last: "2" } } }]);
+  const seen = (direct: boolean) => {
+    const of = returned([traced({ sources: [email], direct })]);
+    const mask = partial.plan(of).columns([described(10, 2)])[0];
+    return Buffer.from(mask?.apply(Buffer.from("abcdef"), { oid: 25, format: "text" }) ?? []).toString();
+  };
+  expect(seen(true)).toBe("****ef");
+  expect(seen(false)).not.toContain("ef");
+});
+
 test("labels a plan hides are named", () => {
   expect(planner().labelsOf(returned([traced({ sources: [email] })]))).toEqual(["pii.email"]);
   expect(planner().labelsOf(returned([traced()]))).toEqual([]);
