@@ -375,6 +375,26 @@ describe("held", () => {
     expect((await client.query("select held from notes limit 1")).rows.length).toBeLessThan(2);
   });
 
+  test("not where a person could not be shown all of it", async () => {
+    const client = await connect();
+    const hidden = `${alter};${" ".repeat(210_000)}alter table notes add column if not exists unseen int`;
+    const before = world.control.approvals.size;
+    const error = await failure(client.query(hidden));
+    expect(error.code).toBe("42501");
+    expect(error.message).toContain("too large for a person to be shown all of it");
+    const long = {
+      text: "alter table notes add column if not exists x text default $1",
+      values: ["x".repeat(200_000)],
+    };
+    expect((await failure(client.query(long))).message).toBeDefined();
+    expect(world.control.approvals.size).toBe(before);
+    const spaced = failure(client.query(`${alter};${" ".repeat(150_000)}${alter}`));
+    const id = await world.control.pending();
+    expect(world.control.approvals.get(id)!.statement).toHaveLength(2 * alter.length + 150_001);
+    world.control.decide(id, ApprovalStatus.REJECTED);
+    expect((await spaced).message).toMatch(/rejected/);
+  });
+
   test("approved in psql", async () => {
     const { ended, said } = psql(["-c", alter]);
     const id = await world.control.pending();

@@ -33,6 +33,8 @@ export interface PipelineSession {
   limit(understood: Understood, verdict: Verdict): CommandLimit | null;
   /** Asks the resource to cancel what runs; resolves when it has been asked, or could not be. */
   stopRunning(): Promise<void>;
+  /** Why nobody can be asked about the command; null where one can. */
+  unaskable(gate: Gate): Refusal | null;
   /** Asks a person, and tells the client. */
   hold(gate: Gate, understood: Understood, verdict: Hold): HeldCommand;
   /** Each answers with the sequence to make durable. @throws where it cannot be recorded */
@@ -259,6 +261,8 @@ export class Pipeline implements Leaving {
     const uncovered = this.session.uncovered(understood, verdict);
     if (uncovered) return this.#refuse(gate, understood, verdict, uncovered);
     if (verdict.kind === "allow" || gate.stage === "prepare") return { verdict, approvalId: "" };
+    const unaskable = this.session.unaskable(gate);
+    if (unaskable) return this.#refuse(gate, understood, verdict, unaskable);
     const held = this.session.hold(gate, understood, verdict);
     this.#held = { gate, command: held };
     return held.ended.then((end) => {

@@ -41,6 +41,15 @@ export function shownParameters(parameters: readonly Parameter[]): string[] {
   });
 }
 
+/** Whether who approves is shown all of it: what was cut could hold anything. */
+export function isShownWhole({ text, parameters }: Pick<Gate, "text" | "parameters">): boolean {
+  if (cut(text, LONGEST_STATEMENT) !== text || parameters.length > MOST_PARAMETERS) return false;
+  return shortened(parameters).every((shown, n) => {
+    const sent = parameters[n]!;
+    return shown === sent || (shown.kind === "text" && sent.kind === "text" && shown.value === sent.value);
+  });
+}
+
 /** The parameters as they are recorded: themselves where they fit. */
 export function shortened(parameters: readonly Parameter[]): readonly Parameter[] {
   if (allFit(parameters)) return parameters;

@@ -69,6 +69,14 @@ export const refusal = {
           hint: "Write it so that what it does can be told from its text.",
         },
 
+  tooLargeToShow: (): Refusal => ({
+    code: "denied",
+    message:
+      "This command needs a person's approval and is denied, because it is too large for a person to be shown all of it.",
+    detail: "At most 192 KiB of text and 192 KiB of parameters can be.",
+    hint: "Send it in smaller parts.",
+  }),
+
   tooMuchBehind: (): Refusal => ({
     code: "too_large",
     message:

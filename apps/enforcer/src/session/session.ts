@@ -20,7 +20,7 @@ import type { Log } from "../log.js";
 import { type EndCause, Pipeline, type PipelineSession } from "../pipeline/pipeline.js";
 import type { Turn } from "../pipeline/turn.js";
 import type { PolicyInForce, PolicyKeeper } from "../policy/policy-keeper.js";
-import { commandFacts, shownParameters } from "../recorder/command-facts.js";
+import { commandFacts, isShownWhole, shownParameters } from "../recorder/command-facts.js";
 import type { Recorder } from "../recorder/recorder.js";
 import type { Semantics, SessionSemantics, Understood } from "../semantics/semantics.js";
 import type { ProvedClient } from "./login.js";
@@ -197,6 +197,10 @@ export class Session implements PipelineSession {
 
   async stopRunning(): Promise<void> {
     await this.#cancelUpstream();
+  }
+
+  unaskable(gate: Gate): Refusal | null {
+    return isShownWhole(gate) ? null : refusal.tooLargeToShow();
   }
 
   hold(gate: Gate, understood: Understood, verdict: Hold): HeldCommand {
