@@ -12,6 +12,7 @@ import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
 import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
 import { ApprovalModule } from "./approval.module.js";
 import { rebuildApprovals } from "./projections/rebuild.js";
+import { Waiting } from "./projections/waiting.js";
 
 const { getApproval, listApprovals, decide } = approvalV1.Approvals.method;
 const { hold, withdraw, consume } = edgeV1.EdgeApprovals.method;
@@ -165,7 +166,11 @@ describe("the approval service", () => {
     await vote(id, as("ada"));
     expect((await take(id, { digest: createHash("sha256").update("DROP").digest() })).granted).toBe(false);
     expect((await take(id, { sessionId: "s2" })).granted).toBe(false);
-    expect((await take(id, {}, "e2")).granted).toBe(false);
+    const { $typeName: _, ...told } = await take(id, {}, "e2");
+    expect(told).toEqual({
+      ...{ granted: false, reason: "there is no such approval", approvedBy: [] },
+      status: ApprovalStatus.APPROVAL_STATUS_UNSPECIFIED,
+    });
     expect((await take(randomUUID())).granted).toBe(false);
     expect((await take(id)).granted).toBe(true);
   });
@@ -260,6 +265,37 @@ describe("the approval service", () => {
       expect(types.rows.filter(({ type }) => type === "ApprovalExpired")).toHaveLength(1);
     }
     expect((await bus.callEdge(hold, ENFORCER, pending.request)).decided?.status).toBe(ApprovalStatus.EXPIRED);
+  });
+
+  const listened = () => {
+    for (const { app } of services) app.get(Waiting, { strict: false }).listened();
+  };
+
+  it("is withdrawn when its enforcer no longer asks for it, and cannot be approved then", async () => {
+    listened();
+    const [left, kept, approved] = [await holdOne(), await holdOne(), await holdOne()];
+    await vote(approved.id, as("ada"));
+    for (let seconds = 0; seconds < 16; seconds += 4) {
+      now += 4_000;
+      listened();
+      expect(await take(kept.id)).toMatchObject({ granted: false, reason: "it is not decided yet" });
+    }
+    await expect(vote(left.id, as("ada"))).rejects.toMatchObject({
+      code: "gone",
+      message: expect.stringContaining("it was withdrawn: its enforcer no longer asks for it"),
+    });
+    expect(await statusOf(left.id)).toBe("WITHDRAWN");
+    await bus.call(decide, { id: approved.id, approve: true, reason: "" }, as("ada"));
+    expect((await take(approved.id)).granted).toBe(false);
+    expect(await vote(kept.id, as("ada"))).toMatchObject({ status: ApprovalStatus.APPROVED });
+    expect((await take(kept.id)).granted).toBe(true);
+  });
+
+  it("is not withdrawn for a silence in which nobody listened", async () => {
+    const { id } = await holdOne();
+    now += 20_000;
+    listened();
+    expect(await vote(id, as("ada"))).toMatchObject({ status: ApprovalStatus.APPROVED });
   });
 
   it("expires what became due while no service ran", async () => {

@@ -5,6 +5,7 @@ import { EventStoreModule } from "#event-store-postgres";
 import { ApprovalsController } from "./api/approvals.controller.js";
 import { EdgeApprovalsController } from "./api/edge-approvals.controller.js";
 import type { ApprovalConfig } from "./approval.config.js";
+import { Abandonment } from "./handlers/abandonment.js";
 import { ApprovalCommands } from "./handlers/approval-commands.js";
 import { ConsumeHandler } from "./handlers/consume.js";
 import { DecideHandler } from "./handlers/decide.js";
@@ -14,6 +15,7 @@ import { VerdictPush } from "./handlers/verdict-push.js";
 import { WithdrawHandler } from "./handlers/withdraw.js";
 import { ApprovalQueries } from "./projections/approval-queries.js";
 import { approvalMigrations } from "./projections/migrations.js";
+import { Waiting } from "./projections/waiting.js";
 
 /** Requests for a human decision on one exact command. Needs BusModule. */
 @Module({})
@@ -26,7 +28,7 @@ export class ApprovalModule {
       controllers: [ApprovalsController, EdgeApprovalsController],
       providers: [
         { provide: CLOCK, useValue: clock },
-        ...[ApprovalCommands, ApprovalQueries, VerdictPush, ExpirySweep],
+        ...[ApprovalCommands, ApprovalQueries, VerdictPush, Waiting, Abandonment, ExpirySweep],
         ...[HoldHandler, DecideHandler, WithdrawHandler, ConsumeHandler],
       ],
     };

@@ -1,7 +1,7 @@
 import { type Decider, Refused } from "#event-store";
 import type { Actor, ApprovalEvent, HeldCommand, Vote } from "./events.js";
 import { isRequester, mayDecide, samePerson } from "./people.js";
-import { type ApprovalState, evolve, initialState, type RequestedApproval, statusAt } from "./state.js";
+import { type ApprovalState, evolve, initialState, isOpen, type RequestedApproval, statusAt } from "./state.js";
 
 export type ApprovalCommand =
   | { readonly type: "Hold"; readonly held: HeldCommand }
@@ -14,6 +14,8 @@ export type ApprovalCommand =
     }
   | { readonly type: "Withdraw"; readonly enforcerId: string; readonly reason: string; readonly now: number }
   | { readonly type: "Expire"; readonly now: number }
+  /** Nobody waits for it any more. */
+  | { readonly type: "Abandon"; readonly reason: string; readonly now: number }
   | {
       readonly type: "Consume";
       readonly enforcerId: string;
@@ -22,6 +24,8 @@ export type ApprovalCommand =
       readonly now: number;
     };
 
+const NO_SUCH = "there is no such approval";
+
 type CommandOf<Type extends ApprovalCommand["type"]> = Extract<ApprovalCommand, { type: Type }>;
 
 /** A request for a human decision on one exact command, from its hold to the one time its command may run. */
@@ -29,7 +33,7 @@ export const approval: Decider<ApprovalState, ApprovalCommand, ApprovalEvent> = 
 
 function decide(command: ApprovalCommand, state: ApprovalState): readonly ApprovalEvent[] {
   if (command.type === "Hold") return hold(command, state);
-  if (state.status === "absent") throw new Refused("not_found", "there is no such approval");
+  if (state.status === "absent") throw new Refused("not_found", NO_SUCH);
   switch (command.type) {
     case "Decide":
       return vote(command, state);
@@ -38,6 +42,10 @@ function decide(command: ApprovalCommand, state: ApprovalState): readonly Approv
     case "Expire":
       return state.status !== "expired" && statusAt(state, command.now) === "expired"
         ? [{ type: "ApprovalExpired", data: { at: command.now } }]
+        : [];
+    case "Abandon":
+      return isOpen(statusAt(state, command.now))
+        ? [{ type: "ApprovalWithdrawn", data: { at: command.now, reason: command.reason } }]
         : [];
     case "Consume":
       return consume(command, state);
@@ -66,7 +74,7 @@ function vote({ by, approve, reason, now }: CommandOf<"Decide">, state: Requeste
   const mine = votes.findLast((earlier) => samePerson(earlier.by, by));
   if (mine && mine.approve === approve && state.status !== "expired") return [];
   const status = statusAt(state, now);
-  if (status !== "pending") throw new Refused("gone", GONE[status]);
+  if (status !== "pending") throw new Refused("gone", goneAs(status, state));
 
   const cast: Vote = { by: { id: by.id, name: by.name, roles: [...by.roles] }, approve, reason, at: now };
   const event = { type: "VoteCast", data: cast } as const;
@@ -78,9 +86,12 @@ const GONE = {
   approved: "it is approved already",
   rejected: "it is rejected already",
   expired: "it has expired: the command must be run again, which asks anew",
-  withdrawn: "it was withdrawn by who asked",
+  withdrawn: "it was withdrawn",
   consumed: "it was approved, and its command has run",
 };
+
+const goneAs = (status: keyof typeof GONE, { because }: RequestedApproval) =>
+  status === "withdrawn" && because !== "" ? `${GONE[status]}: ${because}` : GONE[status];
 
 /** How many people approve. */
 function approvals(votes: readonly Vote[]): number {
@@ -93,7 +104,7 @@ function approvals(votes: readonly Vote[]): number {
 
 function withdraw({ enforcerId, reason, now }: CommandOf<"Withdraw">, { status, held }: RequestedApproval) {
   if (held.enforcerId !== enforcerId) throw new Refused("forbidden", "another enforcer holds this command");
-  if (status !== "pending" && status !== "approved") return [];
+  if (!isOpen(status)) return [];
   return [{ type: "ApprovalWithdrawn", data: { at: now, reason } } as const];
 }
 
@@ -101,7 +112,8 @@ function withdraw({ enforcerId, reason, now }: CommandOf<"Withdraw">, { status, 
 function consume(command: CommandOf<"Consume">, state: RequestedApproval): readonly ApprovalEvent[] {
   const { enforcerId, sessionId, digest, now } = command;
   const { held } = state;
-  if (enforcerId !== held.enforcerId) throw notGranted("another enforcer holds this command");
+  // Another enforcer learns nothing of it, nor that it exists.
+  if (enforcerId !== held.enforcerId) throw new Refused("not_found", NO_SUCH);
   if (sessionId !== held.sessionId) throw notGranted("it was approved for another session");
   if (digest !== held.digest) throw notGranted("this is not the command that was approved");
   const status = statusAt(state, now);

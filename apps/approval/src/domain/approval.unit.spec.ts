@@ -212,12 +212,15 @@ describe("consuming", () => {
   it.each([
     [{ digest: "cd".repeat(32) }, /not the command/],
     [{ sessionId: "s2" }, /another session/],
-    [{ enforcerId: "e2" }, /another enforcer/],
   ])("is for exactly what was approved: %j", (over, message) =>
     given(...approved)
       .when(consume(over))
       .isRefused("gone", message),
   );
+  it("does not exist for another enforcer", () =>
+    given(...approved)
+      .when(consume({ enforcerId: "e2" }))
+      .isRefused("not_found", /^there is no such approval$/));
   it("needs an approval that is in force", () => {
     given(requested())
       .when(consume())
@@ -265,6 +268,23 @@ describe("withdrawing and expiring", () => {
         .when({ type: "Expire", now: EXPIRES })
         .happens();
     }
+  });
+  it("is withdrawn, with the reason, where nobody waits for it any more", () => {
+    const abandon: ApprovalCommand = { type: "Abandon", reason: "gone", now: AT + 2 };
+    const abandoned: ApprovalEvent = { type: "ApprovalWithdrawn", data: { at: AT + 2, reason: "gone" } };
+    given(requested()).when(abandon).happens(abandoned);
+    given(requested(), vote(ada), granted).when(abandon).happens(abandoned);
+    for (const over of [[vote(ada, false), rejected], [expired], [withdrawn], [vote(ada), granted, consumed]]) {
+      given(requested(), ...over)
+        .when(abandon)
+        .happens();
+    }
+    given(requested())
+      .when({ ...abandon, now: EXPIRES })
+      .happens();
+    given(requested(), abandoned)
+      .when(decision(bob))
+      .isRefused("gone", /withdrawn: gone$/);
   });
   it("expires at its time, decided or not, and not before", () => {
     given(requested()).when({ type: "Expire", now: EXPIRES }).happens(expired);

@@ -43,6 +43,9 @@ export function decidedBy({ status, votes }: RequestedApproval): readonly Actor[
   return votes.filter(({ approve }) => approve === (status !== "rejected")).map(({ by }) => by);
 }
 
+/** Whether its command may still run. */
+export const isOpen = (status: ApprovalStatus): boolean => status === "pending" || status === "approved";
+
 /** What it is by the clock: a sweep may be late. */
 export const statusAt = ({ status, held }: RequestedApproval, now: number): ApprovalStatus =>
-  (status === "pending" || status === "approved") && now >= held.expiresAt ? "expired" : status;
+  isOpen(status) && now >= held.expiresAt ? "expired" : status;

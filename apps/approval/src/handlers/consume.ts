@@ -6,6 +6,7 @@ import { Refused } from "#event-store";
 import { notGrantedReason } from "../domain/approval.js";
 import type { Actor } from "../domain/events.js";
 import { type ApprovalState, decidedBy, initialState } from "../domain/state.js";
+import { Waiting } from "../projections/waiting.js";
 import { ApprovalCommands } from "./approval-commands.js";
 
 export interface ConsumeAsked {
@@ -33,6 +34,7 @@ export class Consume extends Command<Consumed> {
 export class ConsumeHandler implements ICommandHandler<Consume> {
   constructor(
     private readonly approvals: ApprovalCommands,
+    private readonly waiting: Waiting,
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
 
@@ -48,7 +50,11 @@ export class ConsumeHandler implements ICommandHandler<Consume> {
       return { approvedBy: state.status === "absent" ? [] : decidedBy(state) };
     } catch (error) {
       const refused = notGrantedReason(error);
-      if (refused) return { refused, as: await this.approvals.read(id) };
+      if (refused) {
+        const as = await this.approvals.read(id);
+        if (as.status === "pending") await this.waiting.asked(id);
+        return { refused, as };
+      }
       if (error instanceof Refused && error.code === "not_found") return { refused: error.message, as: initialState() };
       throw error;
     }

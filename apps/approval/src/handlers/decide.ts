@@ -2,6 +2,7 @@ import { Inject } from "@nestjs/common";
 import { Command, CommandHandler, type ICommandHandler } from "@nestjs/cqrs";
 import { CLOCK, type Clock } from "#bus/nest";
 import type { CallContext } from "#contracts";
+import { Abandonment } from "./abandonment.js";
 import { ApprovalCommands } from "./approval-commands.js";
 import { VerdictPush } from "./verdict-push.js";
 
@@ -22,11 +23,13 @@ export class Decide extends Command<void> {
 export class DecideHandler implements ICommandHandler<Decide> {
   constructor(
     private readonly approvals: ApprovalCommands,
+    private readonly abandonment: Abandonment,
     private readonly verdicts: VerdictPush,
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
 
   async execute({ id, approve, reason, precondition, context }: Decide): Promise<void> {
+    await this.abandonment.withdraw(1, id);
     const { actor, commandId } = context;
     const command = { type: "Decide", by: actor, approve, reason, now: this.now() } as const;
     const { state } = await this.approvals.carryOut({ id, command, actor, commandId, precondition, reason });

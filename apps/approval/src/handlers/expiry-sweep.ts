@@ -1,6 +1,8 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from "@nestjs/common";
 import { CLOCK, type Clock } from "#bus/nest";
 import { ApprovalQueries } from "../projections/approval-queries.js";
+import { Waiting } from "../projections/waiting.js";
+import { Abandonment } from "./abandonment.js";
 import { ApprovalCommands } from "./approval-commands.js";
 import { VerdictPush } from "./verdict-push.js";
 
@@ -9,7 +11,7 @@ const MOST_A_SWEEP = 200;
 const ACTOR = { id: "approval", name: "approval service" };
 
 /**
- * Expires what nobody decided, or used, in time. What is due stands in the read model, so a restart forgets none. Replicas
+ * Expires what nobody decided, or used, in time, and withdraws what nobody waits for any more. What is due stands in the read model, so a restart forgets none. Replicas
  * may sweep at once: one of them finds it still open.
  */
 @Injectable()
@@ -22,6 +24,8 @@ export class ExpirySweep implements OnApplicationBootstrap, OnApplicationShutdow
   constructor(
     private readonly approvals: ApprovalCommands,
     private readonly queries: ApprovalQueries,
+    private readonly abandonment: Abandonment,
+    private readonly waiting: Waiting,
     private readonly verdicts: VerdictPush,
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
@@ -52,5 +56,7 @@ export class ExpirySweep implements OnApplicationBootstrap, OnApplicationShutdow
       const { state, events } = await this.approvals.carryOut({ id, command, actor: ACTOR });
       if (events.length > 0) this.verdicts.push(id, state);
     }
+    await this.abandonment.withdraw(MOST_A_SWEEP);
+    this.waiting.listened();
   }
 }

@@ -4,6 +4,7 @@ import { CLOCK, type Clock } from "#bus/nest";
 import type { CallContext } from "#contracts";
 import { type HoldAsked, heldCommand } from "../domain/hold-rules.js";
 import type { RequestedApproval } from "../domain/state.js";
+import { Waiting } from "../projections/waiting.js";
 import { ApprovalCommands } from "./approval-commands.js";
 
 /** Asks for a decision. The same again is the same request, and tells how it stands. */
@@ -21,6 +22,7 @@ export class Hold extends Command<RequestedApproval> {
 export class HoldHandler implements ICommandHandler<Hold> {
   constructor(
     private readonly approvals: ApprovalCommands,
+    private readonly waiting: Waiting,
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
 
@@ -28,6 +30,7 @@ export class HoldHandler implements ICommandHandler<Hold> {
     const held = heldCommand(asked, this.now());
     const { state } = await this.approvals.carryOut({ id, command: { type: "Hold", held }, actor });
     if (state.status === "absent") throw new Error(`the approval ${id} was not kept`);
+    if (state.status === "pending") await this.waiting.asked(id);
     return state;
   }
 }

@@ -1,5 +1,5 @@
 import type { EntityManager } from "typeorm";
-import type { ApprovalState } from "../domain/state.js";
+import { type ApprovalState, isOpen } from "../domain/state.js";
 
 /** Writes what an approval has become, in the transaction of its events. */
 export async function project(
@@ -18,4 +18,5 @@ export async function project(
       ...[JSON.stringify(held), JSON.stringify(votes)],
     ],
   );
+  if (!isOpen(status)) await tx.query("DELETE FROM approval.waiting WHERE approval_id = $1", [id]);
 }

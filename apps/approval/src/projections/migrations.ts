@@ -10,6 +10,15 @@ export const approvalMigrations: readonly Migration[] = [
       await runner.query("DROP SCHEMA approval CASCADE");
     },
   },
+  {
+    name: "approval-002-waiting",
+    async up(runner) {
+      await runner.query(WAITING);
+    },
+    async down(runner) {
+      await runner.query("DROP TABLE approval.waiting");
+    },
+  },
 ];
 
 const TABLES = `
@@ -30,4 +39,12 @@ CREATE TABLE approval.approval (
 );
 CREATE INDEX approval_page ON approval.approval (requested_at DESC, id DESC);
 CREATE INDEX approval_expiry ON approval.approval (expires_at) WHERE status IN ('pending', 'approved');
+`;
+
+const WAITING = `
+-- When the enforcer that holds an open approval's command last asked for it.
+CREATE TABLE approval.waiting (
+  approval_id text        PRIMARY KEY COLLATE "C",
+  asked_at    timestamptz NOT NULL
+);
 `;
