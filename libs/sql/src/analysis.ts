@@ -44,8 +44,8 @@ interface Expanded {
   readonly stores: readonly Stored[];
 }
 
-/** More than any statement a person or a program writes; what is past it is made to cost. */
-const STEPS = 400_000;
+/** More than any statement a person or a program writes; what is past it is made to cost. Some tenths of a second. */
+const STEPS = 100_000;
 
 /** One statement being understood: what names mean, and what has been seen of its effects so far. */
 export class Analysis {
@@ -61,6 +61,7 @@ export class Analysis {
   /** Bodies were understood by the search_path in force. */
   followsPath = false;
   private steps = 0;
+  private readonly memory = new Map<object, Map<string, unknown>>();
   private searchPath: readonly string[];
   private temporary: ReadonlySet<string>;
   private readonly views = new Map<Relation, Expanded | null>();
@@ -84,8 +85,22 @@ export class Analysis {
   expressions = (nodes: readonly Node[] | undefined, scope: Scope): Trace[] =>
     (nodes ?? []).map((node) => this.rules.expression(this, node, scope));
 
-  step(): void {
-    if (++this.steps > STEPS) throw new NotUnderstood("it is too complex");
+  /** What understanding has taken so far. */
+  get cost(): number {
+    return this.steps;
+  }
+
+  step(count = 1): void {
+    this.steps += count;
+    if (this.steps > STEPS) throw new NotUnderstood("it is too complex");
+  }
+
+  /** What has been found of a node of the statement, wherever it was asked before: else nesting costs exponentially. */
+  remembered<T>(about: object, question: string, find: () => T): T {
+    let answers = this.memory.get(about);
+    if (!answers) this.memory.set(about, (answers = new Map()));
+    if (!answers.has(question)) answers.set(question, find());
+    return answers.get(question) as T;
   }
 
   /** Opens a record of effects of its own, for a statement within the statement. */

@@ -39,7 +39,11 @@ export function fromClause(
   before: Names = NO_NAMES,
 ): Names {
   let names = NO_NAMES;
-  for (const node of nodes ?? []) names = beside(names, fromItem(analysis, node, scope, beside(before, names)));
+  for (const node of nodes ?? []) {
+    names = beside(names, fromItem(analysis, node, scope, beside(before, names)));
+    // Each item copies those before it.
+    analysis.step(Math.ceil((before.row.columns.length + names.row.columns.length) / 16));
+  }
   return names;
 }
 

@@ -13,9 +13,14 @@ function limitClause({ limitCount, limitOption }: SelectStmt): number | null {
   return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
+/** The parser's thread leaves a part of very many VALUES, and says how many there were. */
+interface Thinned extends SelectStmt {
+  readonly valuesCount?: number;
+}
+
 /** VALUES gives its lists; what selects from nothing gives one row, unless a function makes more of it. */
 function ownRows(n: SelectStmt): number | null {
-  if (n.valuesLists) return n.valuesLists.length;
+  if (n.valuesLists) return (n as Thinned).valuesCount ?? n.valuesLists.length;
   if (n.larg || n.fromClause || callsFunctions(n.targetList)) return null;
   return 1;
 }

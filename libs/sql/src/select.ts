@@ -38,11 +38,15 @@ function windows(analysis: Analysis, nodes: readonly Node[] | undefined, scope: 
   return known;
 }
 
+/** MaxTupleAttributeNumber: the server refuses more. */
+const MAX_COLUMNS = 1664;
+
 /** The output columns of a target list, stars expanded. */
 export function targetList(analysis: Analysis, nodes: readonly Node[], scope: Scope, names: Names): Row {
   const columns: Column[] = [];
   const opens: Trace[] = [];
   const expand = (row: Row) => {
+    analysis.step(row.columns.length);
     for (const column of row.columns) columns.push({ name: column.name, trace: analysis.reads(column.trace) });
     if (row.open) opens.push(analysis.reads(row.open));
   };
@@ -56,6 +60,7 @@ export function targetList(analysis: Analysis, nodes: readonly Node[], scope: Sc
     const name = target.name ?? columnName(target.val, (sublink) => firstOutput(analysis, sublink, scope));
     columns.push({ name, trace: analysis.expression(target.val, scope) });
   }
+  if (columns.length > MAX_COLUMNS) throw new NotUnderstood(`it selects more than ${MAX_COLUMNS} columns`);
   // Columns that are not known shift the ones behind them: any could be anywhere.
   const open = opens.length === 0 ? null : union([...opens, ...columns.map((c) => c.trace)]);
   return { columns: open ? columns.map((c) => ({ name: c.name, trace: union([c.trace, open]) })) : columns, open };

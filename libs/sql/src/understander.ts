@@ -5,7 +5,7 @@ import { Effects } from "./effects.js";
 import { expression } from "./expressions.js";
 import { functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
 import { syntaxError } from "./native-errors.js";
-import { as, kindOf, NotUnderstood } from "./parser/ast.js";
+import { as, isPlace, kindOf, NotUnderstood } from "./parser/ast.js";
 import { type ParseAnswer, Parser } from "./parser/parser.js";
 import { preparedText } from "./prepared-text.js";
 import { query } from "./query.js";
@@ -18,8 +18,8 @@ export interface UnderstanderOptions {
   readonly maxLength?: number;
   /** What one text may take to parse, milliseconds, before its worker is replaced. Default 5000. */
   readonly timeLimitMs?: number;
-  /** Texts remembered. Default 10000. */
-  readonly cacheSize?: number;
+  /** What remembered texts may take, bytes, roughly. Default 64 MiB. */
+  readonly cacheBytes?: number;
 }
 
 /** Says what SQL does. Never throws for what a text holds: what is not understood has `problems`. */
@@ -34,13 +34,21 @@ export interface Understander {
 }
 
 /** More nodes or levels than any statement that is not made to cost. Levels fit a default main-thread stack. */
-const MAX_NODES = 500_000;
+const MAX_NODES = 100_000;
+/**
+ * Steps of understanding past which the session that sent it waits for as long again, so that one that sends nothing but
+ * such texts leaves the thread to others for most of the time.
+ */
+const COSTLY = 10_000;
+const COST_A_MS = 100;
+/** In one text. */
+const MAX_STATEMENTS = 2_000;
 const MAX_DEPTH = 1_000;
 
 export function createUnderstander(options: UnderstanderOptions = {}): Understander {
-  const { maxLength = 1024 * 1024, timeLimitMs = 5_000, cacheSize = 10_000 } = options;
+  const { maxLength = 1024 * 1024, timeLimitMs = 5_000, cacheBytes = 64 << 20 } = options;
   const parser = new Parser({ timeLimitMs, maxNodes: MAX_NODES, maxDepth: MAX_DEPTH });
-  const cache = new UnderstandingCache(cacheSize);
+  const cache = new UnderstandingCache(cacheBytes);
   const parsed = new WeakMap<Catalog, Map<Defined, readonly Node[] | null>>();
 
   const definitionsOf = (catalog: Catalog): Map<Defined, readonly Node[] | null> => {
@@ -54,14 +62,15 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     if (known) return known;
     if (text.length > maxLength) return notUnderstood(text, `it is longer than ${maxLength} characters`);
     const answer = await parser.parse(text);
-    const understanding =
+    const understanding: Understanding =
       answer.kind === "refused"
         ? {
             ...notUnderstood(text, answer.reason),
             ...(answer.syntaxError && { error: syntaxError(answer.reason, answer.syntaxError.position) }),
           }
         : await analyseAll(text, answer, context);
-    cache.set(text, context, understanding);
+    // What was refused for the state of the parser may pass the next time.
+    if (answer.kind === "parsed" || answer.syntaxError) cache.set(text, context, understanding);
     return understanding;
   }
 
@@ -77,12 +86,20 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     const bytes = Buffer.from(text);
     let current = context;
     let stale = false;
-    for (const raw of tree.stmts ?? []) {
+    let cost = 0;
+    const raws = tree.stmts ?? [];
+    if (raws.length > MAX_STATEMENTS) return notUnderstood(text, `it holds more than ${MAX_STATEMENTS} statements`);
+    for (const [i, raw] of raws.entries()) {
+      // Other sessions have their turn in between.
+      if (i % 20 === 19) await new Promise((turn) => setImmediate(turn));
       const start = raw.stmt_location ?? 0;
       const own = bytes.subarray(start, raw.stmt_len ? start + raw.stmt_len : bytes.length).toString();
+      const meter = (analysis: Analysis) => {
+        cost += analysis.cost;
+      };
       try {
         if (raw.stmt === undefined) throw new NotUnderstood("the parser gave an empty statement");
-        const { facts, analysis } = await analyse(raw.stmt, current);
+        const { facts, analysis } = await analyse(raw.stmt, current, meter);
         const prepare = as("PrepareStmt", raw.stmt);
         const prepares = prepare ? [await prepared(prepare.name ?? "", prepare.query, own)] : [];
         const whole = { ...facts, session: [...facts.session, ...prepares] };
@@ -95,22 +112,29 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
         problems.push(problemOf(error));
       }
     }
+    if (cost > COSTLY) await new Promise((waited) => setTimeout(waited, cost / COST_A_MS));
     const operations = statements.flatMap((s) => s.operations);
     return { text, fingerprint, statements, operations, problems, unknownNames: [...unknown] };
   }
 
   /** Views and functions are parsed as the analysis comes upon them; each only once a catalog. */
-  async function analyse(node: Node, context: SqlContext): Promise<{ facts: StatementFacts; analysis: Analysis }> {
+  async function analyse(
+    node: Node,
+    context: SqlContext,
+    meter: (analysis: Analysis) => void,
+  ): Promise<{ facts: StatementFacts; analysis: Analysis }> {
     const definitions = definitionsOf(context.catalog);
     for (;;) {
+      const analysis = new Analysis(context, definitions, { query, expression }, actionOf(node));
       try {
-        const analysis = new Analysis(context, definitions, { query, expression }, actionOf(node));
         return { facts: factsOf(analysis, node), analysis };
       } catch (error) {
         if (!(error instanceof NeedsDefinition)) throw error;
         const answer = await parser.parse(error.text);
         const statements = answer.kind === "parsed" ? (answer.tree.stmts ?? []).map(({ stmt }) => stmt) : [undefined];
         definitions.set(error.of, statements.every((node) => node !== undefined) ? statements : null);
+      } finally {
+        meter(analysis);
       }
     }
   }
@@ -218,4 +242,4 @@ function problemOf(error: unknown): string {
 }
 
 const withoutPlaces = (value: unknown): string =>
-  JSON.stringify(value, (key, item) => (key === "location" || key === "stmt_location" ? undefined : item)) ?? "";
+  JSON.stringify(value, (key, item) => (isPlace(key) ? undefined : item)) ?? "";

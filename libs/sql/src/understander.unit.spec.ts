@@ -225,8 +225,21 @@ describe("what is known already", () => {
     expect(sql.lookup(text, { ...SHOP_CONTEXT, temporary: ["customers"] })).toBeUndefined();
     expect(sql.lookup(text, { ...SHOP_CONTEXT, catalog: EMPTY_CATALOG })).toBeUndefined();
   });
+  test("what is asked for again and again outlives what comes once", async () => {
+    const small = createUnderstander({ cacheBytes: 12_000 });
+    try {
+      for (let i = 0; i < 50; i++) {
+        await small.understand("select 1", SHOP_CONTEXT);
+        await small.understand(`select ${i + 2}`, SHOP_CONTEXT);
+        expect(small.lookup("select 1", SHOP_CONTEXT)).toBeDefined();
+      }
+      expect(small.lookup("select 2", SHOP_CONTEXT)).toBeUndefined();
+    } finally {
+      await small.close();
+    }
+  });
   test("is bounded", async () => {
-    const small = createUnderstander({ cacheSize: 2 });
+    const small = createUnderstander({ cacheBytes: 2_000 });
     try {
       for (const text of ["select 1", "select 2", "select 3"]) await small.understand(text, SHOP_CONTEXT);
       expect(small.lookup("select 1", SHOP_CONTEXT)).toBeUndefined();

@@ -6,9 +6,10 @@ const LONGEST = 32 * 1024;
 
 /** What has been understood, by text and what its names meant. A catalog that is gone takes its part along. */
 export class UnderstandingCache {
-  private readonly catalogs = new WeakMap<Catalog, Map<string, Understanding>>();
+  private readonly catalogs = new WeakMap<Catalog, Generations>();
 
-  constructor(private readonly size: number) {}
+  /** @param bytes roughly what one catalog's texts may take. */
+  constructor(private readonly bytes: number) {}
 
   get(text: string, context: SqlContext): Understanding | undefined {
     return this.catalogs.get(context.catalog)?.get(keyOf(text, context));
@@ -17,15 +18,50 @@ export class UnderstandingCache {
   set(text: string, context: SqlContext, understanding: Understanding): void {
     if (text.length > LONGEST) return;
     let texts = this.catalogs.get(context.catalog);
-    if (!texts) this.catalogs.set(context.catalog, (texts = new Map()));
+    if (!texts) this.catalogs.set(context.catalog, (texts = new Generations(this.bytes / 2)));
     texts.set(keyOf(text, context), understanding);
-    if (texts.size <= this.size) return;
-    // The oldest of a Map comes first.
-    for (const oldest of texts.keys()) {
-      texts.delete(oldest);
-      break;
-    }
   }
+}
+
+/**
+ * Two maps: when the young one is full it becomes the old one, and what was old and not asked for goes. So a flood of
+ * texts that come once does not take along those that come again and again.
+ */
+class Generations {
+  private young = new Map<string, Understanding>();
+  private old = new Map<string, Understanding>();
+  private weight = 0;
+
+  constructor(private readonly limit: number) {}
+
+  get(key: string): Understanding | undefined {
+    const known = this.young.get(key);
+    if (known) return known;
+    const aged = this.old.get(key);
+    if (aged) this.set(key, aged);
+    return aged;
+  }
+
+  set(key: string, understanding: Understanding): void {
+    if (this.weight > this.limit) {
+      this.old = this.young;
+      this.young = new Map();
+      this.weight = 0;
+    }
+    this.young.set(key, understanding);
+    this.weight += weightOf(key, understanding);
+  }
+}
+
+/** Bytes, by rule of thumb: two a character of the text, and what each name or column comes to. */
+function weightOf(key: string, { operations, statements }: Understanding): number {
+  let names = 0;
+  for (const { tablesRead, tablesWritten, columnsRead, columnsWritten, functions } of operations) {
+    names += tablesRead.length + tablesWritten.length + columnsRead.length + columnsWritten.length + functions.length;
+  }
+  let columns = 0;
+  for (const { outputs, stores } of statements) columns += (outputs?.length ?? 0) + stores.length;
+  return 1_000 + key.length * 4 + names * 80 + columns * 200 + statements.length * 500;
 }
 
 /** No name holds a zero byte. */

@@ -1,7 +1,7 @@
 import type { Node, SelectStmt } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import { fromClause } from "./from-clause.js";
-import { as, constantText, isKind, type NodeFields, type NodeKind, ruleFor, strings } from "./parser/ast.js";
+import { as, constantText, isKind, isPlace, type NodeFields, type NodeKind, ruleFor, strings } from "./parser/ast.js";
 import { inside, type Scope } from "./scope.js";
 import { type Row, type Trace, union } from "./trace.js";
 
@@ -26,10 +26,12 @@ export function restricts(analysis: Analysis, n: SelectStmt, scope: Scope): bool
   if (conditions.includes(null)) return true;
   // Only a write asks; for a read the answer that costs nothing is as good.
   if (!analysis.writing) return conditions.length > 0;
-  return analysis.trial(() => {
-    const condition = new Condition(analysis, scope, null);
-    return conditions.some((node) => node !== null && condition.of(node) !== "always");
-  });
+  return analysis.remembered(n, "restricts", () =>
+    analysis.trial(() => {
+      const condition = new Condition(analysis, scope, null);
+      return conditions.some((node) => node !== null && condition.of(node) !== "always");
+    }),
+  );
 }
 
 /** ON conditions anywhere in FROM; null for USING and NATURAL. */
@@ -150,6 +152,10 @@ class Condition {
 
   /** Runs the subquery with the table's columns marked, and looks whether a mark was read. */
   private correlated(subselect: Node): boolean {
+    return this.analysis.remembered(subselect, `of ${this.table ?? "any"}`, () => this.looksOut(subselect));
+  }
+
+  private looksOut(subselect: Node): boolean {
     const mark = { schema: "", table: "", column: "" };
     const marked = (row: Row): Row => ({
       columns: row.columns.map((c) => ({
@@ -190,7 +196,7 @@ class Condition {
   /** Same text, same value: columns by what they are rather than how they are spelled, casts and places left out. */
   canonical(node: unknown): string {
     return JSON.stringify(node, (key, value) => {
-      if (key === "location") return undefined;
+      if (isPlace(key)) return undefined;
       if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
       const bare = isKind(Object.keys(value)[0] ?? "") ? strip(inline(value as Node)) : value;
       if (as("ColumnRef", bare as Node)) return baseKey(this.trace(bare as Node)) ?? bare;
@@ -390,7 +396,7 @@ function countIsNotNegative(op: string, left: Node, right: Node): boolean {
 /** Whether two arms of an OR leave nothing out: `x = 1 or x <> 1`, `x < 5 or x > 3`, `x is null or x is not null`. */
 function complementary(condition: Condition, arms: readonly Node[]): boolean {
   const seen = new Set<string>();
-  const ranges = new Map<string, { op: string; value: number }[]>();
+  const ranges = new Map<string, Range>();
   for (const arm of arms) {
     const [own, opposite] = signatures(condition, arm);
     if (own === undefined) continue;
@@ -400,20 +406,37 @@ function complementary(condition: Condition, arms: readonly Node[]): boolean {
     const value = Number(constantText(n?.rexpr) ?? Number.NaN);
     if (!n || Number.isNaN(value)) continue;
     const key = condition.canonical(n.lexpr);
-    const op = strings(n.name).at(-1) ?? "";
-    const others = ranges.get(key) ?? [];
-    if (others.some((other) => covers(op, value, other.op, other.value) || covers(other.op, other.value, op, value))) {
-      return true;
-    }
-    ranges.set(key, [...others, { op, value }]);
+    const range = ranges.get(key) ?? new Range();
+    ranges.set(key, range);
+    if (range.covers(strings(n.name).at(-1) ?? "", value)) return true;
   }
   return false;
 }
 
-function covers(a: string, x: number, b: string, y: number): boolean {
-  if (a === "<>" && b === "<>") return x !== y;
-  if (!a.startsWith(">") || !b.startsWith("<") || b === "<>") return false;
-  return x < y || (x === y && (a === ">=" || b === "<="));
+/** What arms of an OR let through of one expression's values. */
+class Range {
+  #above = { value: Number.POSITIVE_INFINITY, too: false };
+  #below = { value: Number.NEGATIVE_INFINITY, too: false };
+  #but: number | undefined;
+
+  /** With one more arm: whether nothing is left out now. */
+  covers(op: string, value: number): boolean {
+    const too = op.endsWith("=");
+    if (op === "<>") {
+      if (this.#but !== undefined && this.#but !== value) return true;
+      this.#but = value;
+    } else if (op.startsWith(">")) {
+      const { value: least } = this.#above;
+      if (value < least) this.#above = { value, too };
+      else if (value === least) this.#above.too ||= too;
+    } else if (op.startsWith("<")) {
+      const { value: most } = this.#below;
+      if (value > most) this.#below = { value, too };
+      else if (value === most) this.#below.too ||= too;
+    }
+    const [from, to] = [this.#above, this.#below];
+    return from.value < to.value || (from.value === to.value && (from.too || to.too));
+  }
 }
 
 /** A condition and its negation as texts that can be compared. */

@@ -17,7 +17,7 @@ type Simulated = MessageInitShape<typeof policyV1.SimulateResponseSchema>;
 /** Tells verdicts by the newest bundle without a session. */
 @Injectable()
 export class Simulation implements OnApplicationShutdown {
-  readonly #understander = createUnderstander({ maxLength: MAX_STATEMENT, cacheSize: 100 });
+  readonly #understander = createUnderstander({ maxLength: MAX_STATEMENT, cacheBytes: 1 << 20 });
   #system: Promise<Catalog> | null = null;
 
   constructor(

@@ -70,5 +70,8 @@ export function everyNode(value: unknown, visit: (kind: NodeKind, fields: object
   }
 }
 
+/** Fields that say where something stands in the text, which means nothing. */
+export const isPlace = (field: string): boolean => /location$|^stmt_len$|list_(start|end)$/.test(field);
+
 /** Kinds begin with a capital, fields do not. */
 export const isKind = (key: string): key is NodeKind => key.charCodeAt(0) >= 65 && key.charCodeAt(0) <= 90;

@@ -29,6 +29,48 @@ function measure(tree, { maxNodes, maxDepth }) {
   return null;
 }
 
+/** What says the same however often it stands there: constants, parameters, DEFAULT, and lists of them. */
+function isPlain(node) {
+  for (const kind in node) {
+    if (kind === "A_Const" || kind === "ParamRef" || kind === "SetToDefault") return true;
+    if (kind === "TypeCast") return node.TypeCast.arg !== undefined && isPlain(node.TypeCast.arg);
+    if (kind === "List") return (node.List.items ?? []).every(isPlain);
+    return false;
+  }
+  return false;
+}
+
+/** Where hundreds of plain values may stand side by side. */
+const LISTS = [
+  ["List", "items"],
+  ["A_ArrayExpr", "elements"],
+  ["FuncCall", "args"],
+];
+const KEPT = 64;
+
+/**
+ * Leaves the first plain values of long lists and drops the others: what a statement does is no different, and a tree of
+ * a hundred thousand constants would cost the thread that asks a second. VALUES keeps the number of its rows.
+ */
+function thin(tree) {
+  const waiting = [tree];
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    for (const [kind, field] of LISTS) {
+      const items = node[kind]?.[field];
+      if (items && items.length > KEPT) node[kind][field] = items.filter((item, i) => i < KEPT || !isPlain(item));
+    }
+    const rows = node.valuesLists;
+    if (rows && rows.length > KEPT) {
+      node.valuesLists = rows.filter((row, i) => i < KEPT || !isPlain(row));
+      node.valuesCount = rows.length;
+    }
+    for (const key in node) {
+      const value = node[key];
+      if (value !== null && typeof value === "object") waiting.push(value);
+    }
+  }
+}
+
 function answer(text) {
   let tree;
   try {
@@ -37,6 +79,7 @@ function answer(text) {
     if (error instanceof pg.SqlError) return { kind: "refused", reason: error.message, ...placeOf(error) };
     throw error;
   }
+  thin(tree);
   const tooMuch = measure(tree, workerData);
   if (tooMuch !== null) return { kind: "refused", reason: tooMuch };
   return { kind: "parsed", tree, fingerprint: pg.fingerprintSync(text) };

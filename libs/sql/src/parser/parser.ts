@@ -31,11 +31,37 @@ const STACK_MB = 64;
 /** A thread and its WASM instance take some 20 ms; a busy machine much longer. */
 const START_MS = 30_000;
 
+/** What is longer waits for others of its kind only. */
+const LONG = 16 * 1024;
+
 /**
- * PostgreSQL's own parser in a thread of its own, one text at a time in the order they came. A text that breaks the
- * parser or takes too long costs that text and its worker, never the next text. An idle parser keeps no process alive.
+ * PostgreSQL's own parser, in a thread for ordinary texts and one for long ones, so that what takes or breaks the one
+ * delays no ordinary text. A session asks for one text at a time, so in order of coming each has its turn.
  */
 export class Parser {
+  private readonly ordinary: Lane;
+  private readonly long: Lane;
+
+  constructor(limits: ParserLimits) {
+    this.ordinary = new Lane(limits);
+    this.long = new Lane(limits);
+  }
+
+  /** Never rejects. */
+  parse(text: string): Promise<ParseAnswer> {
+    return (text.length > LONG ? this.long : this.ordinary).parse(text);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.ordinary.close(), this.long.close()]);
+  }
+}
+
+/**
+ * One thread, one text at a time in the order they came. A text that breaks the parser or takes too long costs that text
+ * and its worker, never the next text. An idle one keeps no process alive.
+ */
+class Lane {
   private worker: Worker | null = null;
   private ready = false;
   private running: Job | null = null;

@@ -46,7 +46,7 @@ test.each([
   ["subqueries", `${"select (".repeat(3_000)}select 1${")".repeat(3_000)}`],
   ["NOT", `select ${"not ".repeat(30_000)}true`],
   ["arrays", `select ${"array[".repeat(5_000)}1${"]".repeat(5_000)}`],
-  ["a list", `select 1 where 1 in (${"1,".repeat(60_000)}1)`],
+  ["a list", `select 1 where 1 in (${"a,".repeat(60_000)}1)`],
   ["casts", `select 1${"::int".repeat(20_000)}`],
 ])("too much of %s is refused, and harms no later text", async (_, text) => {
   const sql = parser();
