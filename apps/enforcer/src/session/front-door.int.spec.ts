@@ -1,0 +1,226 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, createServer, connect as dial, type Server, type Socket } from "node:net";
+import { createSecureContext, connect as tlsConnect } from "node:tls";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { ResourcePart } from "#commands";
+import { protocols } from "#protocols";
+import { ScramClient, scramVerifier } from "../../../../libs/protocols/src/postgres/handshake/scram.js";
+import { back, front, taken } from "../../../../libs/protocols/src/postgres/wire.fixture.js";
+import { Authority } from "../connection/upstream.fixture.js";
+import { Upstreams } from "../connection/upstreams.js";
+import { listen } from "../listener/listener.js";
+import { createLog } from "../log.js";
+import { ManualClock, settle } from "../manual-clock.fixture.js";
+import { Turn } from "../pipeline/turn.js";
+import { FrontDoor } from "./front-door.js";
+import type { Session, SessionServices } from "./session.js";
+
+/** The front door between real sockets; the control plane answers at once, and time passes when a test says so. */
+
+const SECRET = "secret";
+const verifier = scramVerifier(SECRET, randomBytes(16), 1);
+const clock = new ManualClock();
+const sessions = new Set<Session>();
+const refusedLogins: string[] = [];
+const ends: string[] = [];
+const sockets: Socket[] = [];
+let resource: Server;
+let door: Server;
+let ca: string;
+let lookups: (() => void)[] | null = null;
+
+beforeAll(async () => {
+  resource = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => socket.write(Buffer.concat([back.authentication(0), back.key(7, 7), back.ready()])));
+    // What follows is the client's own.
+    socket.on("data", (data) => data[0] === 0x58 && socket.end());
+  });
+  await once(resource.listen(0, "127.0.0.1", 2048), "listening");
+  const authority = await Authority.create("CA of the door");
+  const { key, certificate } = await authority.sign(["127.0.0.1"]);
+  ca = authority.pem;
+  const tls = { context: createSecureContext({ key, cert: certificate }), endpoint: null };
+  const shop: ResourcePart = {
+    name: "shop",
+    protocol: "postgres",
+    upstream: {
+      hosts: [{ host: "127.0.0.1", port: (resource.address() as AddressInfo).port }],
+      ...{ targetSessionAttrs: "any", database: "shop", tls: "disable", ca: "" },
+    },
+    credential: { username: "app", password: "env:PATH" },
+    reads: "os",
+  };
+  const log = createLog("silent");
+  const frontDoor = new FrontDoor({
+    services: {
+      policy: {
+        fresh: true,
+        current: { bundle: { resources: [shop], labels: [] }, decider: { connect: () => ({ kind: "allow" }) } },
+      },
+      recorder: {
+        accepts: true,
+        durable: async () => {},
+        record(_session: string, kind: string, { message }: { message: string }) {
+          if (kind === "loginRefused") refusedLogins.push(message);
+          if (kind === "sessionEnded") ends.push(message);
+          return 1;
+        },
+      },
+      ...{ upstreams: new Upstreams(clock), turn: new Turn(), clock, log },
+    } as unknown as SessionServices,
+    semantics: new Map([
+      ["postgresql", { refusesSettings: () => null, prepare: async () => {}, open: () => ({ settled() {} }) }],
+    ]) as never,
+    control: {
+      async call({ name }: { name: string }, { sessionId, tokenId }: { sessionId: string; tokenId: string }) {
+        if (name === "Lookup") {
+          if (lookups) await new Promise<void>((go) => lookups!.push(go));
+          return { found: true, resource: "shop", verifier };
+        }
+        const expiresAt = timestampFromMs(clock.now() + 3_600_000);
+        const lease = { sessionId, tokenId, principal: { groups: [] }, resource: "shop", scope: [], expiresAt };
+        return name === "Redeem" ? { outcome: { case: "lease", value: lease } } : {};
+      },
+    } as never,
+    allowPlaintext: true,
+    tls: () => tls,
+    opened: (session) => sessions.add(session),
+    ended: (session) => sessions.delete(session),
+  });
+  const config = { protocol: "postgres", host: "127.0.0.1", bind: "127.0.0.1", port: 0 };
+  door = await listen(config, 10_000, log, (socket) => void frontDoor.serve(socket, protocols.get("postgres")!));
+});
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  while (sessions.size > 0) await settle();
+});
+afterAll(() => {
+  door.close();
+  resource.close();
+});
+
+async function open(): Promise<Socket> {
+  const socket = dial((door.address() as AddressInfo).port, "127.0.0.1");
+  socket.on("error", () => {});
+  sockets.push(socket);
+  await once(socket, "connect");
+  return socket;
+}
+
+async function openTls(): Promise<Socket> {
+  const plain = await open();
+  plain.write(front.sslRequest());
+  await once(plain, "data");
+  const socket = tlsConnect({ socket: plain, ca, host: "127.0.0.1" });
+  socket.on("error", () => {});
+  await once(socket, "secureConnect");
+  return socket;
+}
+
+/** The types of what the server says from the proof on. */
+async function logIn(socket: Socket): Promise<string> {
+  const next = async () => taken(((await once(socket, "data")) as [Buffer])[0]);
+  socket.write(front.startup({ user: "foil_abc" }));
+  await next();
+  const client = new ScramClient(SECRET, randomBytes(18));
+  socket.write(front.saslInitial("SCRAM-SHA-256", client.first));
+  const [challenge] = await next();
+  socket.write(front.sasl(client.answer(Buffer.from(challenge!.body, "latin1").subarray(4).toString())));
+  for (let said = ""; ; ) {
+    said += (await next()).map(({ type }) => type).join("");
+    if (said.endsWith("Z")) return said;
+  }
+}
+
+const closing = (socket: Socket) => {
+  socket.resume();
+  return once(socket, "close");
+};
+
+test("a thousand at once, among those that say nothing: all come in", async () => {
+  const silent = await Promise.all(Array.from({ length: 200 }, open));
+  while (clock.waiting < silent.length) await settle();
+  const all = await Promise.all(
+    Array.from({ length: 1000 }, async (_, n) => logIn(await (n % 4 === 0 ? openTls() : open()))),
+  );
+  expect(new Set(all)).toEqual(new Set(["RRKZ"]));
+  expect(sessions.size).toBe(1000);
+  expect(silent.every((socket) => !socket.destroyed)).toBe(true);
+  // The silent ones have their time, and no more; sessions go on.
+  const closed = Promise.all(silent.map(closing));
+  await clock.pass(10_000);
+  await closed;
+  expect(sessions.size).toBe(1000);
+});
+
+test.each<[string, () => Promise<Socket>]>([
+  ["before anything", open],
+  [
+    "in the middle of a start-up",
+    async () => {
+      const socket = await open();
+      socket.write(front.startup({ user: "foil_abc" }).subarray(0, 9));
+      return socket;
+    },
+  ],
+  [
+    "in the middle of a TLS handshake",
+    async () => {
+      const socket = await open();
+      socket.write(Buffer.from("160301020001", "hex"));
+      return socket;
+    },
+  ],
+  ["behind TLS", openTls],
+  [
+    "before the proof",
+    async () => {
+      const socket = await openTls();
+      socket.write(front.startup({ user: "foil_abc" }));
+      await once(socket, "data");
+      return socket;
+    },
+  ],
+])("whoever falls silent %s is closed when the time for it is over, and not before", async (_when, begin) => {
+  const socket = await begin();
+  // The other side may not have noticed yet.
+  while (clock.waiting === 0) await settle();
+  const gone = closing(socket);
+  await clock.pass(9_999);
+  expect(socket.destroyed).toBe(false);
+  await clock.pass(1);
+  await gone;
+});
+
+test("a control plane that does not answer holds nobody longer than that", async () => {
+  lookups = [];
+  try {
+    const socket = await open();
+    socket.write(front.startup({ user: "foil_abc" }));
+    while (lookups.length === 0) await settle();
+    const gone = closing(socket);
+    await clock.pass(10_000);
+    await gone;
+    for (const go of lookups) go();
+  } finally {
+    lookups = null;
+  }
+  expect(await logIn(await open())).toBe("RRKZ");
+});
+
+test("those who go while they are let in leave nothing behind", async () => {
+  const before = ends.length;
+  await Promise.all(
+    Array.from({ length: 50 }, async () => {
+      const socket = await open();
+      void logIn(socket).catch(() => {});
+      await once(socket, "data");
+      socket.destroy();
+    }),
+  );
+  expect(await logIn(await open())).toBe("RRKZ");
+  while (sessions.size > 1) await settle();
+  expect(ends.length - before).toBeLessThanOrEqual(50);
+});
