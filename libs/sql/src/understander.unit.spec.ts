@@ -124,6 +124,10 @@ describe("names", () => {
 describe("effects on the session", () => {
   test.each([
     ["prepare p (int, text) as select /* as */ $1", { kind: "prepares", name: "p", text: "select /* as */ $1" }],
+    [
+      "prepare p as select 1 where 2 in (3, 4) and array[5] = any (array[6, 7])",
+      { kind: "prepares", name: "p", text: "select 1 where 2 in (3, 4) and array[5] = any (array[6, 7])" },
+    ],
     ['prepare "as" as\n  delete from log -- as', { kind: "prepares", name: "as", text: "delete from log -- as" }],
     ["execute p(1)", { kind: "executes", name: "p" }],
     ["explain analyze execute p(1)", { kind: "executes", name: "p" }],
