@@ -8,7 +8,7 @@ export type {
 } from "./catalog.js";
 export { catalogFromRows, EMPTY_CATALOG } from "./catalog-loader.js";
 export { CATALOG_QUERIES, type CatalogRows, SEARCH_PATH_QUERY } from "./catalog-queries.js";
-export { noSuchStatement } from "./native-errors.js";
+export { noSuchStatement, SEVERAL_IN_ONE } from "./native-errors.js";
 export { createUnderstander, type Understander, type UnderstanderOptions } from "./understander.js";
 export type {
   SessionEffect,

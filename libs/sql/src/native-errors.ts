@@ -4,6 +4,11 @@ import type { NativeError } from "#commands";
 
 export const syntaxError = (message: string, position: number): NativeError => ({ code: "42601", message, position });
 
+export const SEVERAL_IN_ONE: NativeError = {
+  code: "42601",
+  message: "cannot insert multiple commands into a prepared statement",
+};
+
 export const noSuchStatement = (name: string): NativeError => ({
   code: "26000",
   message: `prepared statement "${name}" does not exist`,

@@ -2,6 +2,7 @@ import { type NativeError, NO_CODE, NOTHING_TOUCHED, type Operation } from "#com
 import type { Gate } from "#protocols";
 import {
   noSuchStatement,
+  SEVERAL_IN_ONE,
   type SessionEffect,
   type SqlContext,
   type StatementFacts,
@@ -64,7 +65,9 @@ export class Interpreter {
       return this.#resolve(understander.functionCall(gate.functionOid, context), context);
     const known = understander.lookup(gate.text, context);
     return after(known ?? understander.understand(gate.text, context), (understanding) =>
-      this.#several(gate, understanding) ? refused(understanding, ONE_ONLY) : this.#resolve(understanding, context),
+      this.#several(gate, understanding)
+        ? failing(understanding, SEVERAL_IN_ONE)
+        : this.#resolve(understanding, context),
     );
   }
 
@@ -205,7 +208,6 @@ function resolvedOf(understanding: Understanding): Resolved {
   return resolved;
 }
 
-const ONE_ONLY = "a prepared statement must be one statement";
 const RENAMED = "an EXECUTE stands behind a change of names in the same text: send it in a command of its own";
 /** What makes names mean something else for the statements behind it. */
 const RENAMING: ReadonlySet<SessionEffect["kind"]> = new Set(["searchPath", "createsTemporary", "discards"]);
@@ -230,4 +232,9 @@ function plain(understanding: Understanding): Omit<UnderstoodSql, "effects"> {
 
 function refused(understanding: Understanding, problem: string): UnderstoodSql {
   return { ...plain(understanding), effects: [], problems: [...understanding.problems, problem] };
+}
+
+/** Refused in the server's own words, since it would fail there too. */
+function failing(understanding: Understanding, error: NativeError): UnderstoodSql {
+  return { ...refused(understanding, error.message), ...(understanding.problems.length === 0 && { error }) };
 }
