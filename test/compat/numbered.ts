@@ -15,6 +15,6 @@ export class Numbered {
 
   /** Whatever could be an OID in a text: whole numbers of five digits and more. */
   in(text: string): string {
-    return text.replace(/(?<![\w.])\d{5,10}(?![\w.])/g, (digits) => this.of(digits));
+    return text.replace(/(?<![\dA-Za-z.])\d{5,10}(?![\dA-Za-z.])/g, (digits) => this.of(digits));
   }
 }

@@ -81,7 +81,6 @@ const describing = `
 \\du+ counterfoil
 \\drds
 \\db
-\\db+
 \\dl
 \\dconfig enable_*
 \\dconfig+ work_mem
@@ -140,7 +139,7 @@ export const PSQL_CASES: readonly PsqlCase[] = [
     name: "what functions say, with and without its context",
     notLabelled: true,
     script: `
-      select complain('x');
+      select complain('x'); insert into stamped values (null) returning no; insert into stamped values ('x'); delete from stamped;
       \\set SHOW_CONTEXT always
       \\set VERBOSITY verbose
       select complain('thing');
@@ -329,7 +328,7 @@ seven\tx\t2024-01-01
     name: "prepared by SQL",
     script: `
       prepare one (int) as select name from products where id = $1;
-      execute one (3); execute one (4); explain (costs off) execute one (5);
+      execute one (3); execute one (4); prepare some as select id from products where id in (1, 2) or array[id] = array[3]; execute some; explain (costs off) execute one (5);
       prepare two as insert into other.empty default values returning *; execute two; delete from other.empty;
       execute nope; prepare one as select 1; deallocate one; execute one (3); deallocate all; deallocate nope; discard all;`,
   },

@@ -40,10 +40,15 @@ function columns(body: string, numbers: Numbered): string[] {
   return described;
 }
 
-/** A syntax error is told by the enforcer, which does not know where in its sources this server would have noticed. */
+/**
+ * These are told by the enforcer, which does not know where in its sources this server would have noticed: a syntax error,
+ * a statement that does not exist. And where rows are masked, a portal is described first.
+ */
+const TOLD = new Set(["42601", "26000", "34000"]);
+
 function texts(body: string, shown: (bytes: string) => string): Record<string, string> {
   const { F, L, R, ...fields } = errorFields(body);
-  const place = fields.C === "42601" || fields.C === "26000" ? {} : { F, L, R };
+  const place = TOLD.has(fields.C ?? "") ? {} : { F, L, R };
   return Object.fromEntries(
     Object.entries({ ...fields, ...place }).map(([letter, text]) => [
       letter,

@@ -42,7 +42,8 @@ begin
   raise exception 'and no %', what using errcode = 'P0042', detail = 'why', hint = 'what to do';
 end $$;
 create function stamp() returns trigger language plpgsql as $$ begin new.no := coalesce(new.no, 7); return new; end $$;
-create trigger parts_stamp before insert on parts for each row execute function stamp();
+create table stamped (no int);
+create trigger stamped_stamp before insert on stamped for each row execute function stamp();
 create procedure restock(of_product int, by_count int) language sql
   as $$ update products set stock = stock + by_count where id = of_product $$;
 create statistics products_stats on name, price from products;
