@@ -23,13 +23,21 @@ function readYaml(text: string): unknown {
   if (error) {
     const place = error.linePos?.[0];
     const where = place ? `line ${place.line}, column ${place.col}: ` : "";
-    throw new Problem("malformed", `The YAML cannot be read: ${where}${error.message.split("\n", 1)[0]}`);
+    const [said = ""] = error.message.split("\n", 1);
+    // The parser says the place too, behind its words.
+    const what = said.replace(/ at line \d+, column \d+:?$/, "").replace(/:$/, "");
+    throw new Problem("malformed", `The YAML cannot be read: ${where}${what}`);
   }
   try {
     return document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (cause) {
     throw new Problem("malformed", `The YAML cannot be read: ${(cause as Error).message}`);
   }
+}
+
+/** The framework reads plain text too, which no endpoint takes. */
+export function refusePlainText(app: NestFastifyApplication): void {
+  app.getHttpAdapter().getInstance().removeContentTypeParser("text/plain");
 }
 
 /** Forms are for one endpoint: elsewhere one, as curl sends by default, would be read as a strange JSON object. */

@@ -17,8 +17,10 @@ import {
   MinLength,
   NotContains,
   registerDecorator,
+  ValidateBy,
   ValidateIf,
   ValidateNested,
+  type ValidationOptions,
 } from "class-validator";
 
 interface Documented {
@@ -59,13 +61,34 @@ const textSchema = ({ min, max = DEFAULT_MAX, pattern, format }: TextOptions) =>
   ...(format ? { format } : {}),
 });
 
+/** What is not would be kept as another text: UTF-8 has no way to say it. */
+const WellFormed = (options: ValidationOptions) =>
+  ValidateBy(
+    { name: "isWellFormed", validator: { validate: (text) => typeof text === "string" && !HALF.test(text) } },
+    options,
+  );
+const HALF = /\p{Surrogate}/u;
+
 function textChecks({ min, max = DEFAULT_MAX, pattern, says }: TextOptions, each: boolean) {
   const start = each ? "each must be" : "must be";
   return [
     IsString({ each, message: `${start} a string` }),
     NotContains("\0", { each, message: `${start} without a zero character` }),
+    WellFormed({ each, message: `${start} well-formed Unicode, without half of a surrogate pair` }),
     MaxLength(max, { each, message: `${start} at most ${max} characters long` }),
-    ...(min === undefined ? [] : [MinLength(min, { each, message: `${start} at least ${min} characters long` })]),
+    ...(min === undefined
+      ? []
+      : [
+          MinLength(min, {
+            each,
+            message:
+              min === 1
+                ? each
+                  ? "none may be empty"
+                  : "must not be empty"
+                : `${start} at least ${min} characters long`,
+          }),
+        ]),
     ...(pattern ? [Matches(pattern, { each, message: `${start} ${says ?? `like ${pattern.source}`}` })] : []),
   ];
 }
@@ -207,7 +230,10 @@ export const TextMap = (options: Documented) =>
         propertyName: propertyName as string,
         validator: {
           validate: (value) =>
-            isObject(value) && Object.values(value).every((v) => typeof v === "string" && v.length <= DEFAULT_MAX),
+            isObject(value) &&
+            Object.entries(value).every(
+              ([key, v]) => typeof v === "string" && v.length <= DEFAULT_MAX && !HALF.test(key + v),
+            ),
           defaultMessage: () => "must be an object whose values are strings",
         },
       }),

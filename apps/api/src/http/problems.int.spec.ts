@@ -81,6 +81,18 @@ test.each([
   expect((await fixture.send("PUT", "/v1/issuers/ci", { json })).status).toBe(400);
 });
 
+test("text that is not well-formed Unicode is refused, wherever it stands", async () => {
+  const half = "\ud83d";
+  const put = (json: object) => fixture.send("PUT", "/v1/issuers/ci", { json });
+  const said = expect.stringContaining("well-formed Unicode");
+  expect((await put({ ...body, audiences: [`a${half}`] })).body.errors).toEqual([
+    { pointer: "/audiences", detail: said },
+  ]);
+  expect((await put({ ...body, required_claims: { a: half } })).status).toBe(400);
+  const key = await fixture.send("POST", "/v1/admin-keys", { json: { name: `ada${half}`, roles: ["auditor"] } });
+  expect([key.status, key.body.errors[0].detail]).toEqual([400, said]);
+});
+
 test.each(["X", "-a", "a b", "a%2Fb", "a".repeat(64), "%00", "..%2f"])("the name %s is refused", async (name) => {
   const { status } = await fixture.send("PUT", `/v1/issuers/${name}`, { json: body });
   expect([400, 404, 414]).toContain(status);
@@ -89,7 +101,11 @@ test.each(["X", "-a", "a b", "a%2Fb", "a".repeat(64), "%00", "..%2f"])("the name
 test("broken JSON, a wrong type and a body too large have their own statuses", async () => {
   const put = (sent: object) => fixture.send("PUT", "/v1/issuers/ci", sent);
   expect((await put({ text: "{" })).body.code).toBe("malformed");
-  expect((await put({ text: "<a/>", type: "text/xml" })).body.code).toBe("unsupported_media_type");
+  for (const type of ["text/xml", "text/plain", "text/plain; charset=utf-8"]) {
+    expect((await put({ text: JSON.stringify(body), type })).body.code).toBe("unsupported_media_type");
+  }
+  const { detail } = (await put({ text: "a: {b: c", type: "application/yaml" })).body;
+  expect(detail).toMatch(/^The YAML cannot be read: line 1, column 9: [^:]*[^:\d]$/);
   expect((await put({ text: JSON.stringify(body), type: "application/x-www-form-urlencoded" })).body.detail).toContain(
     "application/json",
   );
