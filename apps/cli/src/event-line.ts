@@ -38,16 +38,17 @@ function summary(data: Fields): string {
   const principal = fieldsOf(all.principal ?? all.requester);
   const said = [
     command.statement ?? all.statement,
-    principal.id ?? fieldsOf(data.actor).name,
+    principal.id ?? fieldsOf(fieldsOf(all.grant).principal).id ?? fieldsOf(data.actor).name,
     all.label,
-    all.resource,
+    all.resource ?? fieldsOf(all.grant).resource,
     all.column,
     fieldsOf(all.object ?? all.document).name ?? all.name,
     all.approvalId && `approval ${String(all.approvalId)}`,
+    typeof data.stream === "string" && data.stream.startsWith("token-") && data.stream.replace("-", " "),
     all.tag,
     all.errorCode,
     typeof all.valuesMasked === "string" && all.valuesMasked !== "0" ? `${all.valuesMasked} masked` : "",
-    all.reason ?? all.message,
+    all.reason ?? all.message ?? all.why,
     all.cause,
     all.status,
   ];

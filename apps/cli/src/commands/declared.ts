@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { Context } from "../context.js";
-import { type Column, json, shortened, table } from "../output.js";
+import { type Column, json, moment, shortened, table } from "../output.js";
 
 interface Named {
   readonly name: string;
@@ -50,7 +50,8 @@ const KINDS: readonly { many: string; about: string; columns: readonly Column<Na
     columns: [
       ...["id", "name", "group"].map(field),
       { title: "listeners", of: ({ listeners }) => (listeners as { host: string; port: number }[]).map(address) },
-      ...["seen_at", "removed"].map(field),
+      { title: "seen", of: ({ seen_at }) => moment(seen_at as string | undefined) },
+      { title: "removed", of: ({ removed }) => (removed === true ? "yes" : "") },
     ],
   },
 ];
