@@ -11,6 +11,7 @@ import { ApiDescription } from "./docs/docs.controller.js";
 import { describeApi } from "./docs/openapi.js";
 import { acceptFormsOnlyAt, acceptYaml, BODY_LIMIT, refusePlainText } from "./http/body-parsers.js";
 import { refuseZeroCharacters, requestId, sendStandardHeaders, standardHeaders } from "./http/headers.js";
+import { refuseOtherMethods } from "./http/methods.js";
 import { answerProblem } from "./http/problem.filter.js";
 
 export interface RunningApi {
@@ -34,6 +35,7 @@ export async function startApi(config: ApiConfig, bus: Bus): Promise<RunningApi>
   const close = () => app.close();
   try {
     sendStandardHeaders(app);
+    refuseOtherMethods(app);
     refuseZeroCharacters(app);
     acceptYaml(app);
     refusePlainText(app);

@@ -97,7 +97,9 @@ async function failureOf(response: Response): Promise<CliFailure> {
   if (!problem.title) {
     return new CliFailure(`the API answered ${response.status} ${response.statusText}`, exitCodeOf(response.status));
   }
-  const errors = problem.errors?.map(({ pointer, parameter, detail }) => `  ${pointer ?? parameter ?? ""}: ${detail}`);
+  const errors = problem.errors?.map(
+    ({ pointer, parameter, detail }) => `  ${pointer || parameter || "the document"}: ${detail}`,
+  );
   const plan = problem.plan?.map(({ kind, name, action, outcome }) => `  ${outcome}: ${action} ${kind} ${name}`);
   const lines = errors ?? plan ?? [];
   const detail = errors ? "" : `: ${problem.detail}`;

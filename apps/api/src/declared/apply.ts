@@ -150,18 +150,20 @@ function readObjects(kind: Kind, listed: readonly unknown[], errors: InputError[
     if (found.length > 0) return [];
     if (names.has(object.name)) errors.push({ pointer: `${at}/name`, detail: `${object.name} is declared twice` });
     names.add(object.name);
-    if (kind === policies) errors.push(...policyErrors((object as { text?: string }).text ?? "", `${at}/text`));
+    if (kind === policies) errors.push(...policyErrors(object as { name: string; text?: string }, `${at}/text`));
     if (kind === labels)
       errors.push(...transformErrors(object as unknown as { transform: TransformSpec }, `${at}/transform`));
     return [parse(kind.schema, object) as Stored];
   });
 }
 
-const policyErrors = (text: string, pointer: string): InputError[] =>
-  validatePolicies(text).map(({ line, column, message }) => ({
-    pointer,
-    detail: `line ${line}, column ${column}: ${message}`,
-  }));
+/** The same error of several actions is one. */
+function policyErrors({ name, text = "" }: { name: string; text?: string }, pointer: string): InputError[] {
+  const details = validatePolicies(text).map(
+    ({ line, column, message }) => `policy ${name}, line ${line}, column ${column}: ${message}`,
+  );
+  return [...new Set(details)].map((detail) => ({ pointer, detail }));
+}
 
 function transformErrors({ transform }: { transform: TransformSpec }, pointer: string): InputError[] {
   const problem = checkTransform(transform);

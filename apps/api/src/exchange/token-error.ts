@@ -34,7 +34,7 @@ function codeOf({ code }: Problem): TokenErrorCode {
 
 function statusOf({ code }: Problem): number {
   const status = PROBLEMS[code][0];
-  return status >= 500 || [404, 413, 415, 429].includes(status) ? status : 400;
+  return status >= 500 || [404, 405, 413, 415, 429].includes(status) ? status : 400;
 }
 
 /** What section 5.2 permits in a description. */

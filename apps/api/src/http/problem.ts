@@ -5,6 +5,7 @@ export const PROBLEMS = {
   unauthenticated: [401, "A valid key is needed", "Send `Authorization: Bearer cfk_…` with a key that is not revoked."],
   forbidden: [403, "Not permitted", "Ask an administrator, or use a key with a role that may do this."],
   not_found: [404, "Not found", "Check the name, or list what there is."],
+  method_not_allowed: [405, "This path does not take that method", "Use one of the methods in the Allow header."],
   exists: [409, "It exists already", "Use another name, or change the one that exists."],
   conflict: [409, "The state does not permit it", "Read the current state and decide again."],
   version_conflict: [412, "It has changed meanwhile", "Read it again and send its ETag in If-Match."],

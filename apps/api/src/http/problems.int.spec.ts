@@ -115,7 +115,7 @@ test("broken JSON, a wrong type and a body too large have their own statuses", a
 test("an unknown route, an unknown method and a broken URL are problems too", async () => {
   for (const [method, path, status] of [
     ["GET", "/v2", 404],
-    ["PATCH", "/v1/issuers/ci", 404],
+    ["PATCH", "/v1/issuers/ci", 405],
     ["GET", "/%zz", 400],
   ] as const) {
     const response = await fetch(fixture.api.url + path, { method });
@@ -124,6 +124,18 @@ test("an unknown route, an unknown method and a broken URL are problems too", as
     expect(response.headers.get("x-content-type-options")).toBe("nosniff");
     const problem = (await response.json()) as { request_id: string };
     expect(problem.request_id).toBe(response.headers.get("x-request-id"));
+  }
+});
+
+test("a method that a path does not take is 405, and Allow has those it takes", async () => {
+  for (const [method, path, allowed] of [
+    ["PATCH", "/v1/policies/x", ["DELETE", "GET", "PUT"]],
+    ["GET", "/v1/token", ["POST"]],
+    ["DELETE", "/v1/sessions?limit=1", ["GET"]],
+  ] as const) {
+    const response = await fetch(fixture.api.url + path, { method });
+    expect([path, response.status]).toEqual([path, 405]);
+    expect(response.headers.get("allow")?.split(", ")).toEqual(expect.arrayContaining([...allowed]));
   }
 });
 
