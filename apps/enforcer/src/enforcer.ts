@@ -219,7 +219,9 @@ export class Enforcer {
     const matches = (sessionId: string, tokenId: string) => tokens.has(tokenId) || ids.has(sessionId);
     this.#frontDoor.refuseOpening(matches, told);
     for (const session of [...this.#sessions.values()]) {
-      if (matches(session.id, session.tokenId)) session.end("revoked", reason, told);
+      // Ended alone, its token was not revoked.
+      if (tokens.has(session.tokenId)) session.end("revoked", reason, told);
+      else if (ids.has(session.id)) session.end("ended", reason, told);
     }
   }
 

@@ -23,7 +23,18 @@ export function validatePolicies(text: string): readonly PolicyProblem[] {
     for (const { offset, message } of problemsOf(policy))
       found.push({ ...position(text, policy.source.offset + offset), message });
   }
-  return found.sort((a, b) => a.line - b.line || a.column - b.column);
+  return once(found).sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+/** The engine checks a policy for each action it can apply to, and says the same of each. */
+function once(found: readonly PolicyProblem[]): PolicyProblem[] {
+  const said = new Map<string, PolicyProblem>();
+  for (const problem of found) {
+    const { line, column, message } = problem;
+    const key = `${line}:${column} ${message.replace(/ for Action::"[^"]*"/g, "")}`;
+    if (!said.has(key)) said.set(key, problem);
+  }
+  return [...said.values()];
 }
 
 interface Found {

@@ -28,6 +28,13 @@ describe("a policy document", () => {
     ],
   ])("is accepted: %s", (text) => expect(validatePolicies(text)).toEqual([]));
 
+  test("says once what is wrong for each of several actions", () => {
+    const text = 'permit (principal, action in Action::"sql:read", resource) when { context.nope == 1 };';
+    expect(validatePolicies(text)).toEqual([
+      { line: 1, column: 67, message: expect.stringContaining("attribute `nope` in context") },
+    ]);
+  });
+
   test("tells line and column, counted in characters, of each problem", () => {
     const text =
       '// é€😀\npermit(principal, action == Action::"sql:selec", resource);\n\n  permit(principal, acton, resource);';

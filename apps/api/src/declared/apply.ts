@@ -157,13 +157,11 @@ function readObjects(kind: Kind, listed: readonly unknown[], errors: InputError[
   });
 }
 
-/** The same error of several actions is one. */
-function policyErrors({ name, text = "" }: { name: string; text?: string }, pointer: string): InputError[] {
-  const details = validatePolicies(text).map(
-    ({ line, column, message }) => `policy ${name}, line ${line}, column ${column}: ${message}`,
-  );
-  return [...new Set(details)].map((detail) => ({ pointer, detail }));
-}
+const policyErrors = ({ name, text = "" }: { name: string; text?: string }, pointer: string): InputError[] =>
+  validatePolicies(text).map(({ line, column, message }) => ({
+    pointer,
+    detail: `policy ${name}, line ${line}, column ${column}: ${message}`,
+  }));
 
 function transformErrors({ transform }: { transform: TransformSpec }, pointer: string): InputError[] {
   const problem = checkTransform(transform);

@@ -197,6 +197,13 @@ test("what is left out goes to its default", async () => {
 });
 
 describe("simulate", () => {
+  test("says so where the principal is of no issuer", async () => {
+    fixture.plane.on(policyV1.Policy.method.simulate, () => ({ verdict: "deny", caveats: ["no catalog"] }));
+    const json = { principal: { id: "ci" }, resource: "shop", statement: "select 1" };
+    const { body } = await fixture.send("POST", "/v1/policies/simulate", { json });
+    expect(body.caveats).toEqual(["no catalog", expect.stringContaining("<issuer>|<subject>")]);
+  });
+
   test("the verdict, with the principal filled in from its id", async () => {
     fixture.plane.on(Policy.method.simulate, () =>
       create(policyV1.SimulateResponseSchema, {

@@ -10,6 +10,8 @@ import { Checked } from "../http/input.js";
 import { parse, represent } from "../http/representation.js";
 import { SimulatedVerdict, Simulation } from "./simulation-views.js";
 
+const NO_ISSUER = "The principal is not written as <issuer>|<subject>, as those of tokens are.";
+
 @ApiTags("policies")
 @Controller("v1/policies/simulate")
 export class SimulationController {
@@ -35,6 +37,7 @@ export class SimulationController {
     const { resource, statement } = body;
     const request = create(policyV1.SimulateRequestSchema, { principal, resource, statement });
     const verdict = await this.bus.call(policyV1.Policy.method.simulate, request, call);
+    if (issuer === "" || subject === "") verdict.caveats.push(NO_ISSUER);
     return represent(policyV1.SimulateResponseSchema, verdict);
   }
 }

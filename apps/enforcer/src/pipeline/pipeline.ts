@@ -58,7 +58,7 @@ export interface PipelineSession {
   end(cause: EndCause, message: string, told: Refusal | null): void;
 }
 
-export type EndCause = "client" | "upstream" | "revoked" | "lease" | "expired" | "fault" | "shutdown";
+export type EndCause = "client" | "upstream" | "revoked" | "ended" | "lease" | "expired" | "fault" | "shutdown";
 
 /** What a client may send behind a command that waits a moment, for a record say, before it is no longer read. */
 const WAITING_WINDOW = 256 * 1024;

@@ -914,7 +914,7 @@ export const SessionStartedSchema: GenMessage<SessionStarted> = /*@__PURE__*/
  */
 export type SessionEnded = Message<"counterfoil.edge.v1.SessionEnded"> & {
   /**
-   * `client`, `upstream`, `revoked`, `lease`, `expired`, `fault`, `shutdown`.
+   * `client`, `upstream`, `revoked`, `ended`, `lease`, `expired`, `fault`, `shutdown`.
    *
    * @generated from field: string cause = 1;
    */
