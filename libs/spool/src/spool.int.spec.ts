@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { Spool, SpoolFull, SpoolLocked, type SpoolOptions, SpoolUnwritable } from "./index.js";
 
@@ -81,6 +82,16 @@ describe("writing and reading", () => {
     spool.append(record(1));
     await readable;
     expect(await everything(spool)).toHaveLength(1);
+  });
+
+  it("syncs what is written while it syncs, though nobody waits and nothing follows", async () => {
+    const spool = open({ syncWithinMs: 0 });
+    const synced = spool.durable(spool.append(record(1)), "disk");
+    spool.durable(spool.append(record(2)), "os");
+    // So the second's time comes before the end of the first's sync is seen.
+    for (const until = Date.now() + 20; Date.now() < until; );
+    await synced;
+    while ((await spool.read(1)).length === 0) await sleep(5);
   });
 
   it("settles all who wait for the disk", async () => {

@@ -369,7 +369,8 @@ export class Spool {
         } else {
           this.#synced = Math.max(this.#synced, target);
           this.#settle(null);
-          if (this.#waiting.length > 0) this.#sync();
+          // What was written meanwhile has a timer, or had one that came too early.
+          if (this.#waiting.length > 0 || !this.#syncTimer) this.#sync();
         }
         done();
       });
