@@ -1,6 +1,6 @@
 import { NOTHING_MASKED } from "#commands";
 import { DENIED, Driven, masking } from "./conversation.fixture.js";
-import { back, errorFields, front, taken, types, valuesOf } from "./wire.fixture.js";
+import { back, errorFields, front, message, taken, types, valuesOf } from "./wire.fixture.js";
 
 const POISON = /counterfoil: refused/;
 const texts = (driven: Driven) => driven.gates.map(({ stage, text }) => `${stage} ${text}`);
@@ -88,6 +88,52 @@ describe("passing on", () => {
     driven.server(back.complete("COPY 1"), back.ready());
     expect(driven.conversation.busy).toBe(false);
     expect(driven.outcomes.get(1)).toMatchObject({ rows: 1, tag: "COPY 1" });
+  });
+
+  test("COPY in both directions is no part of a session", () => {
+    const driven = new Driven();
+    driven.client(front.query("START_REPLICATION 0/0"));
+    const told = driven.server(message("W", Buffer.from([0, 0, 0])));
+    expect(driven.faults).toEqual([expect.objectContaining({ code: "unsupported" })]);
+    expect(errorFields(taken(told).at(-1)?.body ?? "")).toMatchObject({ S: "FATAL", C: "0A000" });
+  });
+
+  describe("what is larger than may be looked at", () => {
+    const big = "x".repeat(5000);
+    const limited = () => {
+      const driven = new Driven({ messageLimit: 100 });
+      driven.decide = ({ refusal }) => refusal ?? NOTHING_MASKED;
+      return driven;
+    };
+    const pieces = (data: Buffer) => Array.from({ length: 11 }, (_, n) => data.subarray(n * 500, (n + 1) * 500));
+
+    test.each([
+      ["Query", front.query(big), "run"],
+      ["FunctionCall", front.call(1, [big]), "run"],
+    ])("%s is refused, falls as it comes, and the session goes on", (_what, data, stage) => {
+      const driven = limited();
+      expect(driven.client(...pieces(data))).toHaveLength(0);
+      expect(driven.gates).toMatchObject([{ stage, text: "", refusal: { code: "too_large" } }]);
+      const told = driven.downstream();
+      expect(types(told)).toBe("EZ");
+      expect(errorFields(taken(told)[0]?.body ?? "")).toMatchObject({ S: "ERROR", C: "54000" });
+      expect(driven.client(front.query("SELECT 1"))).toEqual(front.query("SELECT 1"));
+    });
+
+    test.each([
+      ["Parse", [front.parse("s", big)], "prepare"],
+      ["Bind", [front.parse("s", "SELECT $1"), front.bind("", "s", [big])], "run"],
+    ])("%s takes its batch with it, and the session goes on", (_what, messages, stage) => {
+      const driven = limited();
+      const sent = driven.client(...pieces(Buffer.concat(messages)), front.execute(""), front.sync());
+      expect(types(sent)).toMatch(/^P?PS$/);
+      expect(driven.gates.at(-1)).toMatchObject({ stage, refusal: { code: "too_large" } });
+      const before = messages.length > 1 ? [back.parseComplete()] : [];
+      const told = driven.server(...before, back.error({ S: "ERROR", C: "42601", M: "no SQL" }), back.ready());
+      const error = taken(told).find(({ type }) => type === "E");
+      expect(errorFields(error?.body ?? "")).toMatchObject({ S: "ERROR", C: "54000" });
+      expect(driven.client(front.query("SELECT 1"))).toEqual(front.query("SELECT 1"));
+    });
   });
 
   test("notices, parameters and notifications come at any time", () => {
@@ -497,7 +543,7 @@ describe("what breaks the protocol ends the session", () => {
     ["an unknown message", Buffer.from([0x7a, 0, 0, 0, 4]), "08P01"],
     ["a password after the login", Buffer.from([0x70, 0, 0, 0, 4]), "08P01"],
     ["a length that cannot be", Buffer.from([0x51, 0xff, 0xff, 0xff, 0xff]), "08P01"],
-    ["a message too large to be read whole", Buffer.from([0x51, 0x10, 0, 0, 0]), "54000"],
+    ["a name too large to be read whole", Buffer.from([0x44, 0x10, 0, 0, 0]), "54000"],
   ])("%s", (_what, bytes, code) => {
     const driven = new Driven();
     expect(driven.client(bytes, front.query("SELECT 1"))).toHaveLength(0);

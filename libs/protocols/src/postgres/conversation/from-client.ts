@@ -136,6 +136,7 @@ export class FromClient {
     if (state.answers.length >= MOST_UNANSWERED) return this.#wait();
     if (state.limited && !(state.copyingIn && !state.copyEnded)) return this.#wait();
     if (!KNOWN.has(type)) throw new MalformedBytes("a message of an unknown type");
+    if (DECIDED.has(type) && this.#frames.size > state.options.messageLimit) return this.#refuseUnread(type);
     const frame = this.#frames.whole();
     if (!frame) return false;
     switch (type) {
@@ -493,6 +494,19 @@ export class FromClient {
     return { toServer: simple ? POISON_QUERY : POISON_PARSE, toClient: NOTHING };
   }
 
+  /** Larger than may be held to be looked at: it is refused, and falls as it comes. */
+  #refuseUnread(type: number): boolean {
+    const { size } = this.#frames;
+    const refusal: Refusal = {
+      code: "too_large",
+      message: `a statement with its parameters may have ${this.#state.options.messageLimit} bytes, not ${size}`,
+      hint: "Send it in parts, or as COPY data, which has no limit.",
+    };
+    const simple = type === CLIENT.Query || type === CLIENT.FunctionCall;
+    const stage = type === CLIENT.Parse ? "prepare" : "run";
+    return this.#ask({ stage, text: "", several: false }, refusal, simple, () => NOTHING);
+  }
+
   #fault(refusal: Refusal): ClientStep {
     this.#over = true;
     return { kind: "fault", bytes: goodbyeResponse(refusal), refusal };
@@ -502,6 +516,9 @@ export class FromClient {
 const KNOWN: ReadonlySet<number> = new Set(
   Object.values(CLIENT).filter((type) => type !== CLIENT.Password && type !== CLIENT.CopyData),
 );
+
+/** What asks to pass. */
+const DECIDED: ReadonlySet<number> = new Set([CLIENT.Query, CLIENT.Parse, CLIENT.Bind, CLIENT.FunctionCall]);
 
 /** What may come while the server reads COPY data; it ignores Flush and Sync there. */
 const inParts = ({ refusal }: CommandLimit): Refusal => ({

@@ -131,6 +131,9 @@ export class FromServer {
       case SERVER.CopyInResponse:
       case SERVER.CopyOutResponse:
         return this.#copy(frame, type, head);
+      case SERVER.CopyBothResponse:
+        this.#fault("unsupported", "COPY in both directions belongs to replication, which is not carried");
+        return false;
       case SERVER.CopyDone: {
         if (!flowing(head) || head.copy?.direction !== "out") throw unexpected("CopyDone");
         head.copy.masker?.end();
@@ -444,7 +447,7 @@ export class FromServer {
     if (passed) this.#ready.push({ kind: "forward", bytes: passed });
   }
 
-  #fault(code: "malformed" | "too_large", message: string): void {
+  #fault(code: "malformed" | "too_large" | "unsupported", message: string): void {
     this.#over = true;
     this.#emit();
     const refusal: Refusal = { code, message };
