@@ -4,7 +4,9 @@ export const SEARCH_PATH_QUERY = "select pg_catalog.current_schemas(false)::pg_c
 /** What to ask the server, in this order and in one transaction, for one moment's answers; each row is one thing. */
 export const CATALOG_QUERIES = {
   // Views spell their names out only where no path would find them. Ends with the transaction.
-  settings: "select pg_catalog.set_config('search_path', 'pg_catalog', true)",
+  // Compiling these queries takes longer than running them.
+  settings:
+    "select pg_catalog.set_config('search_path', 'pg_catalog', true), pg_catalog.set_config('jit', 'off', true)",
   relations: `
     select c.oid::int8::text as oid, n.nspname::text as schema, c.relname::text as name, c.relkind::text as kind,
            c.reltype::int8::text as type,
