@@ -55,7 +55,7 @@ export function declaredController(kind: Kind): Type {
       @Req() request: FastifyRequest,
       @Res({ passthrough: true }) reply: FastifyReply,
     ) {
-      const { items, next } = await kind.list(this.bus, pageRequest(query), call);
+      const { items, next } = await kind.list(this.bus, pageRequest(query, request), call);
       return page(
         request,
         reply,

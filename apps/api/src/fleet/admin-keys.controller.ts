@@ -35,7 +35,7 @@ export class AdminKeysController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
-    const asked = create(identityV1.ListAdminKeysRequestSchema, { page: pageRequest(query) });
+    const asked = create(identityV1.ListAdminKeysRequestSchema, { page: pageRequest(query, request) });
     const { keys, next } = await this.bus.call(listAdminKeys, asked, call);
     const items = keys.map((key) => represent(identityV1.AdminKeySchema, key));
     return page(request, reply, items, next);

@@ -42,7 +42,7 @@ export class EnforcersController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { group = "" } = query;
-    const asked = create(identityV1.ListEnforcersRequestSchema, { page: pageRequest(query), group });
+    const asked = create(identityV1.ListEnforcersRequestSchema, { page: pageRequest(query, request), group });
     const { enforcers, next } = await this.bus.call(listEnforcers, asked, call);
     const items = enforcers.map((enforcer) => represent(identityV1.EnforcerSchema, enforcer));
     return page(request, reply, items, next);

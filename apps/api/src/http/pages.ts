@@ -4,6 +4,7 @@ import { ApiExtraModels, ApiOkResponse, getSchemaPath } from "@nestjs/swagger";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { modelV1 } from "#contracts";
 import { IntegerText, Text } from "./fields.js";
+import { Problem } from "./problem.js";
 import type { Json } from "./representation.js";
 
 export class PageQuery {
@@ -14,12 +15,23 @@ export class PageQuery {
   cursor?: string;
 }
 
-export const pageRequest = ({ limit, cursor }: PageQuery) =>
-  create(modelV1.PageRequestSchema, { limit: limit ?? 0, cursor: cursor ?? "" });
+/** @throws Problem `invalid` where the cursor is another list's: a place there would be some other place here */
+export function pageRequest({ limit = 0, cursor = "" }: PageQuery, request: FastifyRequest): modelV1.PageRequest {
+  const own = `${listOf(request)}.`;
+  if (cursor !== "" && !cursor.startsWith(own)) {
+    const detail = "is not one that a page of this list gave: begin without";
+    throw new Problem("invalid", `cursor ${detail}`, { errors: [{ parameter: "cursor", detail }] });
+  }
+  return create(modelV1.PageRequestSchema, { limit, cursor: cursor.slice(own.length) });
+}
+
+/** `sessions` of `/v1/sessions?limit=3`. */
+const listOf = ({ url }: FastifyRequest) => url.split("?", 1)[0]!.split("/").at(-1)!;
 
 /** A page of items, with where the next one is: in the body, and as a Link header (RFC 8288). */
-export function page(request: FastifyRequest, reply: FastifyReply, items: Json[], next: string) {
-  if (next === "") return { items };
+export function page(request: FastifyRequest, reply: FastifyReply, items: Json[], following: string) {
+  if (following === "") return { items };
+  const next = `${listOf(request)}.${following}`;
   const [path, query] = request.url.split("?", 2);
   const parameters = new URLSearchParams(query);
   parameters.set("cursor", next);

@@ -180,7 +180,7 @@ test("a field that a service refuses stands where ours do", async () => {
   fixture.plane.on(policyV1.Policy.method.listPolicies, () => refuse("invalid", "no such cursor", { field: "cursor" }));
   const put = await fixture.send("PUT", "/v1/policies/p", { json: { text: "permit?" } });
   expect(put.body.errors).toEqual([{ pointer: "/columns/1/resource", detail: "no such resource" }]);
-  const list = await fixture.send("GET", "/v1/policies?cursor=x");
+  const list = await fixture.send("GET", "/v1/policies?cursor=policies.x");
   expect(list.body.errors).toEqual([{ parameter: "cursor", detail: "no such cursor" }]);
 });
 
@@ -197,6 +197,14 @@ test("policies that a service refuses say where", async () => {
   );
   const got = await fixture.send("PUT", "/v1/policies/p", { json: { text: "permit?" } });
   expect([got.status, got.body.detail]).toEqual([400, "line 1, column 7: unexpected token"]);
+});
+
+test("a cursor is good for its own list only", async () => {
+  const { status, body: problem } = await fixture.send("GET", "/v1/policies?cursor=sessions.x");
+  expect([status, problem.errors]).toEqual([
+    400,
+    [{ parameter: "cursor", detail: expect.stringContaining("this list") }],
+  ]);
 });
 
 test.each(["/v1/tokens/a%00b", "/v1/policies?cursor=%00", "/v1/approvals/%00"])("%s is refused", async (path) => {

@@ -33,7 +33,11 @@ export class ApprovalsController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { status, resource } = query;
-    const filter = parse(approvalV1.ListApprovalsRequestSchema, { status, resource, page: pageRequest(query) });
+    const filter = parse(approvalV1.ListApprovalsRequestSchema, {
+      status,
+      resource,
+      page: pageRequest(query, request),
+    });
     const { approvals, next } = await this.bus.call(listApprovals, filter, call);
     const items = approvals.map((approval) => represent(approvalV1.ApprovalSchema, approval));
     return page(request, reply, items, next);

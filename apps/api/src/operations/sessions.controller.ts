@@ -34,7 +34,7 @@ export class SessionsController {
     const { sessions, next } = await this.bus.call(
       auditV1.Audit.method.listSessions,
       create(auditV1.ListSessionsRequestSchema, {
-        page: pageRequest(query),
+        page: pageRequest(query, request),
         status: query.status ?? "",
         resource: query.resource ?? "",
         principalId: query.principal ?? "",

@@ -32,7 +32,7 @@ export class TokensController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ) {
     const { status, resource, run, principal: principal_id } = query;
-    const filter = { status, resource, run, principal_id, page: pageRequest(query) };
+    const filter = { status, resource, run, principal_id, page: pageRequest(query, request) };
     const asked = parse(tokensV1.ListTokensRequestSchema, filter);
     const { tokens, next } = await this.bus.call(listTokens, asked, call);
     const items = tokens.map((token) => represent(tokensV1.TokenSchema, token));
