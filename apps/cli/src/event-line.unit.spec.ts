@@ -1,0 +1,22 @@
+import { eventLine } from "./event-line.js";
+
+const line = (type: string, data: object) => eventLine({ index: 7, time: "2026-01-02T03:04:05Z", type, data });
+const grant = { resource: "shop", principal: { id: "demo|ci" } };
+
+test.each([
+  ["token.minted", { stream: "token-T1", event: { grant } }, "demo|ci · shop · token T1"],
+  ["token.redeemed", { stream: "token-T1", actor: { name: "edge" }, event: {} }, "edge · token T1"],
+  ["session.released", { stream: "token-T1", actor: { name: "edge" }, event: {} }, "edge · token T1"],
+  [
+    "token.revoked",
+    { stream: "token-T1", actor: { name: "ada" }, event: { reason: "leaked" } },
+    "ada · token T1 · leaked",
+  ],
+  [
+    "record.disowned",
+    { enforcerId: "e", why: "another enforcer has this session" },
+    "another enforcer has this session",
+  ],
+])("%s says what it is about", (type, data, expected) =>
+  expect(line(type, data)).toBe(`     7  2026-01-02 03:04:05  ${type.padEnd(19)}  ${" ".repeat(8)}  ${expected}`),
+);
