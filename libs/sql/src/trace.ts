@@ -20,7 +20,7 @@ export interface Trace {
   readonly base: Base | null;
 }
 
-export interface Base {
+interface Base {
   readonly table: string;
   readonly column: string;
   /** What a view's column is, where it shows every row of another relation. */

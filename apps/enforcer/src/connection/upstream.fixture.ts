@@ -78,7 +78,7 @@ ${Object.entries(METHODS)
 host all all 127.0.0.1/32 scram-sha-256
 `;
 
-export interface UpstreamServer {
+interface UpstreamServer {
   readonly port: number;
   /** As its superuser. */
   query(sql: string): Promise<pg.QueryResult>;

@@ -3,7 +3,7 @@ import type { Conversation } from "#protocols";
 import type { SessionEffect, TracedColumn } from "#sql";
 
 /** A cursor that SQL declared. Those of functions and of Bind are not known: they may return anything. */
-export interface Cursor {
+interface Cursor {
   readonly outputs: readonly TracedColumn[];
   /** What a FETCH does. */
   readonly operations: readonly Operation[];
