@@ -295,6 +295,7 @@ export class Analysis {
           fields: this.compositeFields(column.typeOid, sources),
           plain: isPlainType(column.typeOid),
           base: { table: name, column: column.name },
+          everyRow: true,
         };
         if (expanded === undefined) return { name: column.name, trace: own };
         const defined = expanded?.row.columns[i]?.trace;
@@ -357,7 +358,7 @@ export class Analysis {
     if (relation === undefined) return null;
     return relation.columns.map((c) => ({
       name: c.name,
-      trace: { ...NOTHING, sources, typeOid: c.typeOid, plain: isPlainType(c.typeOid) },
+      trace: { ...NOTHING, sources, typeOid: c.typeOid, plain: isPlainType(c.typeOid), everyRow: true },
     }));
   }
 
@@ -388,6 +389,7 @@ export class Analysis {
       leaks: !name.startsWith("pg_temp.") || !this.temporary.has(name.slice(dot + 1)) || this.hiddenBy(name) !== null,
       direct: true,
       base: { table: name, column: "*" },
+      everyRow: true,
     };
   }
 
@@ -434,7 +436,7 @@ const EVENTS: { readonly [K in SqlAction]?: readonly WriteEvent[] } = {
   "sql:merge": ["insert", "update", "delete"],
   "sql:truncate": ["truncate"],
 };
-const WRITING: ReadonlySet<SqlAction> = new Set(["sql:update", "sql:delete", "sql:merge"]);
+const WRITING: ReadonlySet<SqlAction> = new Set(["sql:insert", "sql:update", "sql:delete", "sql:merge"]);
 const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set(["pg_catalog", "information_schema", "pg_toast"]);
 
 const columnText = (ref: ColumnRef): string => `${ref.schema}.${ref.table}.${ref.column}`;

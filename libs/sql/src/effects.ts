@@ -10,6 +10,8 @@ export class Effects {
   readonly functions = new Set<string>();
   /** Done besides, each with the functions or tables that do it. */
   readonly extras = new Map<SqlAction, Set<string>>();
+  /** Kinds of writing that are part of it (a MERGE's, an ON CONFLICT's), each with whether it is bounded. */
+  readonly writes = new Map<SqlAction, boolean>();
   readonly code: { readonly [K in keyof CodeFacts]: Set<string> } = {
     volatile: new Set(),
     userDefined: new Set(),
@@ -48,6 +50,11 @@ export class Effects {
     const objects = this.extras.get(action);
     if (objects) objects.add(object);
     else this.extras.set(action, new Set([object]));
+  }
+
+  /** A kind of writing is bounded where each of its clauses is. */
+  writesToo(action: SqlAction, bounded: boolean): void {
+    this.writes.set(action, bounded && (this.writes.get(action) ?? true));
   }
 
   operations(): Operation[] {
@@ -94,7 +101,8 @@ export class Effects {
         bounded: true,
       };
     });
-    return [own, ...reads, ...extras];
+    const writes = [...this.writes].map(([action, bounded]): Operation => ({ ...own, action, bounded }));
+    return [own, ...writes, ...reads, ...extras];
   }
 }
 

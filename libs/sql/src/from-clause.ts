@@ -4,7 +4,7 @@ import type { Relation } from "./catalog.js";
 import { columnName } from "./column-names.js";
 import { as, kindOf, must, type NodeFields, type NodeKind, NotUnderstood, ruleFor, strings } from "./parser/ast.js";
 import { beside, findCte, inside, type Names, NO_NAMES, type Scope } from "./scope.js";
-import { type Column, NOTHING, narrowed, type Row, renamed, type Trace, union, wholeRow } from "./trace.js";
+import { type Column, derived, NOTHING, type Row, renamed, type Trace, union, wholeRow } from "./trace.js";
 
 type Rule<K extends NodeKind> = (analysis: Analysis, fields: NodeFields<K>, scope: Scope, before: Names) => Names;
 
@@ -26,7 +26,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     analysis.expressions(n.args, inside(scope, before));
     analysis.expression(n.repeatable, inside(scope, before));
     const names = fromItem(analysis, n.relation, scope, before);
-    return { items: names.items.map((item) => ({ ...item, row: narrowed(item.row) })), row: narrowed(names.row) };
+    return { items: names.items.map((item) => ({ ...item, row: derived(item.row) })), row: derived(names.row) };
   },
   JoinExpr: join,
 };

@@ -3,7 +3,7 @@ import type { Analysis } from "./analysis.js";
 import type { RoutineFacts } from "./catalog.js";
 import { kindOf, NotUnderstood } from "./parser/ast.js";
 import { inside, type Names, ROOT } from "./scope.js";
-import { NOTHING, narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
+import { derived, NOTHING, type Row, type Trace, union, wholeRow } from "./trace.js";
 
 /**
  * A function in SQL, understood through its body: what it reads and writes counts as done by the statement that calls
@@ -54,7 +54,7 @@ function last(analysis: Analysis, routine: RoutineFacts, statements: readonly No
     const query = () => analysis.query(node, scope);
     given = kindOf(node) === "SelectStmt" ? analysis.within("sql:select", query) : query();
   }
-  return narrowed(given);
+  return derived(given);
 }
 
 function shownBy({ columns }: RoutineFacts, row: Row): Trace {

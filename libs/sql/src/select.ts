@@ -3,9 +3,22 @@ import type { Analysis } from "./analysis.js";
 import { columnName } from "./column-names.js";
 import { fromClause } from "./from-clause.js";
 import { as, everyNode, must, type NodeFields, NotUnderstood, strings } from "./parser/ast.js";
-import { columnOf, everything, findItem, inside, type Names, type Scope, withCtes } from "./scope.js";
-import { type Column, merged, NOTHING, narrowed, type Row, renamed, type Trace, union, wholeRow } from "./trace.js";
-import { restricts } from "./where.js";
+import { columnOf, everything, findItem, inside, type Names, type RangeItem, type Scope, withCtes } from "./scope.js";
+import {
+  type Column,
+  derived,
+  each,
+  fewer,
+  merged,
+  NOTHING,
+  narrowed,
+  type Row,
+  renamed,
+  type Trace,
+  union,
+  wholeRow,
+} from "./trace.js";
+import { restricted } from "./where.js";
 
 export function select(analysis: Analysis, n: SelectStmt, outer: Scope): Row {
   analysis.step();
@@ -13,18 +26,30 @@ export function select(analysis: Analysis, n: SelectStmt, outer: Scope): Row {
   if (n.larg && n.rarg) return setOperation(analysis, n, scope);
   if (n.valuesLists) return values(analysis, n, scope);
 
-  const names = fromClause(analysis, n.fromClause, scope);
+  const from = fromClause(analysis, n.fromClause, scope);
+  const all = inside(scope, from);
+  analysis.expression(n.whereClause, all);
+  const names = without(from, restricted(analysis, n, all));
   const own = { ...inside(scope, names), windows: windows(analysis, n.windowClause, inside(scope, names)) };
-  analysis.expression(n.whereClause, own);
   const row = targetList(analysis, n.targetList ?? [], own, names);
-  const grouped = ordered(analysis, n.groupClause, own, row);
+  ordered(analysis, n.groupClause, own, row);
   ordered(analysis, n.distinctClause, own, row);
   ordered(analysis, n.sortClause, own, row);
   analysis.expression(n.havingClause, own);
   limits(analysis, n, own);
-  locks(analysis, n, names);
-  const narrow = grouped || restricts(analysis, n, own);
-  return narrow ? narrowed(row) : row;
+  locks(analysis, n, from);
+  return row;
+}
+
+/** The same names, where some of the items give fewer rows. */
+function without(names: Names, items: ReadonlySet<RangeItem>): Names {
+  if (items.size === 0) return names;
+  const narrow = new Set([...items].flatMap(({ row }) => [...row.columns.map(({ trace }) => trace), row.open]));
+  const all = items.size === names.items.length;
+  return {
+    items: names.items.map((item) => (items.has(item) ? { ...item, row: narrowed(item.row) } : item)),
+    row: each(names.row, (trace) => (all || narrow.has(trace) ? fewer(trace) : trace)),
+  };
 }
 
 /** What each window of a WINDOW clause looks at; one may be made of another before it. */
@@ -102,7 +127,7 @@ function setOperation(analysis: Analysis, n: SelectStmt, scope: Scope): Row {
   for (const node of n.sortClause ?? []) {
     if (!as("ColumnRef", as("SortBy", node)?.node)) analysis.expression(node, scope);
   }
-  return narrowed(row);
+  return n.limitCount && !as("A_Const", n.limitCount)?.isnull ? narrowed(row) : row;
 }
 
 const plain = (n: SelectStmt): boolean => !n.withClause && !n.sortClause && !n.limitCount && !n.limitOffset;
@@ -117,11 +142,11 @@ function values(analysis: Analysis, n: SelectStmt, scope: Scope): Row {
   limits(analysis, n, scope);
   const result = row ?? { columns: [], open: null };
   ordered(analysis, n.sortClause, inside(scope, { items: [], row: result }), result);
-  return narrowed(result);
+  return derived(result);
 }
 
 /** ORDER BY, GROUP BY, DISTINCT ON: a bare name or number may mean an output column, which has been looked at already. */
-function ordered(analysis: Analysis, nodes: readonly Node[] | undefined, scope: Scope, outputs: Row): boolean {
+function ordered(analysis: Analysis, nodes: readonly Node[] | undefined, scope: Scope, outputs: Row): void {
   for (const node of nodes ?? []) {
     if (Object.keys(node).length === 0) continue;
     const plain = as("SortBy", node)?.node ?? node;
@@ -130,7 +155,6 @@ function ordered(analysis: Analysis, nodes: readonly Node[] | undefined, scope: 
     if (output) analysis.reads(output);
     else analysis.expression(node, scope);
   }
-  return (nodes ?? []).length > 0;
 }
 
 function limits(analysis: Analysis, n: SelectStmt, scope: Scope): void {
@@ -198,15 +222,15 @@ function fixpoint(
   ctes: Map<string, Row>,
 ): Row {
   const scope = n.withClause ? withClause(analysis, n.withClause, outer) : outer;
-  let row = narrowed(renamed(select(analysis, n.larg!, scope), names));
+  let row = derived(renamed(select(analysis, n.larg!, scope), names));
   for (;;) {
     ctes.set(name, row);
-    const next = narrowed(renamed(merged(row, select(analysis, n.rarg!, scope)), names));
+    const next = derived(renamed(merged(row, select(analysis, n.rarg!, scope)), names));
     if (weight(next) === weight(row)) break;
     row = next;
   }
   limits(analysis, n, scope);
-  return narrowed({
+  return derived({
     ...row,
     columns: row.columns.map((c) => ({ name: c.name, trace: { ...c.trace, direct: false } })),
   });
@@ -214,7 +238,7 @@ function fixpoint(
 
 const weight = (row: Row): number =>
   [...row.columns.map((c) => c.trace), row.open ?? NOTHING].reduce(
-    (sum, trace) => sum + trace.sources.size + (trace.leaks ? 1 : 0),
+    (sum, trace) => sum + trace.sources.size + (trace.leaks ? 1 : 0) + (trace.everyRow ? 1 : 0),
     0,
   );
 

@@ -13,11 +13,10 @@ export interface Trace {
   readonly fields: readonly Column[] | null;
   /** Certainly no row, no array of rows and no text search vector: in FROM it is one column. */
   readonly plain: boolean;
-  /**
-   * The relation's column whose every row this ranges over, as `schema.table` and name: what a WHERE has to be over
-   * to bound anything. Null once something has narrowed the rows.
-   */
+  /** The relation's column it is, as `schema.table` and name. Null once something has left rows out. */
   readonly base: Base | null;
+  /** It may be of any row of its tables: nothing has left rows out. */
+  readonly everyRow: boolean;
 }
 
 interface Base {
@@ -50,6 +49,7 @@ export const NOTHING: Trace = {
   fields: null,
   plain: false,
   base: null,
+  everyRow: false,
 };
 export const CONSTANT: Trace = { ...NOTHING, plain: true };
 export const LEAK: Trace = { ...NOTHING, leaks: true };
@@ -61,10 +61,12 @@ export function union(traces: Iterable<Trace>): Trace {
   let leaks = false;
   let plain = true;
   let any = false;
+  let everyRow = false;
   for (const trace of traces) {
     any = true;
     leaks ||= trace.leaks;
     plain &&= trace.plain;
+    everyRow ||= trace.everyRow;
     if (trace.sources.size === 0 || trace.sources === sources) continue;
     if (sources.size === 0) {
       sources = trace.sources;
@@ -74,7 +76,7 @@ export function union(traces: Iterable<Trace>): Trace {
     for (const source of trace.sources) owned.add(source);
   }
   plain &&= any;
-  if (sources.size > 0 || (plain && leaks)) return { ...NOTHING, sources, leaks, plain };
+  if (sources.size > 0 || (plain && leaks)) return { ...NOTHING, sources, leaks, plain, everyRow };
   return leaks ? LEAK : plain ? CONSTANT : NOTHING;
 }
 
@@ -99,13 +101,18 @@ export function merged(left: Row, right: Row): Row {
 }
 
 /** The same values with fewer rows behind them. */
-export function narrowed(row: Row): Row {
-  const narrow = (trace: Trace): Trace => (trace.base === null ? trace : { ...trace, base: null });
-  return {
-    columns: row.columns.map((c) => ({ name: c.name, trace: narrow(c.trace) })),
-    open: row.open && narrow(row.open),
-  };
-}
+export const narrowed = (row: Row): Row => each(row, fewer);
+/** The same values, which no longer are a table's columns themselves. */
+export const derived = (row: Row): Row => each(row, (trace) => (trace.base ? { ...trace, base: null } : trace));
+
+export const fewer = (trace: Trace): Trace =>
+  trace.base || trace.everyRow ? { ...trace, base: null, everyRow: false } : trace;
+
+/** Every value of a row as `change` makes it. */
+export const each = ({ columns, open }: Row, change: (trace: Trace) => Trace): Row => ({
+  columns: columns.map(({ name, trace }) => ({ name, trace: change(trace) })),
+  open: open && change(open),
+});
 
 /** Renamed by a column alias list; what the list does not reach keeps its name. */
 export function renamed(row: Row, names: readonly string[]): Row {

@@ -7,7 +7,7 @@ import { as, must, type NodeKind, NotUnderstood } from "./parser/ast.js";
 import { insertedRows } from "./row-limit.js";
 import { beside, inside, type Names, type Scope } from "./scope.js";
 import { targetList, withClause } from "./select.js";
-import { narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
+import { derived, narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
 import { bounds } from "./where.js";
 
 export interface Write {
@@ -100,7 +100,7 @@ class Target {
 
   /** What an ON CONFLICT's `excluded` holds: what was to be inserted. */
   excluded(): Names {
-    const row = narrowed(this.after());
+    const row = derived(this.after());
     return { items: [{ alias: "excluded", schema: null, row }], row: NO_ROW };
   }
 
@@ -120,7 +120,8 @@ class Target {
     return targetList(this.analysis, clause.exprs, inside(scope, names), names);
   }
 
-  conflict(clause: OnConflictClause | undefined, outer: Scope): void {
+  /** @param few whether few rows are there to be inserted, and so to be updated instead. */
+  conflict(clause: OnConflictClause | undefined, outer: Scope, few: boolean): void {
     if (!clause) return;
     const scope = inside(outer, beside(this.names, this.excluded()));
     for (const node of clause.infer?.indexElems ?? []) {
@@ -134,6 +135,8 @@ class Target {
       if (this.relation) this.analysis.runsOnWrite(this.relation, ["update"]);
     }
     this.analysis.expression(clause.whereClause, scope);
+    if (clause.action !== "ONCONFLICT_UPDATE") return;
+    this.analysis.effects.writesToo("sql:update", few || bounds(this.analysis, clause.whereClause, scope, this.names));
   }
 }
 
@@ -144,13 +147,20 @@ function insert(analysis: Analysis, node: Node, outer: Scope): Row {
   analysis.effects.rowLimit = insertedRows(n.selectStmt);
   const listed = (n.cols ?? []).map((col) => must("ResTarget", col).name ?? "*");
   const columns = listed.length > 0 ? listed : into.columns;
-  if (n.selectStmt) {
-    const given = analysis.query(n.selectStmt, scope);
-    for (const [i, column] of given.columns.entries()) into.assign(columns[i] ?? "*", column.trace);
-    if (given.open) for (const column of columns.length > 0 ? columns : ["*"]) into.assign(column, wholeRow(given));
-  }
-  into.conflict(n.onConflictClause, scope);
+  const read = new Set(analysis.effects.tablesRead);
+  const given = n.selectStmt ? analysis.query(n.selectStmt, scope) : NO_ROW;
+  for (const [i, column] of given.columns.entries()) into.assign(columns[i] ?? "*", column.trace);
+  if (given.open) for (const column of columns.length > 0 ? columns : ["*"]) into.assign(column, wholeRow(given));
+  const reads = [...analysis.effects.tablesRead].some((table) => !read.has(table));
+  into.conflict(n.onConflictClause, scope, insertedRows(n.selectStmt) !== null || isFew(given, reads));
   return into.returning(n.returningClause, scope, null);
+}
+
+/** Whether rows are the text's own, or such of tables as a condition leaves over. */
+function isFew({ columns, open }: Row, reads: boolean): boolean {
+  const traces = [...columns.map(({ trace }) => trace), ...(open ? [open] : [])];
+  if (traces.some(({ everyRow }) => everyRow)) return false;
+  return !reads || traces.some(({ sources }) => sources.size > 0);
 }
 
 function update(analysis: Analysis, node: Node, outer: Scope): Row {
@@ -163,7 +173,7 @@ function update(analysis: Analysis, node: Node, outer: Scope): Row {
   on.cascade();
   analysis.expression(n.whereClause, own);
   noteTargetReads(analysis, on.table);
-  analysis.effects.bounded = bounds(analysis, n.whereClause, own, on.table);
+  analysis.effects.bounded = bounds(analysis, n.whereClause, own, on.names);
   return on.returning(n.returningClause, scope, others);
 }
 
@@ -175,7 +185,7 @@ function remove(analysis: Analysis, node: Node, outer: Scope): Row {
   const own = inside(scope, beside(on.names, others));
   analysis.expression(n.whereClause, own);
   noteTargetReads(analysis, on.table);
-  analysis.effects.bounded = bounds(analysis, n.whereClause, own, on.table);
+  analysis.effects.bounded = bounds(analysis, n.whereClause, own, on.names);
   return on.returning(n.returningClause, scope, others);
 }
 
@@ -186,8 +196,7 @@ function merge(analysis: Analysis, node: Node, outer: Scope): Row {
   const source = fromItem(analysis, n.sourceRelation, scope, on.names);
   const own = inside(scope, beside(on.names, source));
   analysis.expression(n.joinCondition, own);
-  const joined = bounds(analysis, n.joinCondition, own, on.table);
-  let bounded = true;
+  const joined = bounds(analysis, n.joinCondition, own, on.names);
   for (const clause of n.mergeWhenClauses ?? []) {
     const when = must("MergeWhenClause", clause);
     analysis.expression(when.condition, own);
@@ -196,14 +205,16 @@ function merge(analysis: Analysis, node: Node, outer: Scope): Row {
     else if (when.commandType !== "CMD_DELETE" && when.commandType !== "CMD_NOTHING") {
       throw new NotUnderstood(`MERGE … THEN ${when.commandType} is not known`);
     }
+    if (when.commandType === "CMD_INSERT") analysis.effects.writesToo("sql:insert", true);
     if (when.commandType !== "CMD_UPDATE" && when.commandType !== "CMD_DELETE") continue;
     // What has no match is every other row of the table, whatever the join says.
     const limited = when.matchKind === "MERGE_WHEN_NOT_MATCHED_BY_SOURCE" ? false : joined;
-    bounded &&= limited || bounds(analysis, when.condition, own, on.table);
+    const bounded = limited || bounds(analysis, when.condition, own, on.names);
+    analysis.effects.writesToo(when.commandType === "CMD_UPDATE" ? "sql:update" : "sql:delete", bounded);
   }
   on.cascade();
   noteTargetReads(analysis, on.table);
-  analysis.effects.bounded = bounded;
+  analysis.effects.bounded = [...analysis.effects.writes.values()].every(Boolean);
   return on.returning(n.returningClause, scope, source, true);
 }
 

@@ -96,6 +96,16 @@ export const FORBIDDEN_BOUNDS: readonly Forbidden[] = [
     "CASE whose arms are true": "delete from customers where case when id = 1 then true else true end",
     "CASE of a column's own value": "delete from customers where case id when id then true end",
     "COALESCE of a column's equality": "delete from customers where coalesce(id = id, false)",
+    "a condition is there": "delete from customers where (id = 1) is not null",
+    "a condition is unknown": "delete from customers where (row(id, 1) > row(null::int, 1)) is null",
+    "NULLIF itself": "delete from customers where nullif(id, id) is null",
+    "GREATEST of itself": "delete from customers where greatest(id) = id",
+    "LIKE any character": "delete from customers where id::text like '_%'",
+    "an expression of any character": "delete from customers where name ~ 'x*'",
+    "put together": "delete from customers where concat(id) <> ''",
+    "the row has the key": "delete from customers where to_jsonb(customers) ? 'id'",
+    "modulo one": "delete from customers where id % 1 = 0",
+    "times nothing": "delete from customers where id * 0 = 0",
   }),
   ...forbidsEveryRow("an OR that takes back what was said", "sql:delete", {
     "or true": "delete from customers where id = 1 or true",
@@ -125,6 +135,16 @@ export const FORBIDDEN_BOUNDS: readonly Forbidden[] = [
     "IN a WITH of one's own table":
       "with x as (select id from customers) delete from customers where id in (select id from x)",
     "IN a view of one's own table": "delete from customers where id in (select id from contacts)",
+    "another column, IN one's own table": "delete from payments where id in (select order_id from payments)",
+    "IN one's own, in groups": "delete from customers where id in (select id from customers group by id)",
+    "IN one's own, sampled": "delete from customers where id in (select id from customers tablesample bernoulli (100))",
+    "IN one's own, from the first": "delete from customers where id in (select id from customers offset 0)",
+    "IN one's own, computed": "delete from customers where id in (select id + 0 from customers)",
+    "IN one's own, with another's condition":
+      "delete from customers where id in (select c.id from customers c, orders o where o.id = 1)",
+    "IN one's own, LEFT JOIN":
+      "delete from customers where id in (select c.id from customers c left join orders o on o.id = 1)",
+    "EXISTS of one row of one's own": "delete from customers where exists (select 1 from customers c where c.id = 1)",
     "IN one's own, ordered": "delete from customers where id in (select id from customers order by id)",
     "IN one's own, twice over": "delete from customers where id in (select id from (select id from customers) s)",
     "IN one's own or another's":
@@ -146,5 +166,14 @@ export const FORBIDDEN_BOUNDS: readonly Forbidden[] = [
     "FROM LATERAL of oneself":
       "update customers set city = 'x' from orders o cross join lateral (select o.id) l where l.id = 1",
     "a view of one's own": "update contacts set name = 'x' where id in (select id from customers)",
+  }),
+  ...forbidsEveryRow("an INSERT whose conflicts update every row", ["sql:insert", "sql:update"], {
+    "of the table itself": "insert into payments select * from payments on conflict (id) do update set amount = 0",
+    "of the table itself, in order":
+      "insert into payments select * from payments order by id on conflict (id) do update set amount = 0",
+    "of as many numbers as rows":
+      "insert into payments (id, amount) select row_number() over (), 0 from payments on conflict (id) do update set amount = 0",
+    "WHERE it is what it would be":
+      "insert into payments select * from payments on conflict (id) do update set amount = 0 where payments.id = excluded.id",
   }),
 ];

@@ -115,7 +115,14 @@ export const FORBIDDEN_KINDS: readonly Forbidden[] = [
     "a view": "update contacts set name = 'x'",
   }),
   ...forbidsEveryRow("MERGE", "sql:merge", {
-    "ON TRUE": "merge into customers c using (select 1) o on true when matched then delete",
+    "ON TRUE": {
+      sql: "merge into customers c using (select 1) o on true when matched then delete",
+      does: ["sql:merge", "sql:delete"],
+    },
+    "an UPDATE of all": {
+      sql: "merge into payments using (select 1) s on true when matched then update set amount = 0",
+      does: ["sql:merge", "sql:update"],
+    },
     "with itself": "merge into customers c using customers s on c.id = s.id when matched then update set city = 'x'",
     "what the source has not": {
       sql: "merge into customers c using orders o on c.id = o.id + 100 when not matched by source then delete",

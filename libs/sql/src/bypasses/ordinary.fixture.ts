@@ -109,6 +109,19 @@ export const ORDINARY: readonly Ordinary[] = [
     "by a pattern": "update orders set note = 'x' where note like 'n%'",
     "by null": "update orders set note = 'x' where status is null",
     "by an array": { sql: "update orders set note = 'x' where id = any($1)", values: [[1, 2]] },
+    "by the next few, of a WITH":
+      "with s as (select id from orders where status = 'open') update orders set note = 'x' where id in (select id from s)",
+    "by a tree":
+      "with recursive t(id) as (select id from orders where id = 1 union all select o.id from orders o join t on o.customer_id = t.id + 1) update orders set note = 'x' where id in (select id from t)",
+    "by the newest": "update orders set note = 'x' where id = (select max(id) from orders)",
+    "by a day": { sql: "update log set what = 'x' where date_trunc('day', at) = $1", values: ["2024-01-01"] },
+    "by age": "update log set what = 'x' where at < now() - interval '30 days'",
+    "by a folded name": "update orders set note = 'x' where lower(status) = 'open'",
+    "by a field of JSON": "update docs set tags = null where body ->> 'a' = '1' and body @> '{\"a\": 1}'",
+    "by a share": "update orders set note = 'x' where id % 10 = 3",
+    "by a word within": "update orders set note = 'x' where note ilike '%ot%' or note ~ '^no'",
+    "by one or the other": "update orders set note = 'x' where id = 1 or (status = 'x' and id in (2, 3))",
+    "by what it is not": "update orders set note = 'x' where status <> 'done' and id not in (1, 2)",
     "by a range": "update orders set note = 'x' where id between 1 and 2",
     "by a row": "update orders set note = 'x' where (id, note) = (1, 'note')",
     "by COALESCE": "update orders set note = 'x' where coalesce(status, '') = 'open'",
@@ -128,7 +141,6 @@ export const ORDINARY: readonly Ordinary[] = [
   ...passes("an INSERT", "sql:insert", {
     "of a dangerous text": "insert into log(what) values ('drop table customers; --')",
     "that does nothing": "insert into log(what) values ('x') on conflict do nothing",
-    "that updates": "insert into log(id, what) values (1, 'x') on conflict (id) do update set what = excluded.what",
     "of many rows": "insert into payments values (100, 1, 'a', 1), (101, 1, 'b', 2) returning *",
     "of defaults": "insert into log default values",
     "of the unlabelled": { sql: "insert into log(what) select note from orders", does: ["sql:insert", "sql:select"] },
@@ -137,7 +149,23 @@ export const ORDINARY: readonly Ordinary[] = [
       values: [200, "x'; drop table payments; --"],
     },
   }),
-  ...passes("a MERGE", ["sql:merge", "sql:select"], {
+  ...passes("an INSERT that updates", ["sql:insert", "sql:update"], {
+    "by a key": "insert into log(id, what) values (1, 'x') on conflict (id) do update set what = excluded.what",
+    "by many keys": {
+      sql: "insert into payments (id, card) select * from unnest($1::int[], $2::text[]) u(a, b) on conflict (id) do update set card = excluded.card where payments.card <> excluded.card",
+      values: [
+        [1, 300],
+        ["a", "b"],
+      ],
+    },
+    "of a WITH of its own":
+      "with s(id, card) as (values (1, 'a')) insert into payments (id, card) select id, card from s on conflict (id) do update set card = excluded.card",
+    "of some rows": {
+      sql: "insert into payments (id, card) select id, note from orders where status = 'open' on conflict (id) do update set card = excluded.card",
+      does: ["sql:insert", "sql:select", "sql:update"],
+    },
+  }),
+  ...passes("a MERGE", ["sql:merge", "sql:update", "sql:select"], {
     "that is bounded":
       "merge into payments p using orders o on p.order_id = o.id when matched and o.total > 1 then update set card = 'x' when not matched then do nothing",
   }),

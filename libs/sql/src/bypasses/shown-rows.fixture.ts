@@ -194,4 +194,42 @@ export const SHOWN_ROWS: readonly Shown[] = [
       "select cursor_to_xml('c', 9, true, true, '')",
     ],
   }),
+  ...shows("functions in FROM that give more columns than they seem to", {
+    "several arrays, USING":
+      "select b from unnest(array['x'], array(select name || '|' || email from customers)) as u(a, b) left join (select ''::text as b where false) s using (b)",
+    "several arrays, NATURAL": {
+      sql: "select * from unnest(array(select email from customers), array(select 'k' from customers)) as u(a, b) natural join (select 'k'::text as b) s",
+      masked: [1],
+    },
+    "several arrays, an outer name":
+      "select (select b from unnest(array['x'], array[email]) as u(a, b)) from (select email from customers) c, (select 'z'::text as b) t",
+    "ROWS FROM of several arrays":
+      "select b from rows from (unnest(array['x'], array(select email from customers)), unnest(array['y'])) as u(a, b, c)",
+    "a row of the server's own type":
+      "select (select description from json_populate_record(null::pg_description, json_build_object('description', email))) from (select email from customers) c, (select 'z'::text as description) t",
+    "a row whose type is put together":
+      "select (select description from json_populate_record(coalesce(null::pg_description), json_build_object('description', email))) from (select email from customers) c, (select 'z'::text as description) t",
+    "a text search vector":
+      "select (select lexeme from unnest(array_to_tsvector(array[email])) u) from (select email from customers) c, (select 'z'::text as lexeme) t",
+    "a text that is taken for a vector":
+      "select d from (select * from unnest('a:1'::tsvector) u, customers) s(a, b, c, x, y, d)",
+    "COPY of it":
+      "copy (select b from unnest(array['x'], array(select email from customers)) as u(a, b) left join (select ''::text as b where false) s using (b)) to stdout",
+  }),
+  ...shows("a field named as a table's own columns", {
+    "of a row": {
+      sql: "select (json_populate_record(null::pg_replication_slots, json_build_object('xmin', ascii(substr(email, 1, 1))))).xmin from customers",
+      blunt: "a number does not show the value itself",
+    },
+    "of a row in FROM": {
+      sql: "select xmin from (select email from customers) c, json_populate_record(null::pg_replication_slots, json_build_object('xmin', ascii(substr(email, 1, 1))))",
+      blunt: "a number does not show the value itself",
+    },
+  }),
+  ...shows("a window by name", {
+    "that looks at it": {
+      sql: "select count(*) over w from customers window w as (order by email)",
+      blunt: "a rank does not show the value itself",
+    },
+  }),
 ];
