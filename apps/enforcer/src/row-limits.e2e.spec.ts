@@ -96,6 +96,21 @@ describe.each<Mode>(["simple", "extended"])("%s", (mode) => {
     expect(Number((await world.direct("select count(*) from stock")).rows[0].count)).toBe(19);
   });
 
+  test("what an ON CONFLICT and a MERGE change is in their own count", async () => {
+    const upsert = (last: number) =>
+      `insert into stock select generate_series(1, ${last}) on conflict (id) do update set n = 1`;
+    expect(await run(upsert(5), mode)).toBe(5);
+    expect(await run(upsert(6), mode)).toMatch(PAST);
+    const merge = (last: number) =>
+      `merge into stock using generate_series(1, ${last}) s on s = id when matched then update set n = 1`;
+    expect(await run(merge(5), mode)).toBe(5);
+    expect(await run(merge(6), mode)).toMatch(PAST);
+    expect(await changed()).toBe(5);
+    expect(await run("with u as (update stock set n = 1) insert into free values (1)", mode)).toMatch(
+      /sql:update are not counted/,
+    );
+  });
+
   test("past the limit, the client's transaction fails", async () => {
     await run("begin", mode);
     expect(await run("update stock set n = 1 where id = 1", mode)).toBe(1);

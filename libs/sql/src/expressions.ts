@@ -1,6 +1,7 @@
 import type { FuncCall, Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import type { RelationColumn, RoutineFacts } from "./catalog.js";
+import { keepsArguments } from "./functions.js";
 import {
   as,
   constantText,
@@ -201,6 +202,10 @@ function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): Trace {
   if (spelled.replace(/^pg_catalog\./, "") === "set_config" && knownSetting(analysis, call, routines.length))
     return given;
   const own = analysis.calls(routines, spelled, given, (call.args ?? []).every(isFixed));
+  const kept = union(args);
+  if ((kept.leaks || kept.sources.size > 0) && routines.some(keepsArguments)) {
+    analysis.stores.push({ name: spelled, target: `${spelled}()`, trace: kept });
+  }
   const plain = routines.length > 0 && routines.every((r) => r.plain || (passesPlain(r) && union(args).plain));
   return { ...union([given, own]), plain, fields: own.fields ?? rowFields(routines, args, [...rest, own]) };
 }

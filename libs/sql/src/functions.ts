@@ -1,6 +1,13 @@
 import type { SqlAction } from "#commands";
 import type { RoutineFacts } from "./catalog.js";
-import { FUNCTION_ACTIONS, HARMLESS_EXTENSION, HARMLESS_VOLATILE, REACHING, RUNS_SQL } from "./system-names.js";
+import {
+  FUNCTION_ACTIONS,
+  HARMLESS_EXTENSION,
+  HARMLESS_VOLATILE,
+  KEEPS_ARGUMENTS,
+  REACHING,
+  RUNS_SQL,
+} from "./system-names.js";
 
 export interface FunctionEffect {
   /** What calling it does besides computing; null for nothing. */
@@ -28,6 +35,10 @@ function systemFunction({ name, schema, volatility }: RoutineFacts): FunctionEff
   if (volatility !== "volatile" || HARMLESS_VOLATILE.has(name)) return HARMLESS;
   return REACHES;
 }
+
+/** What is given to it can be found out afterwards, or by others: a lock's number, a setting, a seed, how long it took. */
+export const keepsArguments = (routine: RoutineFacts): boolean =>
+  !routine.userDefined && (systemFunction(routine).action !== null || KEEPS_ARGUMENTS.has(routine.name));
 
 function userFunction({ name, language, volatility }: RoutineFacts): FunctionEffect {
   if (RUNS_SQL.test(name)) return { ...REACHES, unread: true };

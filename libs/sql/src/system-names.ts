@@ -60,6 +60,9 @@ export const HARMLESS_VOLATILE: ReadonlySet<string> = new Set(
     .split(/\s+/),
 );
 
+/** Of the harmless ones, those that show later what they were given. */
+export const KEEPS_ARGUMENTS: ReadonlySet<string> = new Set(["setseed", "pg_sleep", "pg_sleep_for", "pg_sleep_until"]);
+
 /** Functions of pg_catalog with an action of their own. */
 export const FUNCTION_ACTIONS: Readonly<Record<string, SqlAction>> = {
   nextval: "sql:nextval",

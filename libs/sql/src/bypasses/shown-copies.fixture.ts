@@ -25,6 +25,14 @@ export const SHOWN_COPIES: readonly Shown[] = [
       "insert into copied table customers",
       "select lower(email) from copied",
     ],
+    "what its mask shows of a value": "update customers set card = 'abcd' || substr(card, 1, 4) returning card",
+    "what its mask shows of a value, read later": [
+      "begin",
+      "update customers set card = 'abcd' || substr(card, 1, 4) where id = 1",
+      "select card from customers",
+    ],
+    "what its mask shows of another's value":
+      "insert into customers (id, name, card) select id + 100, name, repeat('x', 9) || substr(card, 1, 4) from customers returning card",
     "another column": ["begin", "update customers set name = email where id = 1", "select name from customers"],
     "another table": ["begin", "insert into log (what) select email from customers", "select what from log"],
     "another table, by EXECUTE": [
@@ -151,6 +159,28 @@ export const SHOWN_COPIES: readonly Shown[] = [
 
 /** Where a labelled value would be shown to whoever reads there: refused unless the label reaches it. */
 export const STORED: readonly Stored[] = [
+  ...stores("what a function keeps", {
+    "the number of a lock": {
+      sql: "select pg_advisory_xact_lock(ascii(card)) from customers",
+      stores: ["pg_advisory_xact_lock()"],
+    },
+    "where a sequence stands": {
+      sql: "select setval('log_id_seq', ascii(card)) from customers",
+      stores: ["setval()"],
+    },
+    "a setting": { sql: "select set_config('app.x', email, true) from customers", stores: ["set_config()"] },
+    "a notification": { sql: "select pg_notify('x', email) from customers", stores: ["pg_notify()"] },
+    "a message in the log": {
+      sql: "select pg_logical_emit_message(true, 'x', email) from customers",
+      stores: ["pg_logical_emit_message()"],
+    },
+    "a large object": {
+      sql: "select pg_catalog.lo_from_bytea(0, email::bytea) from customers",
+      stores: ["pg_catalog.lo_from_bytea()"],
+    },
+    "a seed": { sql: "select setseed(1.0 / ascii(card)) from customers", stores: ["setseed()"] },
+    "how long it takes": { sql: "select pg_sleep(0.0001 * ascii(card)) from customers", stores: ["pg_sleep()"] },
+  }),
   ...stores("a copy", {
     "CREATE TABLE AS": { sql: "create table t as select email as x from customers", stores: ["public.t.x"] },
     "CREATE TEMP TABLE AS": { sql: "create temp table t (x) as select email from customers", stores: ["pg_temp.t.x"] },

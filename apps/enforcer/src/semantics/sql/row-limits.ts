@@ -1,4 +1,4 @@
-import type { Refusal, RowLimit } from "#commands";
+import type { Operation, Refusal, RowLimit } from "#commands";
 import type { CommandLimit } from "#protocols";
 import type { UnderstoodSql } from "./interpreter.js";
 
@@ -36,7 +36,7 @@ export function unlimitable(
   for (const action of limited) {
     if (GIVES.has(action)) continue;
     const times = operations.filter((operation) => operation.action === action).length;
-    if (COUNTED_BY[action] === statements[0]?.kind && times === 1) continue;
+    if (times === 1 && (COUNTED_BY[action] === statements[0]?.kind || isPartOfFirst(operations, action))) continue;
     return refused(
       `the rows of its ${action} are not counted`,
       action in COUNTED_BY
@@ -45,6 +45,11 @@ export function unlimitable(
     );
   }
   return null;
+}
+
+/** What a MERGE or an ON CONFLICT does is in its own count; what a WITH does is not. */
+function isPartOfFirst([own, ...others]: readonly Operation[], action: string): boolean {
+  return others.some((other) => other.action === action && other.columnsWritten === own?.columnsWritten);
 }
 
 /** What the conversation has to keep; null where the text keeps it by itself, or no row is limited. */
