@@ -176,8 +176,10 @@ describe("what is forbidden", () => {
           const failures = await wrong(known(FORBIDDEN), async (given) => {
             const answers = await run(through, given, mode);
             if (!through.stream.readable) through = await shop.through();
+            // Several statements in one Parse are none to the server either.
+            const several = (code: string) => mode !== "simple" && code === "42601";
             const refused = answers.findIndex(
-              ({ code }) => code === DENIED || (given.notUnderstood && NO_STATEMENT.includes(code)),
+              ({ code }) => code === DENIED || several(code) || (given.notUnderstood && NO_STATEMENT.includes(code)),
             );
             return refused >= 0 && answers.at(-1)!.code !== ""
               ? null
