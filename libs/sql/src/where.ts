@@ -377,7 +377,7 @@ function isFixed(node: Node): boolean {
 }
 
 /** Casts and collations do not change which rows are meant. */
-export function strip(node: Node): Node {
+function strip(node: Node): Node {
   for (;;) {
     const inner = as("TypeCast", node)?.arg ?? as("CollateClause", node)?.arg;
     if (inner === undefined) return node;
