@@ -1,7 +1,8 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, connect as dial, type Socket } from "node:net";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { approvalV1 } from "#contracts";
@@ -9,7 +10,6 @@ import { front, taken } from "../../../libs/protocols/src/postgres/wire.fixture.
 import { createWorld, type World } from "./enforcer.fixture.js";
 import { Enforcer } from "./enforcer.js";
 import { ListenFailed } from "./listener/listener.js";
-import { NodeProcess, writeConfig } from "./node-process.fixture.js";
 
 const { ApprovalStatus } = approvalV1;
 
@@ -521,17 +521,57 @@ describe("the node", () => {
   });
 
   describe("as a process", () => {
-    const nodes: NodeProcess[] = [];
+    let program: string;
+    const children: ChildProcess[] = [];
+    beforeAll(() => {
+      const built = join(world.folder, "built");
+      mkdirSync(built);
+      const args = [
+        "swc",
+        "apps/enforcer",
+        "libs",
+        "-d",
+        join(built, "dist"),
+        "--copy-files",
+        "--ignore",
+        "**/*.spec.ts",
+        "--quiet",
+      ];
+      expect(spawnSync("npx", args, { encoding: "utf8" })).toMatchObject({ status: 0 });
+      copyFileSync("package.json", join(built, "package.json"));
+      symlinkSync(resolve("node_modules"), join(built, "node_modules"));
+      program = join(built, "dist/apps/enforcer/src/main.js");
+    });
     afterEach(() => {
-      for (const node of nodes.splice(0)) node.child.kill("SIGKILL");
+      for (const child of children.splice(0)) child.kill("SIGKILL");
     });
 
     async function start(configFile: string, env: NodeJS.ProcessEnv = {}) {
-      const node = new NodeProcess(configFile, env);
-      nodes.push(node);
-      return { child: node.child, port: await node.ready };
+      const child = spawn(process.execPath, [program], {
+        env: { ...process.env, NODE_OPTIONS: "", COUNTERFOIL_ENFORCER_CONFIG: configFile, ...env },
+        stdio: ["pipe", "pipe", "pipe"],
+      });
+      children.push(child);
+      let out = "";
+      let err = "";
+      child.stderr.on("data", (chunk) => (err += chunk));
+      const port = await new Promise<number>((found, failed) => {
+        child.stdout.on("data", (chunk) => {
+          out += chunk;
+          const ready = /^ready (\d+)/m.exec(out);
+          if (ready) found(Number(ready[1]));
+        });
+        child.once("exit", (code) => failed(new Error(`it ended with ${code}: ${err}`)));
+      });
+      return { child, port };
     }
-    const configFile = (change: Record<string, unknown> = {}) => writeConfig(world, change);
+
+    async function configFile(change: Record<string, unknown> = {}) {
+      const { followParent: _, ...config } = await world.config();
+      const path = join(world.folder, `${config.id}.json`);
+      writeFileSync(path, JSON.stringify({ ...config, ...change }));
+      return path;
+    }
 
     test("killed in the middle, it ships what it had recorded when it is back, and its listeners need no control plane to open", async () => {
       const path = await configFile();

@@ -26,11 +26,6 @@ export class Recorder {
     return this.spool.state === "ok";
   }
 
-  /** A process has the spool: whatever was open in it before is gone. */
-  opened(): void {
-    this.record("", "spoolOpened", { replaces: this.spool.damage?.source ?? "" });
-  }
-
   /**
    * @returns its sequence, for `durable`.
    * @throws SpoolFull

@@ -70,7 +70,6 @@ beforeAll(async () => {
       },
       ...{ upstreams: new Upstreams(clock), turn: new Turn(), clock, log },
     } as unknown as SessionServices,
-    cancelElsewhere: () => {},
     semantics: new Map([
       ["postgresql", { refusesSettings: () => null, prepare: async () => {}, open: () => ({ settled() {} }) }],
     ]) as never,

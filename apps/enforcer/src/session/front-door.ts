@@ -21,8 +21,6 @@ export interface FrontDoorOptions {
   readonly tls: () => ListenerTls | null;
   readonly opened: (session: Session) => void;
   readonly ended: (session: Session) => void;
-  /** A cancel key that is no session's of ours. */
-  readonly cancelElsewhere: (key: Uint8Array) => void;
 }
 
 /** Everything up to the proof must be done by then; a silent client costs a socket, and not for long. */
@@ -60,13 +58,6 @@ export class FrontDoor {
     }
   }
 
-  /** False where no session of ours has the key. */
-  cancel(key: Uint8Array): boolean {
-    const session = this.#cancelKeys.find(key);
-    session?.cancel();
-    return session !== undefined;
-  }
-
   async serve(socket: Socket, protocol: Protocol): Promise<void> {
     const { services } = this.options;
     const address = socket.remoteAddress ?? "";
@@ -80,7 +71,7 @@ export class FrontDoor {
         mockKey: this.#mockKey,
         lookup: (tokenId) => this.#lookup(tokenId, protocol),
       });
-      if (result.kind === "cancel") this.cancel(result.key) || this.options.cancelElsewhere(result.key);
+      if (result.kind === "cancel") this.#cancelKeys.find(result.key)?.cancel();
       else if (result.kind === "refused") this.#recordRefused(protocol, address, result.tokenId, result.refusal);
       else if (result.kind === "proved") {
         stopDeadline();
