@@ -1,6 +1,5 @@
 // `npm run compat [-- --all] [-- --postgres 18,17]`: the same client work direct and through the enforcer (test/compat).
-// Alone it runs what `npm test` runs of it; `--all` adds the drivers of other languages and PostgreSQL 16 to 18, each
-// installed below node_modules/.cache/compat by the package manager of its language.
+// `--all` adds the drivers of other languages and PostgreSQL 16 to 18, each installed below node_modules/.cache/compat by the package manager of its language.
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";

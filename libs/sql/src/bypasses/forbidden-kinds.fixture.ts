@@ -197,7 +197,7 @@ export const FORBIDDEN_KINDS: readonly Forbidden[] = [
   }),
 
   ...forbids("COPY", [], {
-    "to a program": { sql: "copy orders to program 'true'", does: ["sql:copy_program"] },
+    "to a program": { sql: "copy orders to program 'cat > /dev/null'", does: ["sql:copy_program"] },
     "from a program": { sql: "copy orders from program 'true'", does: ["sql:copy_program", "sql:copy_in"] },
     "of a query, to a program": { sql: "copy (select 1) to program 'cat >/dev/null'", does: ["sql:copy_program"] },
     "the program's name in a dollar quote": { sql: "copy orders to program $$true$$", does: ["sql:copy_program"] },

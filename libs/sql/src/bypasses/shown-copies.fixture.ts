@@ -238,6 +238,6 @@ export const STORED: readonly Stored[] = [
       stores: ["public.log.what"],
     },
     "to a file": { sql: "copy (select email from customers) to '/dev/null'", stores: ["file"] },
-    "to a program": { sql: "copy customers (email) to program 'true'", stores: ["program"] },
+    "to a program": { sql: "copy customers (email) to program 'cat > /dev/null'", stores: ["program"] },
   }),
 ];
