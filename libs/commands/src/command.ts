@@ -1,3 +1,5 @@
+import type { ColumnUse } from "./column-use.js";
+
 /** A value sent with a command. Text is UTF-8; binary is the protocol's own encoding. */
 export type Parameter =
   | { readonly kind: "text"; readonly value: string }
@@ -59,6 +61,8 @@ export interface Command {
   /** Same shape, same fingerprint: literals and spacing do not count. */
   readonly fingerprint: string;
   readonly operations: readonly Operation[];
+  /** What it does with columns' values besides showing them. */
+  readonly uses: readonly ColumnUse[];
   /** How many statements the text holds. */
   readonly statementCount: number;
 }

@@ -15,6 +15,7 @@ export {
   type TargetSessionAttrs,
   type UpstreamPart,
 } from "./bundle.js";
+export { ANYWHERE, type ColumnUse, type Copy, FILTER_USES, ORDER_USES } from "./column-use.js";
 export {
   type CodeFacts,
   type ColumnRef,
@@ -41,6 +42,7 @@ export type {
   Allow,
   Deny,
   Hold,
+  LabelUse,
   MaskedLabel,
   NativeError,
   Refusal,

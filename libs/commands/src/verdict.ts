@@ -7,6 +7,8 @@ interface Decided {
   /** The policies that decided, as `document` or `document#2`. */
   readonly policies: readonly string[];
   readonly epoch: number;
+  /** What the command does with values of labels that are masked, as far as it was decided. */
+  readonly uses: readonly LabelUse[];
 }
 
 /** How many rows a command may give or change. */
@@ -42,6 +44,19 @@ export interface Deny extends Decided {
   readonly reason: string;
   /** What a person can do about it. */
   readonly advice: string;
+}
+
+/** A use of a labelled value, and whether policy permits it. */
+export interface LabelUse {
+  readonly action: "filter" | "order" | "copy";
+  readonly label: string;
+  /** `schema.table.column`; `*` where it could be any. */
+  readonly column: string;
+  /** How, of `filter` and `order`; empty of `copy`. */
+  readonly use: string;
+  /** Where to, of `copy`; empty otherwise. */
+  readonly target: string;
+  readonly permitted: boolean;
 }
 
 export interface MaskedLabel {

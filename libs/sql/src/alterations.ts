@@ -3,7 +3,7 @@ import type { Analysis } from "./analysis.js";
 import type { Relation } from "./catalog.js";
 import { as, type NodeFields } from "./parser/ast.js";
 import { inside, ROOT } from "./scope.js";
-import { LEAK, NOTHING, type Trace, wholeRow } from "./trace.js";
+import { LEAK, type Trace, wholeRow } from "./trace.js";
 
 /**
  * Statements that leave values where they are and change what they are called, or compute columns from others: what was
@@ -14,14 +14,14 @@ const MOVED: ReadonlySet<string> = new Set(["OBJECT_TABLE", "OBJECT_FOREIGN_TABL
 
 export function renames(analysis: Analysis, n: NodeFields<"RenameStmt">): void {
   const to = n.newname ?? "";
-  if (n.renameType === "OBJECT_SCHEMA") analysis.stores.push({ name: "*", target: `${to}.*.*`, trace: LEAK });
+  if (n.renameType === "OBJECT_SCHEMA") analysis.stored(`${to}.*`, null, "*", LEAK);
   if (!n.relation) return;
   const { relation } = analysis.resolve(n.relation.schemaname, n.relation.relname ?? "");
   if (n.renameType === "OBJECT_COLUMN") {
     const table = relation ? `${relation.schema}.${relation.name}` : (n.relation.relname ?? "");
     const column = relation?.columns.find(({ name }) => name === n.subname);
-    const trace = column ? of(column) : LEAK;
-    analysis.stores.push({ name: to, target: `${table}.${to}`, trace });
+    const trace = column && relation ? of(analysis, relation, column.name) : LEAK;
+    analysis.stored(table, relation, to, trace);
   } else if (MOVED.has(n.renameType ?? "")) moves(analysis, relation, relation?.schema ?? "", to);
 }
 
@@ -38,12 +38,7 @@ export function altersColumns(analysis: Analysis, n: NodeFields<"AlterTableStmt"
   const row = analysis.relationRow(name, relation);
   const scope = inside(ROOT, { items: [{ alias: relname, schema: null, row }], row });
   const computes = (column: string, expression: Node | undefined) => {
-    if (!expression) return;
-    analysis.stores.push({
-      name: column,
-      target: `${name}.${column}`,
-      trace: analysis.expression(expression, scope),
-    });
+    if (expression) analysis.stored(name, relation, column, analysis.expression(expression, scope));
   };
   for (const node of n.cmds ?? []) {
     const command = as("AlterTableCmd", node);
@@ -56,7 +51,7 @@ export function altersColumns(analysis: Analysis, n: NodeFields<"AlterTableStmt"
     }
     if (command?.subtype === "AT_DropInherit" || command?.subtype === "AT_DetachPartition") {
       const trace = { ...wholeRow(row), direct: false };
-      analysis.stores.push({ name: "*", target: `${name}.*`, trace });
+      analysis.stored(name, relation, "*", trace);
     }
   }
 }
@@ -65,14 +60,16 @@ export function altersColumns(analysis: Analysis, n: NodeFields<"AlterTableStmt"
 export function intercepts(analysis: Analysis, relation: NodeFields<"CreateTrigStmt">["relation"], all: boolean): void {
   const { name, relation: table } = analysis.resolve(relation?.schemaname, relation?.relname ?? "");
   const trace = all ? LEAK : wholeRow(analysis.relationRow(name, table));
-  analysis.stores.push({ name: "*", target: `${name}.*`, trace });
+  analysis.stored(name, table, "*", trace);
 }
 
 function moves(analysis: Analysis, relation: Relation | null, schema: string, table: string): void {
-  const columns = relation?.columns.map((column) => ({ name: column.name, trace: of(column) }));
+  const columns = relation?.columns.map(({ name }) => ({ name, trace: of(analysis, relation, name) }));
   for (const { name, trace } of columns ?? [{ name: "*", trace: LEAK }]) {
-    analysis.stores.push({ name, target: `${schema}.${table}.${name}`, trace });
+    analysis.stored(`${schema}.${table}`, null, name, trace);
   }
 }
 
-const of = ({ ref }: Relation["columns"][number]): Trace => ({ ...NOTHING, sources: new Set([ref]) });
+const of = (analysis: Analysis, relation: Relation, column: string): Trace =>
+  analysis.relationRow(`${relation.schema}.${relation.name}`, relation).columns.find(({ name }) => name === column)
+    ?.trace ?? LEAK;

@@ -1,5 +1,5 @@
 import type { Node } from "libpg-query";
-import type { ColumnRef, SqlAction } from "#commands";
+import type { ColumnRef, ColumnUse, SqlAction } from "#commands";
 import type { Reference, Relation, RoutineFacts, SqlContext, WriteEvent } from "./catalog.js";
 import { Effects } from "./effects.js";
 import { functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
@@ -10,6 +10,7 @@ import type { Scope } from "./scope.js";
 import { LEAKING_COLUMNS, READS_FILES, SECRET_COLUMNS } from "./system-names.js";
 import { type Column, LEAK, NOTHING, type Row, type Trace, union } from "./trace.js";
 import type { SessionEffect } from "./understanding.js";
+import { type Against, AuthorsUses, NoUses, type Use, Uses } from "./uses.js";
 
 /** What a view or a function is made of has to be parsed before the analysis can go on: parse it and start again. */
 export class NeedsDefinition extends Error {
@@ -34,6 +35,7 @@ export interface Rules {
 /** A value that is stored, by where to. */
 export interface Stored extends Column {
   readonly target: string;
+  readonly into: readonly ColumnRef[];
 }
 
 interface Expanded {
@@ -42,6 +44,7 @@ interface Expanded {
   /** Of functions it calls. */
   readonly parts: readonly Effects[];
   readonly stores: readonly Stored[];
+  readonly uses: readonly ColumnUse[];
 }
 
 /** More than any statement a person or a program writes; what is past it is made to cost. Some tenths of a second. */
@@ -56,16 +59,22 @@ export class Analysis {
   readonly unknown = new Set<string>();
   /** What `$1` stands for. */
   parameters: Trace = NOTHING;
+  /** And whether they are the same each time: constants and parameters of the command. */
+  sameArguments = true;
   /** Functions whose bodies are being understood. */
   readonly running = new Set<RoutineFacts>();
   /** Bodies were understood by the search_path in force. */
   followsPath = false;
+  private used = new Uses();
+  private clause = "";
   private steps = 0;
   private readonly memory = new Map<object, Map<string, unknown>>();
   private searchPath: readonly string[];
   private temporary: ReadonlySet<string>;
   private readonly views = new Map<Relation, Expanded | null>();
   private readonly openRefs = new Map<string, ColumnRef>();
+  /** Columns of relations that are not there yet, as far as the catalog knows. */
+  private readonly newcomers = new Set<ColumnRef>();
   private readonly recorders: Set<Trace>[] = [];
 
   constructor(
@@ -159,7 +168,7 @@ export class Analysis {
     const lengths = [this.parts, this.stores, this.session].map((list) => [list, list.length] as const);
     this.effects = new Effects("sql:select");
     try {
-      return run();
+      return this.using(new NoUses(), run);
     } finally {
       this.effects = outer;
       for (const [list, length] of lengths) list.length = length;
@@ -180,6 +189,63 @@ export class Analysis {
     }
     for (const recorder of this.recorders) recorder.add(trace);
     return trace;
+  }
+
+  // ---- what values are used for ----------------------------------------------------------------------------------
+
+  get uses(): readonly ColumnUse[] {
+    return this.used.list;
+  }
+
+  private using<T>(uses: Uses, run: () => T): T {
+    const { used } = this;
+    this.used = uses;
+    try {
+      return run();
+    } finally {
+      this.used = used;
+    }
+  }
+
+  /** The body of a function: its author wrote it, and who calls it gives it arguments. */
+  body<T>(run: () => T): T {
+    const uses = new AuthorsUses(this.used.takesArguments);
+    const value = this.using(uses, run);
+    this.used.add(uses.list);
+    return value;
+  }
+
+  /** What is understood while `run` runs stands in this clause. */
+  inClause<T>(clause: string, run: () => T): T {
+    const outer = this.clause;
+    this.clause = clause;
+    try {
+      return run();
+    } finally {
+      this.clause = outer;
+    }
+  }
+
+  /** The values of `run` are the asker's own, whatever columns they are for: nothing is asked of what is stored. */
+  ownValues<T>(run: () => T): T {
+    return this.using(new NoUses(), run);
+  }
+
+  /** Notes that a value can be read from a relation's column afterwards. */
+  stored(table: string, relation: Relation | null, column: string, trace: Trace): void {
+    this.stores.push({ name: column, target: `${table}.${column}`, into: into(table, relation, column), trace });
+  }
+
+  /** Notes that a value leaves for something that is no column: a file, a function. */
+  given(target: string, { name, trace }: Column): void {
+    this.stores.push({ name, target, into: [], trace });
+  }
+
+  /** Notes that a value decides something. */
+  notes(trace: Trace, use: Use, by = "", against: Against = "text"): void {
+    // A relation the catalog does not know is one the server will not find, or one this transaction has made.
+    const leaks = trace.leaks && ![...trace.sources].some((source) => this.newcomers.has(source));
+    this.used.note(leaks === trace.leaks ? trace : { ...trace, leaks }, { use, clause: this.clause, by, against });
   }
 
   /** Everything looked at while `run` runs: what an EXISTS tells of. */
@@ -224,6 +290,7 @@ export class Analysis {
     for (const { routine, onRead } of relation.attached) if (onRead) this.attachedRuns(routine);
     const expanded = this.expanded(relation);
     if (!expanded) return;
+    this.used.add(expanded.uses);
     for (const table of expanded.effects.tablesRead) this.effects.tablesRead.add(table);
     this.effects.calls(expanded.effects);
     for (const part of expanded.parts) if (!this.parts.includes(part)) this.parts.push(part);
@@ -330,15 +397,15 @@ export class Analysis {
     const own = new Effects("sql:select");
     this.effects = own;
     const kept = [this.parts, this.stores].map((list) => list.length);
+    // What is materialized has been asked when it was.
+    const uses = relation.kind === "materialized" ? new NoUses() : new AuthorsUses(false);
     try {
-      const row = this.query(tree, {
-        names: { items: [], row: { columns: [], open: null } },
-        outer: null,
-        ctes: new Map(),
-      });
+      const row = this.using(uses, () =>
+        this.query(tree, { names: { items: [], row: { columns: [], open: null } }, outer: null, ctes: new Map() }),
+      );
       const fits = row.open === null && row.columns.length === relation.columns.length;
       const [parts, stores] = [this.parts.slice(kept[0]), this.stores.slice(kept[1])];
-      const expanded = fits ? { row, effects: own, parts, stores } : null;
+      const expanded = fits ? { row, effects: own, parts, stores, uses: uses.list } : null;
       this.views.set(relation, expanded);
       return expanded;
     } catch (error) {
@@ -382,6 +449,7 @@ export class Analysis {
     const known = this.openRefs.get(name);
     const ref = known ?? { schema: name.slice(0, Math.max(dot, 0)), table: name.slice(dot + 1), column: "*" };
     this.openRefs.set(name, ref);
+    if (!/^pg_/.test(name)) this.newcomers.add(ref);
     return {
       ...NOTHING,
       sources: new Set([ref]),
@@ -438,6 +506,21 @@ const EVENTS: { readonly [K in SqlAction]?: readonly WriteEvent[] } = {
 };
 const WRITING: ReadonlySet<SqlAction> = new Set(["sql:insert", "sql:update", "sql:delete", "sql:merge"]);
 const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set(["pg_catalog", "information_schema", "pg_toast"]);
+
+/** Where labels protect what is stored: the column, and those its rows are read through. A view's are another's. */
+function into(table: string, relation: Relation | null, column: string): readonly ColumnRef[] {
+  if (column === "*") return [];
+  if (relation) {
+    const stores = ["table", "partitioned", "foreign"].includes(relation.kind);
+    return (stores ? [relation, ...relation.ancestors] : []).map(({ schema, name }) => ({
+      schema,
+      table: name,
+      column,
+    }));
+  }
+  const [schema, name, ...more] = table.split(".");
+  return schema && name && more.length === 0 ? [{ schema, table: name, column }] : [];
+}
 
 const columnText = (ref: ColumnRef): string => `${ref.schema}.${ref.table}.${ref.column}`;
 const isSecret = ({ schema, table, column }: ColumnRef): boolean =>

@@ -1,3 +1,4 @@
+import type { ColumnRef } from "#commands";
 import type {
   Attached,
   Catalog,
@@ -59,6 +60,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
   for (const row of rows.relations) {
     const kind = RELATION_KINDS[row.kind];
     if (kind === undefined) throw new Error(`relation ${row.schema}.${row.name} has the unknown kind ${row.kind}`);
+    const relatives = (oids: readonly string[] = []) => oids.flatMap((oid) => relations.get(Number(oid)) ?? []);
     // Of relations and functions that are not all here yet.
     let family: readonly Relation[] | undefined;
     let fired: readonly Trigger[] | undefined;
@@ -80,7 +82,11 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
         ref: { schema: row.schema, table: row.name, column: c.name },
       })),
       get family() {
-        return (family ??= (families.get(row.oid) ?? []).flatMap((oid) => relations.get(Number(oid)) ?? []));
+        const { up = [], down = [] } = families.get(row.oid) ?? {};
+        return (family ??= relatives([...up, ...down]));
+      },
+      get ancestors() {
+        return relatives(families.get(row.oid)?.up);
       },
       get triggers() {
         return (fired ??= (triggers.get(row.oid) ?? []).flatMap(({ name, function: oid, type }): Trigger[] => {
@@ -122,6 +128,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
       // An aggregate is `internal` whatever its parts are written in.
       language: row.kind === "a" && row.userDefined ? "aggregate" : row.language,
       userDefined: row.userDefined,
+      returnsSet: row.returnsSet,
       argumentCount: row.argumentCount,
       columns: outs ?? rowOf?.columns.map((c) => c.name) ?? null,
       valueName: row.outs?.length === 1 && outs === null ? row.outs[0] || null : null,
@@ -137,6 +144,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
     else functions.set(key(row.schema, row.name), [facts]);
   }
 
+  const keys = keysOf(rows, relations);
   const operators = new Map<string, RoutineFacts[]>();
   for (const row of rows.operators) {
     const facts = functionsByOid.get(Number(row.function));
@@ -151,6 +159,8 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
     relationByType: (oid) => byType.get(oid),
     functions: (schema, name) => functions.get(key(schema, name)) ?? [],
     functionByOid: (oid) => functionsByOid.get(oid),
+    keysOf: (column) => keys.of.get(column) ?? [],
+    uniqueColumns: (relation) => keys.unique.get(relation) ?? [],
     operatorFunctions: (name) => operators.get(name) ?? [],
     typeFunctions: (name) => routines(typeFunctions.get(name)),
   };
@@ -161,6 +171,8 @@ export const EMPTY_CATALOG: Catalog = catalogFromRows("empty", {
   relations: [],
   columns: [],
   inheritance: [],
+  uniques: [],
+  foreignKeys: [],
   domains: [],
   functions: [],
   operators: [],
@@ -182,7 +194,45 @@ function grouped<T>(rows: readonly T[], by: (row: T) => string): Map<string, T[]
 
 const key = (schema: string, name: string): string => `${schema}\0${name}`;
 
-function familiesOf(edges: CatalogRows["inheritance"]): Map<string, string[]> {
+function keysOf({ uniques, foreignKeys }: CatalogRows, relations: ReadonlyMap<number, Relation>) {
+  const column = (oid: string, attnum: number): ColumnRef | undefined =>
+    relations.get(Number(oid))?.columns.find((c) => c.attnum === attnum)?.ref;
+  const unique = new Map<Relation, ColumnRef[]>();
+  const of = new Map<ColumnRef, Set<ColumnRef>>();
+  const note = (ref: ColumnRef, key: ColumnRef) => {
+    const known = of.get(ref);
+    if (known) known.add(key);
+    else of.set(ref, new Set([key]));
+  };
+  for (const { relation: oid, attnum, alone } of uniques) {
+    const relation = relations.get(Number(oid));
+    const ref = column(oid, attnum);
+    if (!relation || !ref) continue;
+    unique.set(relation, [...(unique.get(relation) ?? []), ref]);
+    if (alone) note(ref, ref);
+  }
+  const references = foreignKeys.flatMap((key) => {
+    const from = column(key.relation, key.attnum);
+    const to = column(key.otherRelation, key.otherAttnum);
+    return from && to ? [[from, to] as const] : [];
+  });
+  for (const [from, to] of references) note(from, to);
+  // What a key refers to in turn.
+  for (let grown = true; grown; ) {
+    grown = false;
+    for (const [from, to] of references) {
+      const own = of.get(from)!;
+      const before = own.size;
+      for (const key of of.get(to) ?? []) own.add(key);
+      grown ||= own.size > before;
+    }
+  }
+  return { unique, of: new Map([...of].map(([ref, found]) => [ref, [...found]])) };
+}
+
+function familiesOf(
+  edges: CatalogRows["inheritance"],
+): Map<string, { readonly up: string[]; readonly down: string[] }> {
   const up = new Map<string, string[]>();
   const down = new Map<string, string[]>();
   for (const { child, parent } of edges) {
@@ -202,5 +252,5 @@ function familiesOf(edges: CatalogRows["inheritance"]): Map<string, string[]> {
     return [...seen];
   };
   const members = new Set(edges.flatMap((e) => [e.child, e.parent]));
-  return new Map([...members].map((oid) => [oid, [...closure(oid, up), ...closure(oid, down)]]));
+  return new Map([...members].map((oid) => [oid, { up: closure(oid, up), down: closure(oid, down) }]));
 }

@@ -27,13 +27,24 @@ export const CATALOG_QUERIES = {
      order by a.attrelid, a.attnum`,
   inheritance: `
     select inhrelid::int8::text as child, inhparent::int8::text as parent from pg_catalog.pg_inherits`,
+  uniques: `
+    select i.indrelid::int8::text as relation, a.attnum::int4 as attnum,
+           i.indnkeyatts = 1 and i.indpred is null as alone
+      from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid
+       and a.attnum = any (i.indkey[0:i.indnkeyatts - 1])
+     where i.indisunique and i.indisvalid`,
+  foreignKeys: `
+    select c.conrelid::int8::text as relation, k.attnum::int4 as attnum,
+           c.confrelid::int8::text as "otherRelation", k.other::int4 as "otherAttnum"
+      from pg_catalog.pg_constraint c, unnest(c.conkey, c.confkey) as k(attnum, other)
+     where c.contype = 'f' and c.convalidated`,
   functions: `
     select p.oid::int8::text as oid, n.nspname::text as schema, p.proname::text as name, p.prokind::text as kind,
            -- An aggregate is immutable by name, and does what its functions do.
            coalesce((select pg_catalog.max(f.provolatile::pg_catalog.text) from pg_catalog.pg_aggregate g join pg_catalog.pg_proc f on f.oid in
              (g.aggtransfn, g.aggfinalfn, g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn, g.aggcombinefn, g.aggserialfn, g.aggdeserialfn)
              where g.aggfnoid = p.oid and p.oid >= 16384), p.provolatile::text) as volatility, l.lanname::text as language,
-           p.oid >= 16384 as "userDefined", p.pronargs::int4 as "argumentCount",
+           p.oid >= 16384 as "userDefined", p.proretset as "returnsSet", p.pronargs::int4 as "argumentCount",
            case when p.proallargtypes is null then null else
              (select pg_catalog.array_agg(coalesce(p.proargnames[i], '')::pg_catalog.text order by i)
                 from pg_catalog.generate_subscripts(p.proargmodes, 1) i where p.proargmodes[i] in ('o', 'b', 't')) end as outs,
@@ -121,6 +132,9 @@ export interface CatalogRows {
     generated: boolean;
   }[];
   readonly inheritance: readonly { child: string; parent: string }[];
+  /** Columns of unique indexes; `alone`: the index holds no other and leaves no row out. */
+  readonly uniques: readonly { relation: string; attnum: number; alone: boolean }[];
+  readonly foreignKeys: readonly { relation: string; attnum: number; otherRelation: string; otherAttnum: number }[];
   readonly functions: readonly {
     oid: string;
     schema: string;
@@ -129,6 +143,7 @@ export interface CatalogRows {
     volatility: string;
     language: string;
     userDefined: boolean;
+    returnsSet: boolean;
     argumentCount: number;
     outs: readonly string[] | null;
     rowOf: string | null;

@@ -12,6 +12,13 @@ export interface Catalog {
   /** Every function of that name, all overloads. */
   functions(schema: string, name: string): readonly RoutineFacts[];
   functionByOid(oid: number): RoutineFacts | undefined;
+  /**
+   * The keys a column's values are known to be of: itself where it is a primary or unique key alone, and what its
+   * foreign keys refer to.
+   */
+  keysOf(column: ColumnRef): readonly ColumnRef[];
+  /** Columns of a relation's unique indexes. */
+  uniqueColumns(relation: Relation): readonly ColumnRef[];
   /** Functions behind the operators of that name that do not come with PostgreSQL. */
   operatorFunctions(name: string): readonly RoutineFacts[];
   /** Functions that do not come with PostgreSQL and run when a value becomes one of a type of that name, or was one. */
@@ -42,6 +49,8 @@ export interface Relation {
   readonly rules: boolean;
   /** Ancestors and descendants by inheritance or partitioning: their rows are also this one's, or the reverse. */
   readonly family: readonly Relation[];
+  /** Of the family those that this one's rows are also read from. */
+  readonly ancestors: readonly Relation[];
   /** Triggers in force. */
   readonly triggers: readonly Trigger[];
   /** Functions, not PostgreSQL's own, of its defaults, checks, row security policies, index expressions, implicit casts. */
@@ -95,6 +104,7 @@ export interface RoutineFacts {
   readonly language: string;
   /** Not part of PostgreSQL itself (extensions are not). */
   readonly userDefined: boolean;
+  readonly returnsSet: boolean;
   readonly argumentCount: number;
   /** Names of the columns it returns as a row type, null where it returns one plain value or what it returns depends. */
   readonly columns: readonly string[] | null;

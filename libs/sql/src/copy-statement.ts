@@ -26,7 +26,8 @@ export function copy(analysis: Analysis, n: NodeFields<"CopyStmt">): Returned {
       const written = listed.length > 0 ? listed : row.columns.map((c) => c.name);
       for (const column of written) analysis.effects.columnsWritten.add(`${name}.${column}`);
       const item = { alias: n.relation?.relname ?? "", schema: null, row };
-      analysis.expression(n.whereClause, inside(ROOT, { items: [item], row }));
+      // Of the rows that come in, not of those that are there.
+      analysis.ownValues(() => analysis.expression(n.whereClause, inside(ROOT, { items: [item], row })));
     };
     if (away) analysis.within("sql:copy_in", into);
     else into();
@@ -43,8 +44,8 @@ export function copy(analysis: Analysis, n: NodeFields<"CopyStmt">): Returned {
 
 function copied(analysis: Analysis, n: NodeFields<"CopyStmt">, row: Row, away: string | null): Returned {
   if (away === null) return { rows: null, bulk: row, bulkFormat: bulkFormat(n) };
-  for (const column of row.columns) analysis.stores.push({ ...column, target: away });
-  if (row.open) analysis.stores.push({ name: "*", target: away, trace: wholeRow(row) });
+  for (const column of row.columns) analysis.given(away, column);
+  if (row.open) analysis.given(away, { name: "*", trace: wholeRow(row) });
   return NOTHING_BACK;
 }
 

@@ -34,6 +34,11 @@ export class Effects {
     if (unread) this.code.unread.add(name);
   }
 
+  /** Whether a function runs of which it is known what it does, because its body has been read. */
+  hasRead({ schema, name, body }: RoutineFacts): boolean {
+    return body !== null && this.functions.has(`${schema}.${name}`) && !this.code.unread.has(`${schema}.${name}`);
+  }
+
   /** A function runs that is not in the catalog. */
   runsUnknown(name: string): void {
     for (const names of [this.functions, this.code.volatile, this.code.userDefined, this.code.unread]) names.add(name);

@@ -1,10 +1,11 @@
-import type { FuncCall, Node } from "libpg-query";
+import type { Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
-import type { RelationColumn, RoutineFacts } from "./catalog.js";
-import { keepsArguments } from "./functions.js";
+import type { RelationColumn } from "./catalog.js";
+import { isConstant, operator, testsMembership } from "./comparisons.js";
+import { caseExpression, condition } from "./conditions.js";
+import { functionCall } from "./function-calls.js";
 import {
   as,
-  constantText,
   isKind,
   kindOf,
   must,
@@ -16,8 +17,9 @@ import {
 } from "./parser/ast.js";
 import { isPlainType, PLAIN_TYPE_NAMES } from "./plain-types.js";
 import { columnOf, everything, findColumn, findItem, type Scope } from "./scope.js";
-import { pathNames, settingEffect } from "./settings.js";
+import { isTotal, isTotalCast } from "./total-functions.js";
 import { CONSTANT, type Column, NOTHING, sameFields, type Trace, union, wholeRow } from "./trace.js";
+import { FILTER, ORDER } from "./uses.js";
 
 type Rule<K extends NodeKind> = (analysis: Analysis, fields: NodeFields<K>, scope: Scope) => Trace;
 
@@ -30,6 +32,14 @@ const typed = (analysis: Analysis, fields: object, scope: Scope): Trace => ({
   ...composed(analysis, fields, scope),
   plain: false,
 });
+/** The same, where what it gives, or whether it fails, tells of what is beneath. */
+const telling =
+  (by: string) =>
+  (analysis: Analysis, fields: object, scope: Scope): Trace => {
+    const trace = typed(analysis, fields, scope);
+    analysis.notes(trace, FILTER.other, by, isConstantBut(analysis, fields) ? "text" : "anything");
+    return trace;
+  };
 
 /** Every kind of node that can stand in an expression. Another one is not understood. */
 const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
@@ -44,13 +54,15 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   TypeCast: (analysis, n, scope) => {
     const value = analysis.expression(n.arg, scope);
     const names = strings(n.typeName?.names);
+    const custom = analysis.context.catalog.typeFunctions(names.at(-1) ?? "");
+    if (custom.length > 0 || !totalCast(analysis, n, names, value))
+      analysis.notes(value, FILTER.other, `::${names.at(-1) ?? ""}`);
     const type = names.length > 0 ? castRelation(analysis, names) : undefined;
     const plain = type === undefined && isPlainName(analysis, names);
     const fields = type?.map(({ name, typeOid }): Column => {
       const trace = { ...value, direct: false, base: null, fields: null, plain: isPlainType(typeOid) };
       return { name, trace };
     });
-    const custom = analysis.context.catalog.typeFunctions(names.at(-1) ?? "");
     if (custom.length > 0) {
       return { ...union([value, analysis.calls(custom, names.join("."), value)]), plain: false, fields: null };
     }
@@ -58,18 +70,12 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     return { ...union([value]), plain, fields: fields ?? null };
   },
   CollateClause: (analysis, n, scope) => ({ ...analysis.expression(n.arg, scope), direct: false, plain: true }),
-  A_Expr: (analysis, n, scope) => {
-    const name = strings(n.name).at(-1) ?? "";
-    const custom = analysis.context.catalog.operatorFunctions(name);
-    const operands = composed(analysis, { lexpr: n.lexpr, rexpr: n.rexpr }, scope);
-    return custom.length === 0
-      ? operands
-      : { ...union([operands, analysis.calls(custom, name, operands)]), plain: false };
-  },
+  A_Expr: operator,
   A_ArrayExpr: (analysis, n, scope) => {
     const elements = analysis.expressions(n.elements, scope);
     return { ...union(elements), fields: sameFields(elements) };
   },
+  // In an aggregate it orders what the aggregate hides; elsewhere the clause says what it decides.
   SortBy: (analysis, n, scope) => {
     const custom = analysis.context.catalog.operatorFunctions(strings(n.useOp).at(-1) ?? "");
     if (custom.length > 0) analysis.calls(custom, strings(n.useOp).at(-1) ?? "");
@@ -89,45 +95,80 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   JsonOutput: composed,
   JsonReturning: nothing,
   GroupingFunc: composed,
-  BoolExpr: composed,
-  NullTest: composed,
-  BooleanTest: composed,
-  CaseExpr: composed,
-  CaseWhen: composed,
+  // What stands behind a part is only computed if that part says so.
+  BoolExpr: (analysis, n, scope) => union((n.args ?? []).map((arg) => condition(analysis, arg, scope))),
+  NullTest: (analysis, n, scope) => {
+    const value = analysis.expression(n.arg, scope);
+    analysis.notes({ ...value, leaks: false }, FILTER.presence, "IS NULL");
+    if (value.leaks) analysis.notes({ ...NOTHING, leaks: true }, FILTER.other, "IS NULL");
+    return union([value]);
+  },
+  BooleanTest: (analysis, n, scope) => union([condition(analysis, n.arg, scope)]),
+  CaseExpr: (analysis, n, scope) => caseExpression(analysis, n, scope, (result) => analysis.expression(result, scope)),
   CoalesceExpr: composed,
-  MinMaxExpr: composed,
+  MinMaxExpr: (analysis, n, scope) => {
+    const values = composed(analysis, n, scope);
+    analysis.notes(values, FILTER.range, n.op === "IS_LEAST" ? "LEAST" : "GREATEST");
+    return values;
+  },
   NamedArgExpr: composed,
   A_Indices: composed,
   List: composed,
-  WindowDef: composed,
+  WindowDef: (analysis, n, scope) => {
+    const groups = analysis.expressions(n.partitionClause, scope);
+    const sorts = analysis.expressions(n.orderClause, scope);
+    for (const trace of groups) analysis.notes(trace, ORDER.group, "PARTITION BY");
+    for (const trace of sorts) analysis.notes(trace, ORDER.sort, "OVER");
+    const frame = beneath(analysis, { startOffset: n.startOffset, endOffset: n.endOffset }, scope);
+    for (const trace of frame) analysis.notes(trace, FILTER.other, "OVER");
+    return union([...groups, ...sorts, ...frame]);
+  },
   GroupingSet: composed,
   ResTarget: composed,
   MultiAssignRef: composed,
-  XmlExpr: typed,
+  XmlExpr: (analysis, n, scope) => (XML_BUILDERS.has(n.op ?? "") ? typed : telling("XML"))(analysis, n, scope),
   XmlSerialize: typed,
-  JsonValueExpr: typed,
-  JsonIsPredicate: composed,
+  JsonValueExpr: (analysis, n, scope) =>
+    (n.format?.format_type === "JS_FORMAT_JSON" ? telling("FORMAT JSON") : typed)(analysis, n, scope),
+  JsonIsPredicate: telling("IS JSON"),
   JsonBehavior: composed,
   JsonArgument: composed,
-  JsonFuncExpr: typed,
+  JsonFuncExpr: telling("JSON_QUERY"),
   JsonKeyValue: composed,
-  JsonParseExpr: typed,
+  JsonParseExpr: telling("JSON"),
   JsonScalarExpr: typed,
   JsonSerializeExpr: typed,
-  JsonObjectConstructor: typed,
+  JsonObjectConstructor: (analysis, n, scope) => (n.unique ? telling("UNIQUE KEYS") : typed)(analysis, n, scope),
   JsonArrayConstructor: typed,
   JsonArrayQueryConstructor: (analysis, n, scope) => (n.query ? wholeRow(analysis.query(n.query, scope)) : NOTHING),
   JsonAggConstructor: typed,
-  JsonObjectAgg: typed,
+  JsonObjectAgg: (analysis, n, scope) => (n.unique ? telling("UNIQUE KEYS") : typed)(analysis, n, scope),
   JsonArrayAgg: typed,
   JsonTablePathSpec: composed,
 };
+
+const XML_BUILDERS: ReadonlySet<string> = new Set(["IS_XMLELEMENT", "IS_XMLFOREST", "IS_XMLCONCAT"]);
 
 export function expression(analysis: Analysis, node: Node, scope: Scope): Trace {
   analysis.step();
   const found = ruleFor<Rule<NodeKind>>(RULES, node);
   if (found === undefined) throw new NotUnderstood(`an expression of the kind ${kindOf(node)} is not known`);
   return found.rule(analysis, found.fields, scope);
+}
+
+/** Whether at most one thing in the expression is no constant: then all that is asked of it stands in the text. */
+function isConstantBut(analysis: Analysis, fields: object): boolean {
+  const parts = Object.values(fields).flat() as unknown[];
+  return parts.filter((part) => typeof part === "object" && part && !isConstant(analysis, part as Node)).length <= 1;
+}
+
+function totalCast(analysis: Analysis, n: NodeFields<"TypeCast">, names: readonly string[], value: Trace): boolean {
+  const [schema, name = ""] = names.length > 1 ? names.slice(-2) : ["", names[0]];
+  const path = analysis.context.searchPath.indexOf("pg_catalog");
+  const systems = schema === "pg_catalog" || (schema === "" && path <= 0);
+  const limited = (n.typeName?.typmods?.length ?? 0) > 0;
+  if (!systems || n.typeName?.arrayBounds?.length) return false;
+  return isTotalCast(value.direct ? value.typeOid : 0, name, limited);
 }
 
 /** Traces of all nodes in all fields, fields that are plain structures included. */
@@ -179,86 +220,21 @@ function columnRef(analysis: Analysis, fields: readonly Node[], scope: Scope): T
 function attribute(analysis: Analysis, of: Trace, name: string): Trace {
   // A table's own can be asked of its row, too; any other row has a field of the name, or none.
   if (SYSTEM_COLUMNS.has(name)) return union([of]);
-  return union([of, analysis.calls(analysis.routines([name]), name, of)]);
+  const routines = analysis.routines([name]);
+  if (!isTotal(routines, 0, 1)) analysis.notes(of, FILTER.other, `${name}()`);
+  return union([of, analysis.calls(routines, name, of)]);
 }
 
 const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"]);
 
-function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): Trace {
-  const names = strings(call.funcname);
-  const spelled = names.join(".");
-  const args = analysis.expressions(call.args, scope);
-  const rest = beneath(analysis, { agg_order: call.agg_order, agg_filter: call.agg_filter, over: call.over }, scope);
-  const window = call.over?.name ?? call.over?.refname;
-  if (window) rest.push(scope.windows?.get(window) ?? everything(scope));
-  const given = union([...args, ...rest]);
-  const routines = analysis.routines(names);
-  const [only] = args;
-  if (routines.length === 0 && names.length === 1 && args.length === 1 && only?.fields) {
-    // `email(customers)` is `customers.email`.
-    const field = only.fields.find((f) => f.name === spelled);
-    if (field) return analysis.reads({ ...field.trace, direct: false });
-  }
-  if (spelled.replace(/^pg_catalog\./, "") === "set_config" && knownSetting(analysis, call, routines.length))
-    return given;
-  const own = analysis.calls(routines, spelled, given, (call.args ?? []).every(isFixed));
-  const kept = union(args);
-  if ((kept.leaks || kept.sources.size > 0) && routines.some(keepsArguments)) {
-    analysis.stores.push({ name: spelled, target: `${spelled}()`, trace: kept });
-  }
-  const plain = routines.length > 0 && routines.every((r) => r.plain || (passesPlain(r) && union(args).plain));
-  return { ...union([given, own]), plain, fields: own.fields ?? rowFields(routines, args, [...rest, own]) };
-}
-
-/** What PostgreSQL's own functions make of plain values is plain. */
-const passesPlain = ({ passesRow, userDefined, name }: RoutineFacts): boolean =>
-  !userDefined && (passesRow || name === "unnest");
-
-/** set_config with plain constants is the SET it stands for. */
-function knownSetting(analysis: Analysis, call: FuncCall, candidates: number): boolean {
-  const [name, value, local] = (call.args ?? []).map(constantText);
-  if (candidates > 1 || name === undefined || value === undefined || local === undefined) return false;
-  const effect = settingEffect(name, name.toLowerCase() === "search_path" ? pathNames(value) : [value]);
-  if (effect.action !== "sql:session") return false;
-  analysis.effects.functions.add("pg_catalog.set_config");
-  if (effect.searchPath !== undefined) {
-    analysis.session.push({ kind: "searchPath", path: effect.searchPath, local: /^(t|true|1|on|yes|y)$/i.test(local) });
-  }
-  return true;
-}
-
-/** A constant or a parameter: the same for every row. */
-function isFixed(node: Node): boolean {
-  const cast = as("TypeCast", node);
-  return cast?.arg ? isFixed(cast.arg) : as("A_Const", node) !== undefined || as("ParamRef", node) !== undefined;
-}
-
-function rowFields(
-  routines: ReturnType<Analysis["routines"]>,
-  args: readonly Trace[],
-  rest: readonly Trace[],
-): readonly Column[] | null {
-  const given = union([...args, ...rest]);
-  const columns = routines.map((r) => r.columns);
-  const [first] = columns;
-  if (first && columns.every((c) => c?.join() === first.join())) {
-    return first.map((name) => ({ name, trace: given }));
-  }
-  if (!routines.some((r) => r.passesRow)) return null;
-  // What passes its argument's row through: unnest, array_agg; or fills it from other arguments: json_populate_record.
-  const row = args.find((arg) => arg.fields);
-  const others = [...args.filter((arg) => arg !== row), ...rest];
-  return row?.fields?.map((f) => ({ name: f.name, trace: union([f.trace, ...others]) })) ?? null;
-}
-
 function subLink(analysis: Analysis, n: NodeFields<"SubLink">, scope: Scope): Trace {
-  const test = analysis.expression(n.testexpr, scope);
-  if (n.subselect === undefined) return test;
+  if (n.subselect === undefined) return analysis.expression(n.testexpr, scope);
   if (n.subLinkType === "EXISTS_SUBLINK") {
     const { subselect } = n;
     return analysis.allReads(() => analysis.query(subselect, scope));
   }
   const row = analysis.query(n.subselect, scope);
+  const test = testsMembership(analysis, n, row, scope);
   const operators = strings(n.operName);
   const custom = analysis.context.catalog.operatorFunctions(operators.at(-1) ?? "");
   const called = custom.length > 0 ? analysis.calls(custom, operators.join(".")) : NOTHING;
@@ -280,7 +256,9 @@ function indirection(analysis: Analysis, n: NodeFields<"A_Indirection">, scope: 
       analysis.reads(value);
     } else if (as("A_Indices", step)) {
       const { plain, fields } = value;
-      value = { ...union([value, expression(analysis, step, scope)]), plain, fields };
+      const at = expression(analysis, step, scope);
+      analysis.notes(union([value, at]), FILTER.other, "[]", isConstant(analysis, step) ? "text" : "anything");
+      value = { ...union([value, at]), plain, fields };
     } else {
       must("A_Star", step);
     }

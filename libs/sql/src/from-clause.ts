@@ -2,9 +2,12 @@ import type { Alias, Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import type { Relation } from "./catalog.js";
 import { columnName } from "./column-names.js";
+import { mergedColumn } from "./comparisons.js";
+import { condition } from "./conditions.js";
 import { as, kindOf, must, type NodeFields, type NodeKind, NotUnderstood, ruleFor, strings } from "./parser/ast.js";
 import { beside, findCte, inside, type Names, NO_NAMES, type Scope } from "./scope.js";
 import { type Column, derived, NOTHING, type Row, renamed, type Trace, union, wholeRow } from "./trace.js";
+import { FILTER } from "./uses.js";
 
 type Rule<K extends NodeKind> = (analysis: Analysis, fields: NodeFields<K>, scope: Scope, before: Names) => Names;
 
@@ -23,8 +26,8 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     const sampler = strings(n.method);
     // The sampling methods are functions, of which PostgreSQL has two.
     if (!["bernoulli", "system"].includes(sampler.join("."))) analysis.calls([], sampler.join("."));
-    analysis.expressions(n.args, inside(scope, before));
-    analysis.expression(n.repeatable, inside(scope, before));
+    const given = [...(n.args ?? []), n.repeatable].map((node) => analysis.expression(node, inside(scope, before)));
+    for (const trace of given) analysis.notes(trace, FILTER.other, "TABLESAMPLE");
     const names = fromItem(analysis, n.relation, scope, before);
     return { items: names.items.map((item) => ({ ...item, row: derived(item.row) })), row: derived(names.row) };
   },
@@ -38,13 +41,15 @@ export function fromClause(
   scope: Scope,
   before: Names = NO_NAMES,
 ): Names {
-  let names = NO_NAMES;
-  for (const node of nodes ?? []) {
-    names = beside(names, fromItem(analysis, node, scope, beside(before, names)));
-    // Each item copies those before it.
-    analysis.step(Math.ceil((before.row.columns.length + names.row.columns.length) / 16));
-  }
-  return names;
+  return analysis.inClause("FROM", () => {
+    let names = NO_NAMES;
+    for (const node of nodes ?? []) {
+      names = beside(names, fromItem(analysis, node, scope, beside(before, names)));
+      // Each item copies those before it.
+      analysis.step(Math.ceil((before.row.columns.length + names.row.columns.length) / 16));
+    }
+    return names;
+  });
 }
 
 export function fromItem(analysis: Analysis, node: Node | undefined, scope: Scope, before: Names): Names {
@@ -154,6 +159,7 @@ function xmlTable(analysis: Analysis, n: NodeFields<"RangeTableFunc">, scope: Sc
     ...analysis.expressions(n.namespaces, lateral),
     ...defined.flatMap((c) => [analysis.expression(c.colexpr, lateral), analysis.expression(c.coldefexpr, lateral)]),
   ]);
+  analysis.notes(value, FILTER.other, "XMLTABLE");
   const columns = defined.map((c) => ({ name: c.colname ?? "", trace: c.for_ordinality ? NOTHING : value }));
   return named({ columns, open: null }, n.alias, "xmltable");
 }
@@ -179,6 +185,7 @@ function jsonTable(analysis: Analysis, n: NodeFields<"JsonTable">, scope: Scope,
   };
   collect(n.columns);
   const value = union(parts);
+  analysis.notes(value, FILTER.other, "JSON_TABLE");
   const columns = defined.map((c) => ({ name: c.name, trace: c.counts ? NOTHING : value }));
   return named({ columns, open: null }, n.alias, "json_table");
 }
@@ -187,7 +194,7 @@ function join(analysis: Analysis, n: NodeFields<"JoinExpr">, scope: Scope, befor
   const left = fromItem(analysis, n.larg, scope, before);
   const right = fromItem(analysis, n.rarg, scope, beside(before, left));
   const both = beside(left, right);
-  analysis.expression(n.quals, inside(scope, beside(before, both)));
+  analysis.inClause("ON", () => condition(analysis, n.quals, inside(scope, beside(before, both))));
 
   const shared = n.isNatural
     ? left.row.columns.map((c) => c.name).filter((name) => right.row.columns.some((c) => c.name === name))
@@ -198,10 +205,13 @@ function join(analysis: Analysis, n: NodeFields<"JoinExpr">, scope: Scope, befor
     const mergedColumns = shared.map((name): Column => {
       const sides = [left.row, right.row].map((side) => side.columns.find((c) => c.name === name)?.trace ?? side.open);
       const known = sides.filter((side) => side !== null && side !== undefined);
+      const [one, other] = known;
+      if (one && other)
+        analysis.inClause(n.isNatural ? "NATURAL JOIN" : "USING", () => mergedColumn(analysis, one, other));
       const plain = n.jointype !== "JOIN_FULL" && known.every((side) => side.direct);
-      const one = n.jointype === "JOIN_RIGHT" ? known.at(-1) : known[0];
+      const shown = n.jointype === "JOIN_RIGHT" ? known.at(-1) : known[0];
       const trace = union(known);
-      return { name, trace: plain && one ? { ...trace, direct: true, typeOid: one.typeOid } : trace };
+      return { name, trace: plain && shown ? { ...trace, direct: true, typeOid: shown.typeOid } : trace };
     });
     for (const column of mergedColumns) analysis.reads(column.trace);
     const others = both.row.columns.filter((c) => !shared.includes(c.name));
@@ -212,6 +222,7 @@ function join(analysis: Analysis, n: NodeFields<"JoinExpr">, scope: Scope, befor
     }
   }
   if (n.isNatural && both.row.open) {
+    analysis.inClause("NATURAL JOIN", () => analysis.notes(wholeRow(both.row), FILTER.join));
     // Which columns merge is not known, so neither is their order.
     row = { columns: [], open: wholeRow(both.row) };
   }

@@ -13,7 +13,6 @@ export { createUnderstander, type Understander, type UnderstanderOptions } from 
 export type {
   SessionEffect,
   StatementFacts,
-  StoredColumn,
   TracedColumn,
   Understanding,
 } from "./understanding.js";

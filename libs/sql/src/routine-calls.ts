@@ -17,13 +17,15 @@ export function runBody(analysis: Analysis, routine: RoutineFacts, args: Trace, 
   const statements = analysis.definition(routine, body.text);
   if (statements === null) return null;
 
-  const { parts, stores, session, parameters, followsPath } = analysis;
+  const { parts, stores, session, parameters, sameArguments, followsPath } = analysis;
   const kept = [parts, stores, session].map((list) => [list, list.length] as const);
   analysis.running.add(routine);
-  analysis.parameters = args;
+  // One object, by which an argument is known for one, whether it is called by its name or its number.
+  analysis.parameters = { ...args, base: null };
+  analysis.sameArguments &&= fixed;
   analysis.followsPath ||= body.searchPath === null;
   try {
-    const row = analysis.named(body.searchPath, () => last(analysis, routine, statements, args));
+    const row = analysis.body(() => analysis.named(body.searchPath, () => last(analysis, routine, statements)));
     if (session.length > kept[2]![1]) throw new NotUnderstood("a function that changes the session");
     // The same call with other arguments for each row of a query writes other rows each time.
     if (!fixed) for (const part of parts.slice(kept[0]![1])) part.bounded &&= !REPEATABLE.has(part.action);
@@ -36,14 +38,15 @@ export function runBody(analysis: Analysis, routine: RoutineFacts, args: Trace, 
   } finally {
     analysis.running.delete(routine);
     analysis.parameters = parameters;
+    analysis.sameArguments = sameArguments;
   }
 }
 
 const REPEATABLE: ReadonlySet<string> = new Set(["sql:update", "sql:delete", "sql:merge"]);
 
 /** Runs the statements in turn; a function gives what its last one gives. */
-function last(analysis: Analysis, routine: RoutineFacts, statements: readonly Node[], args: Trace): Row {
-  const columns = (routine.body?.argumentNames ?? []).map((name) => ({ name, trace: { ...args, base: null } }));
+function last(analysis: Analysis, routine: RoutineFacts, statements: readonly Node[]): Row {
+  const columns = (routine.body?.argumentNames ?? []).map((name) => ({ name, trace: analysis.parameters }));
   const row = { columns: columns.filter(({ name }) => name !== ""), open: null };
   // Arguments are found behind all columns, by their names or as `function.argument`.
   const names: Names = { items: [{ alias: routine.name, schema: null, row }], row };

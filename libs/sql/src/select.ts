@@ -1,6 +1,7 @@
 import type { Node, SelectStmt, WithClause } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import { columnName } from "./column-names.js";
+import { condition } from "./conditions.js";
 import { fromClause } from "./from-clause.js";
 import { as, everyNode, must, type NodeFields, NotUnderstood, strings } from "./parser/ast.js";
 import { columnOf, everything, findItem, inside, type Names, type RangeItem, type Scope, withCtes } from "./scope.js";
@@ -18,6 +19,7 @@ import {
   union,
   wholeRow,
 } from "./trace.js";
+import { FILTER, ORDER } from "./uses.js";
 import { restricted } from "./where.js";
 
 export function select(analysis: Analysis, n: SelectStmt, outer: Scope): Row {
@@ -28,14 +30,15 @@ export function select(analysis: Analysis, n: SelectStmt, outer: Scope): Row {
 
   const from = fromClause(analysis, n.fromClause, scope);
   const all = inside(scope, from);
-  analysis.expression(n.whereClause, all);
+  where(analysis, n.whereClause, all);
   const names = without(from, restricted(analysis, n, all));
-  const own = { ...inside(scope, names), windows: windows(analysis, n.windowClause, inside(scope, names)) };
-  const row = targetList(analysis, n.targetList ?? [], own, names);
-  ordered(analysis, n.groupClause, own, row);
-  ordered(analysis, n.distinctClause, own, row);
-  ordered(analysis, n.sortClause, own, row);
-  analysis.expression(n.havingClause, own);
+  const inner = inside(scope, names);
+  const own = { ...inner, windows: analysis.inClause("WINDOW", () => windows(analysis, n.windowClause, inner)) };
+  const row = analysis.inClause("SELECT", () => targetList(analysis, n.targetList ?? [], own, names));
+  ordered(analysis, "GROUP BY", n.groupClause, own, row);
+  ordered(analysis, "DISTINCT", n.distinctClause, own, row);
+  ordered(analysis, "ORDER BY", n.sortClause, own, row);
+  analysis.inClause("HAVING", () => condition(analysis, n.havingClause, own));
   limits(analysis, n, own);
   locks(analysis, n, from);
   return row;
@@ -61,6 +64,10 @@ function windows(analysis: Analysis, nodes: readonly Node[] | undefined, scope: 
     known.set(name, union([of, analysis.expression(node, scope)]));
   }
   return known;
+}
+
+export function where(analysis: Analysis, node: Node | undefined, scope: Scope): void {
+  analysis.inClause("WHERE", () => condition(analysis, node, scope));
 }
 
 /** MaxTupleAttributeNumber: the server refuses more. */
@@ -114,20 +121,31 @@ function starOf(analysis: Analysis, node: Node | undefined, scope: Scope, names:
 
 function setOperation(analysis: Analysis, n: SelectStmt, scope: Scope): Row {
   // Left-deep chains of hundreds are common in generated SQL: no recursion down the left side.
-  const rights: SelectStmt[] = [];
+  const operations: SelectStmt[] = [];
   let leftmost: SelectStmt = n;
   while (leftmost.larg && leftmost.rarg && (leftmost === n || plain(leftmost))) {
-    rights.push(leftmost.rarg);
+    operations.push(leftmost);
     leftmost = leftmost.larg;
   }
   let row = select(analysis, leftmost, scope);
-  for (const right of rights.reverse()) row = merged(row, select(analysis, right, scope));
-  // ORDER BY of a set operation knows output names and positions only.
-  limits(analysis, n, scope);
-  for (const node of n.sortClause ?? []) {
-    if (!as("ColumnRef", as("SortBy", node)?.node)) analysis.expression(node, scope);
+  for (const operation of operations.reverse()) {
+    row = merged(row, select(analysis, operation.rarg!, scope));
+    compares(analysis, operation, row);
   }
+  limits(analysis, n, scope);
+  // ORDER BY of a set operation knows output names and positions only.
+  ordered(analysis, "ORDER BY", n.sortClause, scope, row);
   return n.limitCount && !as("A_Const", n.limitCount)?.isnull ? narrowed(row) : row;
+}
+
+/** A set operation other than UNION ALL finds out which rows are the same. */
+function compares(analysis: Analysis, { op, all }: SelectStmt, row: Row): void {
+  if (op === "SETOP_UNION" && all) return;
+  const [use, clause] =
+    op === "SETOP_UNION"
+      ? ([ORDER.distinct, "UNION"] as const)
+      : ([FILTER.join, op === "SETOP_EXCEPT" ? "EXCEPT" : "INTERSECT"] as const);
+  analysis.inClause(clause, () => analysis.notes(wholeRow(row), use));
 }
 
 const plain = (n: SelectStmt): boolean => !n.withClause && !n.sortClause && !n.limitCount && !n.limitOffset;
@@ -136,30 +154,58 @@ function values(analysis: Analysis, n: SelectStmt, scope: Scope): Row {
   let row: Row | null = null;
   for (const list of n.valuesLists ?? []) {
     const items = must("List", list).items ?? [];
-    const columns = items.map((item, i) => ({ name: `column${i + 1}`, trace: analysis.expression(item, scope) }));
+    const columns = analysis.inClause("VALUES", () =>
+      items.map((item, i) => ({ name: `column${i + 1}`, trace: analysis.expression(item, scope) })),
+    );
     row = row ? merged(row, { columns, open: null }) : { columns, open: null };
   }
   limits(analysis, n, scope);
   const result = row ?? { columns: [], open: null };
-  ordered(analysis, n.sortClause, inside(scope, { items: [], row: result }), result);
+  ordered(analysis, "ORDER BY", n.sortClause, inside(scope, { items: [], row: result }), result);
   return derived(result);
 }
 
+const ORDERS = { "GROUP BY": ORDER.group, DISTINCT: ORDER.distinct, "ORDER BY": ORDER.sort } as const;
+
 /** ORDER BY, GROUP BY, DISTINCT ON: a bare name or number may mean an output column, which has been looked at already. */
-function ordered(analysis: Analysis, nodes: readonly Node[] | undefined, scope: Scope, outputs: Row): void {
-  for (const node of nodes ?? []) {
-    if (Object.keys(node).length === 0) continue;
-    const plain = as("SortBy", node)?.node ?? node;
-    const names = strings(as("ColumnRef", plain)?.fields);
-    const output = names.length === 1 ? columnOf(outputs, names[0]!) : undefined;
-    if (output) analysis.reads(output);
-    else analysis.expression(node, scope);
-  }
+function ordered(
+  analysis: Analysis,
+  clause: keyof typeof ORDERS,
+  nodes: readonly Node[] | undefined,
+  scope: Scope,
+  outputs: Row,
+): void {
+  analysis.inClause(clause, () => {
+    for (const node of nodes ?? []) {
+      for (const trace of orderedBy(analysis, node, scope, outputs)) analysis.notes(trace, ORDERS[clause]);
+    }
+  });
+}
+
+function orderedBy(analysis: Analysis, node: Node, scope: Scope, outputs: Row): Trace[] {
+  // DISTINCT without ON: all of them.
+  if (Object.keys(node).length === 0) return [wholeRow(outputs)];
+  const sets = as("GroupingSet", node);
+  if (sets) return (sets.content ?? []).flatMap((set) => orderedBy(analysis, set, scope, outputs));
+  const plain = as("SortBy", node)?.node ?? node;
+  const names = strings(as("ColumnRef", plain)?.fields);
+  const position = as("A_Const", plain)?.ival?.ival;
+  const numbered = position ? (outputs.columns[position - 1]?.trace ?? outputs.open) : undefined;
+  if (numbered) return [numbered];
+  const named = names.length === 1 ? columnOf(outputs, names[0]!) : undefined;
+  if (!named) return [analysis.expression(node, scope)];
+  // GROUP BY takes a name for a column of the tables first, where there is one.
+  const column = columnOf(scope.names.row, names[0]!);
+  return [analysis.reads(named), ...(column ? [analysis.reads(column)] : [])];
 }
 
 function limits(analysis: Analysis, n: SelectStmt, scope: Scope): void {
-  analysis.expression(n.limitCount, scope);
-  analysis.expression(n.limitOffset, scope);
+  for (const [clause, node] of [
+    ["LIMIT", n.limitCount],
+    ["OFFSET", n.limitOffset],
+  ] as const) {
+    analysis.inClause(clause, () => analysis.notes(analysis.expression(node, scope), FILTER.other));
+  }
 }
 
 function locks(analysis: Analysis, n: SelectStmt, names: Names): void {
@@ -192,7 +238,7 @@ export function withClause(analysis: Analysis, n: WithClause, outer: Scope): Sco
     const row = arms
       ? fixpoint(analysis, arms, name, names, scope, ctes)
       : renamed(analysis.query(cte.ctequery, scope), names);
-    ctes.set(name, withSearchAndCycle(row, cte));
+    ctes.set(name, withSearchAndCycle(analysis, row, cte));
   };
   for (const name of [...waiting.keys()]) define(name);
   return scope;
@@ -225,7 +271,9 @@ function fixpoint(
   let row = derived(renamed(select(analysis, n.larg!, scope), names));
   for (;;) {
     ctes.set(name, row);
-    const next = derived(renamed(merged(row, select(analysis, n.rarg!, scope)), names));
+    const both = merged(row, select(analysis, n.rarg!, scope));
+    compares(analysis, n, both);
+    const next = derived(renamed(both, names));
     if (weight(next) === weight(row)) break;
     row = next;
   }
@@ -242,12 +290,15 @@ const weight = (row: Row): number =>
     0,
   );
 
-function withSearchAndCycle(row: Row, cte: NodeFields<"CommonTableExpr">): Row {
+function withSearchAndCycle(analysis: Analysis, row: Row, cte: NodeFields<"CommonTableExpr">): Row {
   const added: Column[] = [];
   if (cte.search_clause?.search_seq_column) {
     added.push({ name: cte.search_clause.search_seq_column, trace: union([wholeRow(row)]) });
   }
   if (cte.cycle_clause) {
+    // A row that was there before ends the search.
+    const columns = strings(cte.cycle_clause.cycle_col_list).map((name) => columnOf(row, name) ?? NOTHING);
+    analysis.inClause("CYCLE", () => analysis.notes(union(columns), FILTER.join));
     added.push({ name: cte.cycle_clause.cycle_mark_column ?? "", trace: NOTHING });
     added.push({ name: cte.cycle_clause.cycle_path_column ?? "", trace: union([wholeRow(row)]) });
   }

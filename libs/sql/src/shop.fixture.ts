@@ -21,6 +21,9 @@ export const SHOP_SQL = `
   create function public.secret(int) returns text language sql stable as 'select email from public.customers where id = $1';
   create function public.touch() returns int language plpgsql volatile as 'begin return 1; end';
   create procedure public.tidy(int) language sql as 'select 1';
+  create table public.accounts (iban text primary key, holder text);
+  create table public.transfers (
+    id int primary key, iban text references public.accounts (iban), back text references public.accounts (iban));
   create schema app;
   create table app.customers (id int, email text);
 `;
@@ -75,6 +78,8 @@ relation(
 );
 relation("public", "contact_list", "name email", "m", "select customers.name, customers.email from public.customers");
 relation("public", "lost", "a b", "v", "select from where");
+relation("public", "accounts", "iban! holder");
+relation("public", "transfers", "id! iban back");
 relation("app", "customers", "id email");
 relation("pg_catalog", "pg_class", "oid relname relnamespace relkind");
 relation("pg_catalog", "pg_namespace", "oid nspname");
@@ -82,6 +87,11 @@ relation("pg_catalog", "pg_stats", "schemaname tablename attname most_common_val
 relation("pg_catalog", "pg_stat_activity", "pid query", "v");
 relation("pg_catalog", "pg_settings", "name setting", "v");
 
+const SETS: ReadonlySet<string> = new Set(
+  "unnest regexp_matches regexp_split_to_table generate_series json_each jsonb_each jsonb_object_keys dblink crosstab".split(
+    " ",
+  ),
+);
 const functions: CatalogRows["functions"][number][] = [];
 function routine(
   schema: string,
@@ -98,6 +108,7 @@ function routine(
       volatility,
       language: "internal",
       userDefined: schema !== "pg_catalog",
+      returnsSet: SETS.has(name),
       argumentCount: 1,
       outs: null,
       rowOf: null,
@@ -117,10 +128,8 @@ routine(
   json_build_object array_to_string string_to_array xmlforest date_trunc abs replace reverse encode decode convert_to int4 text
   regexp_replace regexp_matches generate_series jsonb_agg json_agg string_agg count sum min max avg xmlagg
   row_number lag lead first_value rank now current_setting pg_get_viewdef pg_table_is_visible to_regclass btrim position
-  jsonb_pretty jsonb_object_agg version like_escape similar_to_escape to_char hashtext octet_length bool_or bool_and query_to_xmlschema`.replace(
-    /\s+/g,
-    " ",
-  ),
+  jsonb_pretty jsonb_object_agg version like_escape similar_to_escape to_char hashtext octet_length bool_or bool_and query_to_xmlschema
+  starts_with ascii chr to_tsvector to_tsquery repeat sqrt regexp_split_to_table quote_literal`.replace(/\s+/g, " "),
   "i",
 );
 routine("pg_catalog", "unnest jsonb_populate_record json_populate_record", "i", { pseudo: "anyelement" });
@@ -148,6 +157,17 @@ export const SHOP: Catalog = catalogFromRows("shop", {
     { child: oids.get("public.events_2024")!, parent: oids.get("public.events")! },
     { child: oids.get("public.employees")!, parent: oids.get("public.people")! },
   ],
+  uniques: ["customers", "orders", "payments", "log", "accounts", "transfers"].map((table) => ({
+    relation: oids.get(`public.${table}`)!,
+    attnum: 1,
+    alone: true,
+  })),
+  foreignKeys: [2, 3].map((attnum) => ({
+    relation: oids.get("public.transfers")!,
+    attnum,
+    otherRelation: oids.get("public.accounts")!,
+    otherAttnum: 1,
+  })),
   domains: [],
   operators: [],
   triggers: [],

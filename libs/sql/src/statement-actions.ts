@@ -10,11 +10,8 @@ export const STATEMENT_ACTIONS: { readonly [K in NodeKind]?: SqlAction } = {
   UnlistenStmt: "sql:session",
   ConstraintsSetStmt: "sql:session",
   NotifyStmt: "sql:notify",
-  DoStmt: "sql:do",
 
   CreateForeignTableStmt: "sql:create_table",
-  IndexStmt: "sql:create_index",
-  CreateFunctionStmt: "sql:create_function",
   CreateEventTrigStmt: "sql:create_trigger",
   CreateSeqStmt: "sql:create_other",
   CreateDomainStmt: "sql:create_other",
@@ -29,13 +26,10 @@ export const STATEMENT_ACTIONS: { readonly [K in NodeKind]?: SqlAction } = {
   CreateOpFamilyStmt: "sql:create_other",
   CreateTransformStmt: "sql:create_other",
   CreateAmStmt: "sql:create_other",
-  CreatePolicyStmt: "sql:create_other",
   CreatedbStmt: "sql:create_other",
 
-  AlterPolicyStmt: "sql:alter_other",
   AlterFunctionStmt: "sql:alter_other",
   AlterSeqStmt: "sql:alter_other",
-  AlterDomainStmt: "sql:alter_other",
   AlterEnumStmt: "sql:alter_other",
   AlterTypeStmt: "sql:alter_other",
   AlterCollationStmt: "sql:alter_other",
@@ -63,7 +57,6 @@ export const STATEMENT_ACTIONS: { readonly [K in NodeKind]?: SqlAction } = {
   DropOwnedStmt: "sql:role",
   ReassignOwnedStmt: "sql:role",
   VacuumStmt: "sql:vacuum",
-  ClusterStmt: "sql:vacuum",
 
   // What reaches beyond the database: files, other servers, the server's own code and settings.
   AlterSystemStmt: "sql:system",

@@ -1,5 +1,5 @@
 import type { ExplainStmt, IntoClause, Node, RangeVar, SelectStmt } from "libpg-query";
-import type { SqlAction } from "#commands";
+import { ANYWHERE, type SqlAction } from "#commands";
 import { altersColumns, changesSchema, intercepts, renames } from "./alterations.js";
 import type { Analysis } from "./analysis.js";
 import type { Relation } from "./catalog.js";
@@ -21,7 +21,9 @@ import { rowLimit } from "./row-limit.js";
 import { ROOT } from "./scope.js";
 import { settingEffect } from "./settings.js";
 import { ALTERS_TABLE, DROPS, STATEMENT_ACTIONS } from "./statement-actions.js";
+import { altersRows, clusters, constrainsDomain, indexes, restrictsRows, triggers } from "./stored-rows.js";
 import { type Column, LEAK, NOTHING, narrowed, type Row, union, wholeRow } from "./trace.js";
+import { FILTER } from "./uses.js";
 import { WRITES } from "./writes.js";
 
 /** Columns whose values are made by the server, of no table's. */
@@ -75,6 +77,8 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
       return NOTHING_BACK;
     },
   },
+  DoStmt: { action: "sql:do", analyse: unread },
+  CreateFunctionStmt: { action: "sql:create_function", analyse: unread },
   CreateStmt: {
     action: "sql:create_table",
     analyse: (analysis, n, node) => {
@@ -113,7 +117,9 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   ExecuteStmt: {
     action: "sql:session",
     analyse: (analysis, n) => {
-      analysis.expressions(n.params, ROOT);
+      // They may decide anything in it.
+      const given = analysis.expressions(n.params, ROOT);
+      analysis.inClause("EXECUTE", () => analysis.notes(union(given), FILTER.other));
       analysis.session.push({ kind: "executes", name: n.name ?? "" });
       return NOTHING_BACK;
     },
@@ -207,6 +213,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     action: (n) => alterAction(n.objtype),
     analyse: (analysis, n, node) => {
       altersColumns(analysis, n);
+      altersRows(analysis, n);
       return altered(analysis, n, node);
     },
   },
@@ -228,6 +235,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     action: "sql:create_trigger",
     analyse: (analysis, n, node) => {
       intercepts(analysis, n.relation, false);
+      triggers(analysis, n);
       return altered(analysis, n, node);
     },
   },
@@ -238,6 +246,11 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
       return altered(analysis, n, node);
     },
   },
+  IndexStmt: looksAtRows("sql:create_index", indexes),
+  CreatePolicyStmt: looksAtRows("sql:create_other", restrictsRows),
+  AlterPolicyStmt: looksAtRows("sql:alter_other", restrictsRows),
+  AlterDomainStmt: looksAtRows("sql:alter_other", constrainsDomain),
+  ClusterStmt: looksAtRows("sql:vacuum", clusters),
   TransactionStmt: {
     action: "sql:session",
     analyse: (analysis, n) => {
@@ -247,6 +260,21 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   },
   GrantStmt: { action: (n) => (n.is_grant ? "sql:grant" : "sql:revoke"), analyse: altered },
 };
+
+/** A statement that only names things, and looks at the rows of one. */
+function looksAtRows<K extends NodeKind>(
+  action: SqlAction,
+  look: (analysis: Analysis, fields: NodeFields<K>) => void,
+): Rule<K> {
+  return {
+    action,
+    analyse: (analysis, n, node) => {
+      look(analysis, n);
+      utility(analysis, node);
+      return NOTHING_BACK;
+    },
+  };
+}
 
 /** One statement, understood: effects are noted in the analysis. @throws NotUnderstood */
 export function statement(analysis: Analysis, node: Node): Returned {
@@ -308,9 +336,9 @@ function createdFrom(analysis: Analysis, into: IntoClause | undefined, row: Row,
   if (extra) analysis.within(extra, () => analysis.effects.tablesWritten.add(name));
   for (const [i, column] of row.columns.entries()) {
     const stored = names[i] ?? column.name;
-    analysis.stores.push({ name: stored, target: `${name}.${stored}`, trace: narrowed(row).columns[i]!.trace });
+    analysis.stored(name, null, stored, narrowed(row).columns[i]!.trace);
   }
-  if (row.open) analysis.stores.push({ name: "*", target: `${name}.*`, trace: wholeRow(row) });
+  if (row.open) analysis.stored(name, null, "*", wholeRow(row));
 }
 
 /** Notes a relation about to exist: in the first schema of the path where it names none. */
@@ -341,6 +369,13 @@ const alterAction = (type: string | undefined): SqlAction =>
 function altered(analysis: Analysis, fields: object, node: Node): Returned {
   const { relation } = fields as { relation?: RangeVar };
   if (relation) writes(analysis, relation);
+  utility(analysis, node);
+  return NOTHING_BACK;
+}
+
+/** Code that comes with the statement, and is not read: it could copy anything to anywhere. */
+function unread(analysis: Analysis, _: object, node: Node): Returned {
+  analysis.given(ANYWHERE, { name: "*", trace: LEAK });
   utility(analysis, node);
   return NOTHING_BACK;
 }

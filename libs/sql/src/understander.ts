@@ -1,5 +1,6 @@
 import type { Node } from "libpg-query";
-import { Analysis, type Defined, NeedsDefinition } from "./analysis.js";
+import type { ColumnRef, Copy } from "#commands";
+import { Analysis, type Defined, NeedsDefinition, type Stored } from "./analysis.js";
 import type { Catalog, SqlContext } from "./catalog.js";
 import { Effects } from "./effects.js";
 import { expression } from "./expressions.js";
@@ -85,7 +86,9 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     // Offsets are of UTF-8.
     const bytes = Buffer.from(text);
     let current = context;
+    /** The catalog at hand says nothing certain of what follows; or names themselves do not. */
     let stale = false;
+    let renamed = false;
     let cost = 0;
     const raws = tree.stmts ?? [];
     if (raws.length > MAX_STATEMENTS) return notUnderstood(text, `it holds more than ${MAX_STATEMENTS} statements`);
@@ -103,10 +106,10 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
         const prepare = as("PrepareStmt", raw.stmt);
         const prepares = prepare ? [await prepared(prepare.name ?? "", prepare.query, own)] : [];
         const whole = { ...facts, session: [...facts.session, ...prepares] };
-        statements.push(stale ? tainted(whole) : whole);
+        statements.push(stale ? tainted(whole, renamed) : whole);
         current = afterwards(current, whole);
-        stale ||= whole.session.some((effect) => effect.kind === "changesCatalog");
-        stale ||= current.provisional === true && whole.session.some((effect) => effect.kind === "endsTransaction");
+        renamed ||= current.provisional === true && whole.session.some((effect) => effect.kind === "endsTransaction");
+        stale ||= renamed || whole.session.some((effect) => effect.kind === "changesCatalog");
         for (const name of analysis.unknown) unknown.add(name);
       } catch (error) {
         problems.push(problemOf(error));
@@ -114,7 +117,8 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     }
     if (cost > COSTLY) await new Promise((waited) => setTimeout(waited, cost / COST_A_MS));
     const operations = statements.flatMap((s) => s.operations);
-    return { text, fingerprint, statements, operations, problems, unknownNames: [...unknown] };
+    const uses = statements.flatMap((s) => s.uses);
+    return { text, fingerprint, statements, operations, uses, problems, unknownNames: [...unknown] };
   }
 
   /** Views and functions are parsed as the analysis comes upon them; each only once a catalog. */
@@ -172,8 +176,22 @@ function factsOf(analysis: Analysis, node: Node): StatementFacts {
     bulk: bulk && outputs(bulk),
     bulkFormat,
     stores: analysis.stores.map((stored) => ({ ...outputColumn(stored), target: stored.target })),
+    uses: [...analysis.uses, ...copies(analysis.stores)],
     session: changes ? [...analysis.session, { kind: "changesCatalog" }] : analysis.session,
   };
+}
+
+function copies(stores: readonly Stored[]): Copy[] {
+  const found = new Map<string, Copy>();
+  const note = (column: ColumnRef | null, { target, into, trace: { direct } }: Stored) => {
+    const key = JSON.stringify([column?.schema, column?.table, column?.column, target, direct]);
+    if (!found.has(key)) found.set(key, { action: "copy", column, direct, target, into });
+  };
+  for (const stored of stores) {
+    for (const source of stored.trace.sources) note(source, stored);
+    if (stored.trace.leaks) note(null, stored);
+  }
+  return [...found.values()];
 }
 
 /** What names mean to the statements behind, in the same text. */
@@ -193,8 +211,12 @@ function afterwards(context: SqlContext, { session }: StatementFacts): SqlContex
 
 const NAMES: ReadonlySet<string> = new Set(["createsTemporary", "discards", "searchPath"]);
 
-/** Behind a statement that changes what names mean, the catalog and the path at hand say nothing certain. */
-function tainted(facts: StatementFacts): StatementFacts {
+/**
+ * Behind a statement that changes what names mean, the catalog and the path at hand say nothing certain. What a change
+ * of the schema lets a name stand for has been noted as stored there; where the path itself is in doubt, a column that
+ * is used could be any.
+ */
+function tainted(facts: StatementFacts, renamed: boolean): StatementFacts {
   const taint = <T extends TracedColumn>(columns: readonly T[]) => columns.map((c) => ({ ...c, leaks: true }));
   // What neither reads a relation nor calls a function stores what its text says, whatever names mean.
   const looks = facts.operations.some(({ tablesRead, functions }) => tablesRead.length + functions.length > 0);
@@ -203,6 +225,7 @@ function tainted(facts: StatementFacts): StatementFacts {
     outputs: facts.outputs && taint(facts.outputs),
     bulk: facts.bulk && taint(facts.bulk),
     stores: looks ? taint(facts.stores) : facts.stores,
+    uses: facts.uses.map((use) => ((use.action === "copy" ? looks : renamed) ? { ...use, column: null } : use)),
     session: facts.session.map((effect) =>
       effect.kind === "declares" ? { ...effect, outputs: taint(effect.outputs) } : effect,
     ),
@@ -223,16 +246,26 @@ function functionCall(oid: number, context: SqlContext): Understanding {
     text: "",
     fingerprint: `function:${oid}`,
     statements: [
-      { kind: "FunctionCall", operations, outputs: [output], bulk: null, bulkFormat: null, stores: [], session: [] },
+      {
+        kind: "FunctionCall",
+        operations,
+        outputs: [output],
+        bulk: null,
+        bulkFormat: null,
+        stores: [],
+        uses: [],
+        session: [],
+      },
     ],
     operations,
+    uses: [],
     problems: [],
     unknownNames: routine ? [] : [`${name}()`],
   };
 }
 
 function notUnderstood(text: string, reason: string): Understanding {
-  return { text, fingerprint: "", statements: [], operations: [], problems: [reason], unknownNames: [] };
+  return { text, fingerprint: "", statements: [], operations: [], uses: [], problems: [reason], unknownNames: [] };
 }
 
 function problemOf(error: unknown): string {

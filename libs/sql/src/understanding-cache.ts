@@ -54,14 +54,14 @@ class Generations {
 }
 
 /** Bytes, by rule of thumb: two a character of the text, and what each name or column comes to. */
-function weightOf(key: string, { operations, statements }: Understanding): number {
+function weightOf(key: string, { operations, uses, statements }: Understanding): number {
   let names = 0;
   for (const { tablesRead, tablesWritten, columnsRead, columnsWritten, functions } of operations) {
     names += tablesRead.length + tablesWritten.length + columnsRead.length + columnsWritten.length + functions.length;
   }
   let columns = 0;
   for (const { outputs, stores } of statements) columns += (outputs?.length ?? 0) + stores.length;
-  return 1_000 + key.length * 4 + names * 80 + columns * 200 + statements.length * 500;
+  return 1_000 + key.length * 4 + names * 80 + (columns + uses.length) * 200 + statements.length * 500;
 }
 
 /** No name holds a zero byte. */

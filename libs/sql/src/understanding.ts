@@ -1,4 +1,4 @@
-import type { BulkFormat, NativeError, Operation, OutputColumn } from "#commands";
+import type { BulkFormat, ColumnUse, NativeError, Operation, OutputColumn } from "#commands";
 
 /** What a text does, as far as it can be known before it runs. Immutable and cached: never change one. */
 export interface Understanding {
@@ -9,6 +9,8 @@ export interface Understanding {
   readonly statements: readonly StatementFacts[];
   /** The operations of all statements. */
   readonly operations: readonly Operation[];
+  /** The uses of all statements. */
+  readonly uses: readonly ColumnUse[];
   /** Why the text could not be understood, in sentences. Not empty: deny it. */
   readonly problems: readonly string[];
   /** Set where the server would refuse the text too, and how: the one of `problems`. */
@@ -36,6 +38,8 @@ export interface StatementFacts {
    * RENAME, SET SCHEMA) or leaves to code that is not read (CREATE TRIGGER, CREATE RULE).
    */
   readonly stores: readonly StoredColumn[];
+  /** What it does with columns' values besides showing them, each once; what it stores is among it, as copies. */
+  readonly uses: readonly ColumnUse[];
   /** Effects on the session that later statements depend on. */
   readonly session: readonly SessionEffect[];
 }
@@ -53,7 +57,7 @@ export interface TracedColumn extends OutputColumn {
 }
 
 /** A value that is stored: copying a labelled column elsewhere is for policy to decide. */
-export interface StoredColumn extends TracedColumn {
+interface StoredColumn extends TracedColumn {
   /** `schema.table.column`; `*` for the column where it is not known; `file` or `program` for COPY … TO those. */
   readonly target: string;
 }

@@ -2,12 +2,14 @@ import type { Node, OnConflictClause, RangeVar, ReturningClause } from "libpg-qu
 import type { SqlAction } from "#commands";
 import type { Analysis } from "./analysis.js";
 import type { Reference, Relation } from "./catalog.js";
+import { condition } from "./conditions.js";
 import { fromClause, fromItem, target } from "./from-clause.js";
 import { as, must, type NodeKind, NotUnderstood } from "./parser/ast.js";
 import { insertedRows } from "./row-limit.js";
-import { beside, inside, type Names, type Scope } from "./scope.js";
-import { targetList, withClause } from "./select.js";
-import { derived, narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
+import { beside, columnOf, inside, type Names, type Scope } from "./scope.js";
+import { targetList, where, withClause } from "./select.js";
+import { derived, NOTHING, narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
+import { FILTER } from "./uses.js";
 import { bounds } from "./where.js";
 
 export interface Write {
@@ -57,20 +59,22 @@ class Target {
     this.analysis.effects.columnsWritten.add(`${this.table}.${column}`);
     const before = this.assigned.get(column);
     this.assigned.set(column, before ? union([before, value]) : value);
-    this.analysis.stores.push({ target: `${this.table}.${column}`, trace: value, name: column });
+    this.analysis.stored(this.table, this.relation, column, value);
   }
 
   /** SET a = x, (b, c) = (…), and the target lists of INSERT and MERGE's UPDATE. */
   set(nodes: readonly Node[] | undefined, scope: Scope): void {
-    for (const node of nodes ?? []) {
-      const { name, indirection, val } = must("ResTarget", node);
-      this.analysis.expressions(indirection, scope);
-      const multi = as("MultiAssignRef", val);
-      this.assign(
-        name ?? "*",
-        multi ? this.nth(multi.source, multi.colno ?? 1, scope) : this.analysis.expression(val, scope),
-      );
-    }
+    this.analysis.inClause("SET", () => {
+      for (const node of nodes ?? []) {
+        const { name, indirection, val } = must("ResTarget", node);
+        for (const at of this.analysis.expressions(indirection, scope)) this.analysis.notes(at, FILTER.other, "[]");
+        const multi = as("MultiAssignRef", val);
+        this.assign(
+          name ?? "*",
+          multi ? this.nth(multi.source, multi.colno ?? 1, scope) : this.analysis.expression(val, scope),
+        );
+      }
+    });
   }
 
   /** Rows that follow by foreign keys, now that it is known which columns are set. */
@@ -117,26 +121,35 @@ class Target {
     const both = !others ? own : othersFirst ? beside(others, own) : beside(own, others);
     const aliased = [versions.old, versions.new].map((alias) => ({ alias, schema: null, row, stored: true }));
     const names: Names = { items: [...both.items, ...aliased], row: both.row };
-    return targetList(this.analysis, clause.exprs, inside(scope, names), names);
+    const { exprs } = clause;
+    return this.analysis.inClause("RETURNING", () => targetList(this.analysis, exprs, inside(scope, names), names));
   }
 
   /** @param few whether few rows are there to be inserted, and so to be updated instead. */
   conflict(clause: OnConflictClause | undefined, outer: Scope, few: boolean): void {
     if (!clause) return;
     const scope = inside(outer, beside(this.names, this.excluded()));
-    for (const node of clause.infer?.indexElems ?? []) {
-      const element = must("IndexElem", node);
-      if (element.expr) this.analysis.expression(element.expr, scope);
-    }
-    this.analysis.expression(clause.infer?.whereClause, scope);
+    this.analysis.inClause("ON CONFLICT", () => this.asksFor(clause, scope));
     this.set(clause.targetList, scope);
     if (clause.targetList) {
       this.cascade();
       if (this.relation) this.analysis.runsOnWrite(this.relation, ["update"]);
     }
-    this.analysis.expression(clause.whereClause, scope);
+    where(this.analysis, clause.whereClause, scope);
     if (clause.action !== "ONCONFLICT_UPDATE") return;
     this.analysis.effects.writesToo("sql:update", few || bounds(this.analysis, clause.whereClause, scope, this.names));
+  }
+
+  /** Whether the table has a row with these values already decides what becomes of the new one. */
+  private asksFor({ infer }: OnConflictClause, scope: Scope): void {
+    const elements = (infer?.indexElems ?? []).map((node) => must("IndexElem", node));
+    const keys = elements.map(({ name, expr }) =>
+      name ? columnOf(this.row, name) : this.analysis.expression(expr, scope),
+    );
+    const any = this.relation ? this.analysis.context.catalog.uniqueColumns(this.relation) : [];
+    const anyTrace = { ...NOTHING, sources: new Set(any) };
+    for (const key of elements.length > 0 ? keys : [anyTrace]) if (key) this.analysis.notes(key, FILTER.equality);
+    condition(this.analysis, infer?.whereClause, scope);
   }
 }
 
@@ -171,7 +184,7 @@ function update(analysis: Analysis, node: Node, outer: Scope): Row {
   const own = inside(scope, beside(on.names, others));
   on.set(n.targetList, own);
   on.cascade();
-  analysis.expression(n.whereClause, own);
+  where(analysis, n.whereClause, own);
   noteTargetReads(analysis, on.table);
   analysis.effects.bounded = bounds(analysis, n.whereClause, own, on.names);
   return on.returning(n.returningClause, scope, others);
@@ -183,7 +196,7 @@ function remove(analysis: Analysis, node: Node, outer: Scope): Row {
   const on = new Target(analysis, n.relation);
   const others = fromClause(analysis, n.usingClause, scope, on.names);
   const own = inside(scope, beside(on.names, others));
-  analysis.expression(n.whereClause, own);
+  where(analysis, n.whereClause, own);
   noteTargetReads(analysis, on.table);
   analysis.effects.bounded = bounds(analysis, n.whereClause, own, on.names);
   return on.returning(n.returningClause, scope, others);
@@ -195,11 +208,11 @@ function merge(analysis: Analysis, node: Node, outer: Scope): Row {
   const on = new Target(analysis, n.relation);
   const source = fromItem(analysis, n.sourceRelation, scope, on.names);
   const own = inside(scope, beside(on.names, source));
-  analysis.expression(n.joinCondition, own);
+  analysis.inClause("ON", () => condition(analysis, n.joinCondition, own));
   const joined = bounds(analysis, n.joinCondition, own, on.names);
   for (const clause of n.mergeWhenClauses ?? []) {
     const when = must("MergeWhenClause", clause);
-    analysis.expression(when.condition, own);
+    analysis.inClause("WHEN", () => condition(analysis, when.condition, own));
     if (when.commandType === "CMD_INSERT") mergeInsert(analysis, on, when.targetList, when.values, own);
     else if (when.commandType === "CMD_UPDATE") on.set(when.targetList, own);
     else if (when.commandType !== "CMD_DELETE" && when.commandType !== "CMD_NOTHING") {
@@ -227,7 +240,10 @@ function mergeInsert(
 ): void {
   const listed = (targets ?? []).map((node) => must("ResTarget", node).name ?? "*");
   const columns = listed.length > 0 ? listed : into.columns;
-  for (const [i, value] of (values ?? []).entries()) into.assign(columns[i] ?? "*", analysis.expression(value, scope));
+  analysis.inClause("VALUES", () => {
+    for (const [i, value] of (values ?? []).entries())
+      into.assign(columns[i] ?? "*", analysis.expression(value, scope));
+  });
 }
 
 /** A write that looks at its own table's columns reads it too. */
