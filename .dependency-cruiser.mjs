@@ -21,7 +21,7 @@ export default {
     ...["bytes", "commands", "contracts", "masking"].map((n) => only(`${n}-stands-alone`, `libs/${n}`, [])),
     only("protocols", "libs/protocols", lib("bytes", "commands")),
     only("sql", "libs/sql", lib("commands")),
-    only("decisions", "libs/decisions", lib("commands")),
+    only("decisions", "libs/decisions", lib("commands", "masking")),
     only("tokens", "libs/tokens", lib("commands")),
     only("event-store", "libs/event-store", lib("bytes")),
     only("audit-log", "libs/audit-log", lib("bytes")),

@@ -1,23 +1,26 @@
 import type { Context, Entities } from "@cedar-policy/cedar-wasm/nodejs";
-import type {
-  Bundle,
-  Command,
-  LabelPart,
-  MaskedLabel,
-  Operation,
-  ResourcePart,
-  RowLimit,
-  SessionFacts,
-  Verdict,
+import {
+  ANYWHERE,
+  type Bundle,
+  type ColumnUse,
+  type Command,
+  type LabelUse,
+  type MaskedLabel,
+  type Operation,
+  type ResourcePart,
+  type RowLimit,
+  type SessionFacts,
+  type Verdict,
 } from "#commands";
 import type { ReadPolicy } from "./document.js";
 import { both, type HoldTerms, strictest } from "./hold.js";
 import { Interner } from "./interner.js";
+import { LabelIndex, type LabelQuestion } from "./label-index.js";
 import { Lru } from "./lru.js";
 import { type EntityId, type Matches, PolicyIndex } from "./policy-index.js";
 import { narrower, narrowest, widest } from "./row-limits.js";
-import { CONNECT, groupsOf, inScope, REVEAL, SESSION } from "./schema.js";
-import { type Denial, denial, subjectOf } from "./wording.js";
+import { CONNECT, groupsOf, inScope, LABEL_ACTIONS, REVEAL, SESSION } from "./schema.js";
+import { type Denial, denial, subjectOf, useOf } from "./wording.js";
 
 /** Decides by one bundle. Synchronous; a verdict met before is two map lookups. */
 export interface Decider {
@@ -33,8 +36,10 @@ export interface Decider {
   dispose(): void;
 }
 
-/** What a verdict depends on. Sessions and operations are recognised by identity: they must not be changed later. */
-export type Decidable = Pick<Command, "operations" | "statementCount">;
+/**
+ * What a verdict depends on. Sessions, operations and uses are recognised by identity: they must not be changed later.
+ */
+export type Decidable = Pick<Command, "operations" | "uses" | "statementCount">;
 
 const CACHED_VERDICTS = 10_000;
 const CACHED_SESSIONS = 2_000;
@@ -65,7 +70,7 @@ class BundleDecider implements Decider {
   readonly epoch: number;
   readonly #index: PolicyIndex;
   readonly #resources: ReadonlyMap<string, ResourcePart>;
-  readonly #labels: readonly LabelPart[];
+  readonly #labels: ReadonlyMap<string, LabelIndex>;
   readonly #sessions = new Interner<SessionFacts>(CACHED_SESSIONS, ({ principal, resource, scope, clientAddress }) =>
     JSON.stringify([principal, resource, scope, clientAddress]),
   );
@@ -75,17 +80,19 @@ class BundleDecider implements Decider {
   readonly #verdicts = new Lru<string, Verdict>(CACHED_VERDICTS);
   readonly #connects = new Lru<number, Settled>(CACHED_SESSIONS);
   readonly #masks = new Lru<number, Masks>(CACHED_SESSIONS);
+  readonly #uses = new Lru<string, Settled>(CACHED_VERDICTS);
   #disposed = false;
 
   constructor(bundle: Bundle) {
     this.epoch = bundle.epoch;
     this.#index = new PolicyIndex(bundle.policies);
     this.#resources = new Map(bundle.resources.map((resource) => [resource.name, resource]));
-    this.#labels = bundle.labels;
+    this.#labels = new Map(bundle.resources.map(({ name }) => [name, new LabelIndex(bundle.labels, name)]));
   }
 
   decide(command: Decidable, session: SessionFacts, now: number): Verdict {
-    const key = `${this.#sessions.number(session)}:${this.#operations.number(command.operations)}:${command.statementCount}`;
+    const asked = this.#labels.get(session.resource)?.questions(command.uses).number;
+    const key = `${this.#sessions.number(session)}:${this.#operations.number(command.operations)}:${command.statementCount}:${asked}`;
     const known = this.#verdicts.get(key);
     if (known) return known;
     const { verdict, timeless } = this.#judge(command, session, now);
@@ -94,19 +101,19 @@ class BundleDecider implements Decider {
   }
 
   connect(session: SessionFacts, now: number): Verdict {
-    return this.#judge({ operations: [], statementCount: 0 }, session, now).verdict;
+    return this.#judge({ operations: [], uses: [], statementCount: 0 }, session, now).verdict;
   }
 
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const cache of [this.#verdicts, this.#connects, this.#masks]) cache.clear();
+    for (const cache of [this.#verdicts, this.#connects, this.#masks, this.#uses]) cache.clear();
     this.#index.dispose();
   }
 
   #judge(command: Decidable, session: SessionFacts, now: number): { verdict: Verdict; timeless: boolean } {
-    const deny = ({ reason, advice, policies }: Denial, timeless: boolean) => ({
-      verdict: { kind: "deny" as const, reason, advice, policies, epoch: this.epoch },
+    const deny = ({ reason, advice, policies }: Denial, timeless: boolean, uses: readonly LabelUse[] = []) => ({
+      verdict: { kind: "deny" as const, reason, advice, policies, epoch: this.epoch, uses },
       timeless,
     });
     if (this.#disposed) return deny(denial.disposed(), false);
@@ -134,7 +141,11 @@ class BundleDecider implements Decider {
 
     const masks = this.#masksOf(session, resource, now);
     timeless &&= masks.timeless;
-    const decided = { masked: masks.masked, rowLimit, epoch: this.epoch };
+    const used = this.#usesOutcome(command.uses, masks.masked, hold !== null, session, resource, now);
+    timeless &&= used.timeless;
+    if (used.denial) return deny(used.denial, timeless, used.uses);
+    for (const policy of used.policies) policies.add(policy);
+    const decided = { masked: masks.masked, rowLimit, epoch: this.epoch, uses: used.uses };
     if (!hold) {
       // Where nothing but the connection had to be permitted, what permitted that has decided.
       return {
@@ -153,7 +164,7 @@ class BundleDecider implements Decider {
     const known = this.#connects.get(number);
     if (known) return known;
     const matches = this.#ask(CONNECT, resourceEntity(resource), session, {}, now);
-    const outcome = settle(CONNECT, matches, session);
+    const outcome = settle(CONNECT, matches, () => denial.notPermitted(CONNECT, CONNECT, session));
     if (outcome.timeless) this.#connects.set(number, outcome);
     return outcome;
   }
@@ -166,11 +177,11 @@ class BundleDecider implements Decider {
     now: number,
   ): Outcome {
     const { action } = operation;
-    if (groupsOf(action) === undefined || action === CONNECT || action === REVEAL) {
+    if (groupsOf(action) === undefined || action === CONNECT || LABEL_ACTIONS.has(action)) {
       return { kind: "deny", denial: denial.unknownAction(action), timeless: true };
     }
     if (action !== SESSION && !inScope(session.scope, action)) {
-      return { kind: "deny", denial: denial.outOfScope(action, session.scope), timeless: true };
+      return { kind: "deny", denial: denial.outOfScope(action, session.scope, action), timeless: true };
     }
     const context = contextOf(operation, statementCount);
     const matches = this.#ask(action, resourceEntity(resource), session, context, now);
@@ -184,20 +195,70 @@ class BundleDecider implements Decider {
     if (known) return known;
     const masked: MaskedLabel[] = [];
     let timeless = true;
-    for (const label of this.#labels) {
-      if (!label.columns.some((column) => column.resource === resource.name)) continue;
+    for (const label of this.#labels.get(resource.name)!.labels) {
       if (inScope(session.scope, REVEAL)) {
         const context: Context = { resource: { __entity: { type: "Resource", id: resource.name } } };
         const target = labelEntity(label.name);
         const matches = this.#ask(REVEAL, target, session, context, now, [resourceEntity(resource)]);
         timeless &&= matches.timeless;
-        if (settle(REVEAL, matches, session).kind === "allow") continue;
+        if (refusalIn(REVEAL, matches) === null && plainOf(matches.permits).length > 0) continue;
       }
       masked.push({ label: label.name, transform: label.transform });
     }
     const masks = { masked, timeless };
     if (timeless) this.#masks.set(number, masks);
     return masks;
+  }
+
+  /** Each use of a label that is masked must be permitted; what may be seen may be used. */
+  #usesOutcome(
+    uses: readonly ColumnUse[],
+    masked: readonly MaskedLabel[],
+    held: boolean,
+    session: SessionFacts,
+    resource: ResourcePart,
+    now: number,
+  ): UsesOutcome {
+    const hidden = new Set(masked.map(({ label }) => label));
+    const decided: LabelUse[] = [];
+    const policies: string[] = [];
+    let denied: Denial | null = null;
+    let timeless = true;
+    for (const question of this.#labels.get(resource.name)!.questions(uses).each) {
+      const { label, column, kind, use } = question;
+      // Code that no policy can read is read by who approves it.
+      if (!hidden.has(label) || (held && use.action === "copy" && use.target === ANYWHERE)) continue;
+      const outcome = this.#useOutcome(question, session, resource, now);
+      timeless &&= outcome.timeless;
+      const permitted = outcome.kind === "allow";
+      const where = use.action === "copy" ? { use: "", target: kind } : { use: kind, target: "" };
+      decided.push({ action: use.action, label, column, ...where, permitted });
+      if (outcome.kind === "allow") policies.push(...outcome.policies);
+      else denied ??= outcome.denial;
+    }
+    return { uses: decided, policies, denial: denied, timeless };
+  }
+
+  #useOutcome(question: LabelQuestion, session: SessionFacts, resource: ResourcePart, now: number): Settled {
+    const { label, table, column, kind, use } = question;
+    const { action } = use;
+    if (!inScope(session.scope, action)) {
+      return { kind: "deny", denial: denial.outOfScope(useOf(question), session.scope, action), timeless: true };
+    }
+    const key = JSON.stringify([this.#sessions.number(session), resource.name, action, label, column, kind]);
+    const known = this.#uses.get(key);
+    // What is said of it also tells where it stands.
+    if (known?.kind === "allow") return known;
+    const context: Context = {
+      resource: { __entity: { type: "Resource", id: resource.name } },
+      table,
+      column,
+      ...(action === "copy" ? { target: kind } : { use: kind }),
+    };
+    const matches = this.#ask(action, labelEntity(label), session, context, now, [resourceEntity(resource)]);
+    const outcome = settle(useOf(question), matches, () => denial.useNotPermitted(question, session));
+    if (outcome.timeless) this.#uses.set(key, outcome);
+    return outcome;
   }
 
   #ask(
@@ -254,6 +315,13 @@ function contextOf(operation: Operation, statementCount: number): Context {
   };
 }
 
+interface UsesOutcome {
+  readonly uses: readonly LabelUse[];
+  readonly policies: readonly string[];
+  readonly denial: Denial | null;
+  readonly timeless: boolean;
+}
+
 interface Masks {
   readonly masked: readonly MaskedLabel[];
   readonly timeless: boolean;
@@ -290,11 +358,10 @@ const plainOf = (permits: readonly ReadPolicy[]) => permits.filter(({ annotation
 const idsOf = (policies: readonly ReadPolicy[]) => policies.map(({ id }) => id);
 
 /** Of what cannot wait for an approval: a permit with one does not count. */
-function settle(action: string, matches: Matches, session: SessionFacts): Settled {
+function settle(subject: string, matches: Matches, notPermitted: () => Denial): Settled {
   const { timeless } = matches;
   const plain = plainOf(matches.permits);
-  const denied =
-    refusalIn(action, matches) ?? (plain.length === 0 ? denial.notPermitted(action, action, session) : null);
+  const denied = refusalIn(subject, matches) ?? (plain.length === 0 ? notPermitted() : null);
   return denied
     ? { kind: "deny", denial: denied, timeless }
     : { kind: "allow", policies: idsOf(plain), rowLimit: null, timeless };

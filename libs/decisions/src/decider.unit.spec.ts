@@ -29,6 +29,7 @@ describe("commands", () => {
       kind: "allow",
       masked: [],
       rowLimit: null,
+      uses: [],
       policies: ["rules#2"],
       epoch: 7,
     });
@@ -149,6 +150,7 @@ describe("holds", () => {
       kind: "hold",
       masked: [],
       rowLimit: null,
+      uses: [],
       policies: ["rules#ddl"],
       epoch: 7,
       approvers: "dba",

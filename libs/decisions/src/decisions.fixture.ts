@@ -1,4 +1,11 @@
-import { type Bundle, type LabelPart, NOTHING_TOUCHED, type Operation, type SessionFacts } from "#commands";
+import {
+  type Bundle,
+  type ColumnUse,
+  type LabelPart,
+  NOTHING_TOUCHED,
+  type Operation,
+  type SessionFacts,
+} from "#commands";
 
 /** What the specs of this library decide about. */
 export const bundleOf = (text: string, over: Partial<Bundle> = {}): Bundle => ({
@@ -57,5 +64,6 @@ export const operation = (action: string, over: Partial<Operation> = {}): Operat
 
 export const command = (...operations: readonly (string | Operation)[]) => ({
   operations: operations.map((given) => (typeof given === "string" ? operation(given) : given)),
+  uses: [] as readonly ColumnUse[],
   statementCount: operations.length,
 });

@@ -1,7 +1,7 @@
 import type { DetailedError, PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
 import { type Annotations, readAnnotations } from "./annotations.js";
 import { CedarFailure, engine } from "./cedar.js";
-import { CONNECT, REVEAL } from "./schema.js";
+import { CONNECT, LABEL_ACTIONS } from "./schema.js";
 import { fromByteOffset, nesting, type PolicySource, position, splitPolicies } from "./source-text.js";
 
 /** One policy, parsed. */
@@ -61,7 +61,7 @@ export function readDocument(
       refuse(
         source.offset,
         '@approval holds commands, so the policy must name them: action in Action::"sql:ddl", for example ' +
-          `(never ${CONNECT} or ${REVEAL}, which cannot wait)`,
+          `(never ${[CONNECT, ...LABEL_ACTIONS].join(", ")}, which cannot wait)`,
       );
     }
     if (annotations.id !== null) {
@@ -111,7 +111,7 @@ export function sentence(error: DetailedError): string {
 
 function namesCommands(json: PolicyJson): boolean {
   const named = entitiesOf(json.action).map((entity) => entity.id);
-  return named.length > 0 && !named.includes(CONNECT) && !named.includes(REVEAL);
+  return named.length > 0 && !named.some((name) => name === CONNECT || LABEL_ACTIONS.has(name));
 }
 
 /** The entities a scope constraint names, whichever way Cedar writes them. */

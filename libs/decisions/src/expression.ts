@@ -1,3 +1,5 @@
+import { ANYWHERE, FILTER_USES, ORDER_USES } from "#commands";
+
 /** Questions about a policy's conditions, asked of Cedar's JSON form of them (Cedar's "JSON policy format"). */
 
 /** Whether the verdict can change with time alone. A context used whole counts, since it holds the time. */
@@ -10,33 +12,58 @@ export function asksTime(node: unknown): boolean {
   return Object.values(node).some(asksTime);
 }
 
-/** How many parts a name in these sets has at least. */
-const PARTS: Readonly<Record<string, { readonly least: number; readonly form: string }>> = {
-  tables_read: { least: 2, form: "schema.table" },
-  tables_written: { least: 2, form: "schema.table" },
-  columns_read: { least: 3, form: "schema.table.column" },
-  columns_written: { least: 3, form: "schema.table.column" },
+interface Rule {
+  /** Whether the context's attribute could be, or hold, that text. */
+  readonly fits: (text: string) => boolean;
+  /** After "context.x": what it is, or holds. */
+  readonly form: string;
+}
+
+const parts = (least: number, text: string): boolean => text.split(".").length >= least;
+const holds = (least: number, form: string): Rule => ({
+  fits: (text) => parts(least, text),
+  form: `holds names like "${form}"`,
+});
+const USES: readonly string[] = [...FILTER_USES, ...ORDER_USES];
+
+const RULES: Readonly<Record<string, Rule>> = {
+  tables_read: holds(2, "schema.table"),
+  tables_written: holds(2, "schema.table"),
+  columns_read: holds(3, "schema.table.column"),
+  columns_written: holds(3, "schema.table.column"),
+  table: { fits: (text) => text === ANYWHERE || parts(2, text), form: 'is a name like "schema.table"' },
+  column: { fits: (text) => text === ANYWHERE || parts(3, text), form: 'is a name like "schema.table.column"' },
+  target: {
+    fits: (text) => [ANYWHERE, "file", "program"].includes(text) || text.endsWith("()") || parts(3, text),
+    form: 'is a name like "schema.table.column", a function like "name()", "file", "program" or "*"',
+  },
+  use: { fits: (text) => USES.includes(text), form: `is one of ${USES.map((use) => `"${use}"`).join(", ")}` },
 };
 
 /**
- * Names asked of the context's tables and columns that can never be in there, because they are not qualified: a forbid
+ * Texts compared with the context's names that can never be these, because they are not qualified or misspelt: a forbid
  * on `orders` would guard nothing.
  */
-export function unqualifiedNames(node: unknown): readonly { readonly name: string; readonly message: string }[] {
-  if (Array.isArray(node)) return node.flatMap(unqualifiedNames);
+export function impossibleNames(node: unknown): readonly { readonly name: string; readonly message: string }[] {
+  if (Array.isArray(node)) return node.flatMap(impossibleNames);
   if (!isRecord(node)) return [];
-  const asked = node.contains ?? node.containsAny ?? node.containsAll;
-  if (isRecord(asked) && isRecord(asked.left)) {
-    const access = asked.left["."];
-    const set = isRecord(access) && isContext(access.left) ? String(access.attr) : "";
-    const rule = Object.hasOwn(PARTS, set) ? PARTS[set] : undefined;
-    if (rule) {
-      return literals(asked.right)
-        .filter((name) => name.split(".").length < rule.least)
-        .map((name) => ({ name, message: `context.${set} holds names like "${rule.form}", never "${name}"` }));
+  const found = Object.values(node).flatMap(impossibleNames);
+  for (const operator of ["==", "contains", "containsAny", "containsAll"]) {
+    const asked = node[operator];
+    if (!isRecord(asked)) continue;
+    for (const [one, other] of [
+      [asked.left, asked.right],
+      [asked.right, asked.left],
+    ]) {
+      const access = isRecord(one) ? one["."] : undefined;
+      const attribute = isRecord(access) && isContext(access.left) ? String(access.attr) : "";
+      const rule = Object.hasOwn(RULES, attribute) ? RULES[attribute] : undefined;
+      if (!rule) continue;
+      for (const name of literals(other).filter((text) => !rule.fits(text)))
+        found.push({ name, message: `context.${attribute} ${rule.form}, never "${name}"` });
     }
   }
-  return Object.values(node).flatMap(unqualifiedNames);
+  return found;
 }
 
 function literals(node: unknown): readonly string[] {

@@ -1,16 +1,24 @@
-import { SQL_ACTIONS, SQL_ANY } from "#commands";
+import { FILTER_USES, ORDER_USES, SQL_ACTIONS, SQL_ANY } from "#commands";
 
 /** Opening a session on a resource. */
 export const CONNECT = "connect";
 /** Seeing what a label hides. */
 export const REVEAL = "reveal";
+/** Deciding by what a label hides: which rows there are, whether a command fails. */
+const FILTER = "filter";
+/** Ordering and grouping by it. */
+const ORDER = "order";
+/** Storing it where the label does not reach. */
+const COPY = "copy";
+/** What can be done to a label. */
+export const LABEL_ACTIONS: ReadonlySet<string> = new Set([REVEAL, FILTER, ORDER, COPY]);
 /** Transactions, cursors, harmless settings: whoever may connect may do these, unless a policy forbids it. */
 export const SESSION = "sql:session";
 
 /** Each leaf with the groups it is in, nearest first. */
 const groupsByLeaf: ReadonlyMap<string, readonly string[]> = new Map([
   [CONNECT, []],
-  [REVEAL, []],
+  ...[...LABEL_ACTIONS].map((action): [string, readonly string[]] => [action, []]),
   ...Object.entries(SQL_ACTIONS).flatMap(([group, leaves]) =>
     leaves.map((leaf): [string, readonly string[]] => [leaf, leaf === group ? [SQL_ANY] : [group, SQL_ANY]]),
   ),
@@ -100,8 +108,38 @@ type Reveal = {
   now: Long,
 };
 
+type Use = {
+  // Where the labelled data is.
+  resource: Resource,
+  // "schema.table" and "schema.table.column"; "*" where it could be any.
+  table: String,
+  column: String,
+  // How: ${FILTER_USES.join(", ")}; of order: ${ORDER_USES.join(", ")}.
+  use: String,
+  run: String,
+  client_address: String,
+  on_behalf_of: Set<String>,
+  now: Long,
+};
+
+type Copy = {
+  // Where the labelled data is.
+  resource: Resource,
+  table: String,
+  column: String,
+  // Where to: "schema.table.column", "file", "program", a function as "name()"; "*" from code that is not read.
+  target: String,
+  run: String,
+  client_address: String,
+  on_behalf_of: Set<String>,
+  now: Long,
+};
+
 action "${CONNECT}" appliesTo { principal: [Agent], resource: [Resource], context: Session };
 action "${REVEAL}" appliesTo { principal: [Agent], resource: [Label], context: Reveal };
+action "${FILTER}" appliesTo { principal: [Agent], resource: [Label], context: Use };
+action "${ORDER}" appliesTo { principal: [Agent], resource: [Label], context: Use };
+action "${COPY}" appliesTo { principal: [Agent], resource: [Label], context: Copy };
 
 action "${SQL_ANY}";
 ${[...groups]

@@ -8,7 +8,7 @@ import {
   sentence,
   TOO_COMPLEX,
 } from "./document.js";
-import { unqualifiedNames } from "./expression.js";
+import { impossibleNames } from "./expression.js";
 import { CEDAR_SCHEMA, isOnlyGroup } from "./schema.js";
 import { position } from "./source-text.js";
 
@@ -65,7 +65,7 @@ function problemsOf(policy: ReadPolicy): readonly Found[] {
   return [
     ...raised.map(({ error }) => ({ offset: offsetOf(source, error), message: sentence(error) })),
     ...answer.otherWarnings.map((error) => ({ offset: offsetOf(source, error), message: sentence(error) })),
-    ...unqualifiedNames(json.conditions).map(({ name, message }) => ({
+    ...impossibleNames(json.conditions).map(({ name, message }) => ({
       offset: Math.max(0, source.text.indexOf(`"${name}"`)),
       message,
     })),

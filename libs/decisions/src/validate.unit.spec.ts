@@ -10,6 +10,12 @@ describe("a policy document", () => {
     ['permit(principal, action == Action::"sql:call", resource);'],
     ['permit(principal, action in Action::"sql:session", resource);'],
     [
+      'permit(principal, action == Action::"filter", resource == Label::"pii.email") when { ["equality", "join"].contains(context.use) && context.table == "public.customers" };',
+    ],
+    [
+      'permit(principal, action == Action::"copy", resource) when { ["file", "setval()", "*", "a.b.c"].contains(context.target) };',
+    ],
+    [
       'permit(principal, action == Action::"reveal", resource in Label::"pii") when { context.resource == Resource::"shop" };',
     ],
     ['forbid(principal, action in [Action::"sql:delete", Action::"sql:update"], resource) unless { context.bounded };'],
@@ -69,6 +75,15 @@ describe("a policy document", () => {
       'forbid(principal, action in Action::"sql:any", resource) when { context.columns_read.containsAny(["a.b.c", "c.email"]) };',
       'never "c.email"',
     ],
+    ['permit(principal, action == Action::"filter", resource) when { context.use == "equal" };', 'never "equal"'],
+    [
+      'permit(principal, action == Action::"order", resource) when { ["sort", "by"].contains(context.use) };',
+      'never "by"',
+    ],
+    ['forbid(principal, action == Action::"filter", resource) when { context.column == "email" };', 'never "email"'],
+    ['permit(principal, action == Action::"copy", resource) when { context.target == "log" };', 'never "log"'],
+    ['permit(principal, action == Action::"copy", resource) when { context.use == "sort" };', "use"],
+    ['@approval permit(principal, action == Action::"copy", resource);', "must name them"],
     ['permit(principal in Team::"a", action == Action::"connect", resource);', "Team"],
     ['@max_rows("many") permit(principal, action in Action::"sql:read", resource);', "must be a number of rows"],
     ['@max_rows("5") forbid(principal, action in Action::"sql:read", resource);', "no place on a forbid"],

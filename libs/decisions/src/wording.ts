@@ -1,5 +1,6 @@
-import type { Operation, SessionFacts } from "#commands";
+import { ANYWHERE, type ColumnUse, type Copy, type Operation, type SessionFacts } from "#commands";
 import type { ReadPolicy } from "./document.js";
+import type { LabelQuestion } from "./label-index.js";
 import { groupsOf } from "./schema.js";
 
 /** Why a command is denied, and what a person can do about it. */
@@ -20,11 +21,47 @@ export const denial = {
 
   notPermitted: (subject: string, action: string, session: SessionFacts): Denial => ({
     reason: `No policy permits ${subject} on ${session.resource} to ${session.principal.id}.`,
-    advice:
-      `${ASK} for a policy that permits Action::"${action}" on Resource::"${session.resource}" to this agent` +
-      `${session.principal.groups.length > 0 ? ` or a group of it (${some(session.principal.groups)})` : ""}.`,
+    advice: `${ASK} for a policy that permits Action::"${action}" on Resource::"${session.resource}" to ${agentOf(session)}.`,
     policies: [],
   }),
+
+  useNotPermitted: (question: LabelQuestion, session: SessionFacts): Denial => {
+    const { label, use, column, kind } = question;
+    const limit = use.action === "copy" ? `context.target == "${kind}"` : `context.use == "${kind}"`;
+    const asking =
+      `${ASK} for a policy that permits Action::"${use.action}" on Label::"${label}" to ${agentOf(session)} ` +
+      `(when { ${limit} } limits it to this).`;
+    const says = (reason: string, instead: string): Denial => ({
+      reason,
+      advice: `${instead}, or ${asking.charAt(0).toLowerCase()}${asking.slice(1)}`,
+      policies: [],
+    });
+    if (use.action !== "copy") {
+      return says(
+        `No policy permits ${useOf(question)} to ${session.principal.id}: ${column === ANYWHERE ? "what" : column} ` +
+          `${USES[use.use]}${use.by ? ` by ${use.by}` : ""} in ${use.clause}, which tells what the label hides.`,
+        `Leave it out of ${use.clause}`,
+      );
+    }
+    if (use.target === ANYWHERE) {
+      return says(
+        `Code in this command is not read, and could copy values labelled ${label} to where they are not masked.`,
+        "Write it as plain statements, let a policy ask for a person's approval of it",
+      );
+    }
+    if (question.shownInPart) {
+      return says(
+        `No policy permits copy on label ${label} to ${session.principal.id}: this command would put a value computed from ` +
+          `${column} into ${use.target}, whose mask shows part of it.`,
+        "Copy the column as it stands, or write a value of your own",
+      );
+    }
+    return says(
+      `No policy permits copy on label ${label} to ${session.principal.id}: this command would put values labelled ` +
+        `${label}${column === ANYWHERE ? "" : ` (${column})`} into ${use.target}, which does not carry the label.`,
+      "Leave the column out, let an administrator give the target the same label",
+    );
+  },
 
   forbidden: (subject: string, policies: readonly ReadPolicy[]): Denial => ({
     reason: `Policy ${policies[0]!.id} forbids ${subject}${because(policies[0]!)}`,
@@ -32,8 +69,8 @@ export const denial = {
     policies: policies.map(({ id }) => id),
   }),
 
-  outOfScope: (action: string, scope: readonly string[]): Denial => ({
-    reason: `The token is limited to ${some(scope)}; ${action} is outside of that.`,
+  outOfScope: (subject: string, scope: readonly string[], action: string): Denial => ({
+    reason: `The token is limited to ${some(scope)}; ${subject} is outside of that.`,
     advice: `Get a token whose scope has ${[action, ...(groupsOf(action) ?? [])].join(" or ")}.`,
     policies: [],
   }),
@@ -64,6 +101,26 @@ export const denial = {
     policies: [],
   }),
 };
+
+/** What becomes of the value. */
+const USES: Readonly<Record<Exclude<ColumnUse, Copy>["use"], string>> = {
+  equality: "is compared for equality",
+  join: "is compared with other columns or a computed set",
+  pattern: "is matched with a pattern",
+  range: "is compared for before and after",
+  presence: "is tested for a value",
+  other: "decides something",
+  sort: "decides the order of rows",
+  group: "groups rows",
+  distinct: "tells equal rows",
+};
+
+/** A use of a label as a person would say it. */
+export const useOf = ({ label, use, column, kind }: LabelQuestion): string =>
+  `${use.action} on label ${label} (${column}, ${use.action === "copy" ? `to ${kind}` : kind})`;
+
+const agentOf = ({ principal: { groups } }: SessionFacts): string =>
+  `this agent${groups.length > 0 ? ` or a group of it (${some(groups)})` : ""}`;
 
 /** Actions that a function does: named by it. */
 const BY_FUNCTIONS = new Set(["sql:function_write", "sql:call", "sql:system", "sql:nextval", "sql:set"]);
