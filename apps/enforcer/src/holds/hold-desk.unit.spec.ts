@@ -13,6 +13,7 @@ const verdict: Hold = {
   epoch: 3,
   masked: [],
   rowLimit: null,
+  uses: [],
   approvers: "dba",
   quorum: 1,
   ttlSeconds: 60,

@@ -26,8 +26,8 @@ import type { Leaving, Turn } from "./turn.js";
 export interface PipelineSession {
   understand(gate: Gate): Understood | Promise<Understood>;
   decide(understood: Understood): Verdict;
-  /** Why a command that may run would still defeat the masks or a limit; null where it would not. */
-  uncovered(understood: Understood, verdict: Verdict): Refusal | null;
+  /** Why the verdict's limit on its rows could not be kept; null where it can. */
+  unlimitable(understood: Understood, verdict: Verdict): Refusal | null;
   plan(understood: Understood, verdict: Verdict): MaskPlan;
   /** How many rows it may give or change, where that is limited. */
   limit(understood: Understood, verdict: Verdict): CommandLimit | null;
@@ -258,8 +258,8 @@ export class Pipeline implements Leaving {
     if (understood.problems.length > 0) return this.#refuse(gate, understood, null, refusal.notUnderstood(understood));
     const verdict = this.session.decide(understood);
     if (verdict.kind === "deny") return this.#refuse(gate, understood, verdict, refusal.denied(verdict));
-    const uncovered = this.session.uncovered(understood, verdict);
-    if (uncovered) return this.#refuse(gate, understood, verdict, uncovered);
+    const unlimitable = this.session.unlimitable(understood, verdict);
+    if (unlimitable) return this.#refuse(gate, understood, verdict, unlimitable);
     if (verdict.kind === "allow" || gate.stage === "prepare") return { verdict, approvalId: "" };
     const unaskable = this.session.unaskable(gate);
     if (unaskable) return this.#refuse(gate, understood, verdict, unaskable);

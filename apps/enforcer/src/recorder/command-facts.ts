@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import type { Parameter, Verdict } from "#commands";
-import { edgeV1 } from "#contracts";
+import { edgeV1, modelV1 } from "#contracts";
 import type { Gate } from "#protocols";
 import type { Understood } from "../semantics/semantics.js";
 
@@ -21,6 +21,7 @@ export function commandFacts(gate: Gate, understood: Understood, verdict: Verdic
     ...objectsOf(understood),
     policies: [...(verdict?.policies ?? [])],
     policyEpoch: BigInt(verdict?.epoch ?? 0),
+    labelUses: (verdict?.uses ?? []).slice(0, MOST_NAMES).map((use) => create(modelV1.LabelUseSchema, use)),
   });
 }
 

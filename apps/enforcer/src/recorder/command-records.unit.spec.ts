@@ -22,16 +22,19 @@ const understood: Understood = {
   operations: [
     { ...NOTHING_TOUCHED, action: "sql:select", tablesRead: ["public.a", "public.b"], functions: ["pg_catalog.now"] },
   ],
+  uses: [],
   statementCount: 1,
   fingerprint: "f",
   problems: [],
 };
+const uses = [{ action: "filter" as const, label: "l", column: "a.b.c", use: "equality", target: "", permitted: true }];
 const verdict = (epoch: number): Verdict => ({
   kind: "allow",
   masked: [],
   rowLimit: null,
   policies: ["p#1", "p#2"],
   epoch,
+  uses,
 });
 const encode = (record: edgeV1.Record) => toBinary(edgeV1.RecordSchema, record);
 const decoded = (bytes: Uint8Array) => fromBinary(edgeV1.RecordSchema, bytes);

@@ -25,7 +25,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const understood: Understood = { operations: [], statementCount: 1, fingerprint: "", problems: [] };
+const understood: Understood = { operations: [], uses: [], statementCount: 1, fingerprint: "", problems: [] };
 const gate = (text: string, parameters: Parameter[] = []) => ({
   stage: "run" as const,
   ordinal: 1,

@@ -39,7 +39,7 @@ export interface OpenSession {
 }
 
 /** A command as it is decided and recorded. Cached by who made it; never changed. */
-export interface Understood extends Pick<Command, "operations" | "statementCount" | "fingerprint"> {
+export interface Understood extends Pick<Command, "operations" | "uses" | "statementCount" | "fingerprint"> {
   /** What it runs by name and its text does not show, a line each: a person who approves must see it. */
   readonly standsFor?: string;
   /** Why what it does cannot be told, in sentences. Not empty: it is to be denied. */
@@ -52,10 +52,10 @@ export interface Understood extends Pick<Command, "operations" | "statementCount
 export interface SessionSemantics {
   /** Synchronous for what has been seen before. */
   understand(gate: Gate): Understood | Promise<Understood>;
-  /** Why a command that may run would still defeat the masks or a limit; null where it would not. */
-  uncovered(understood: Understood, verdict: Verdict): Refusal | null;
+  /** Why the verdict's limit on its rows could not be kept; null where it can. */
+  unlimitable(understood: Understood, verdict: Verdict): Refusal | null;
   plan(understood: Understood, verdict: Verdict): MaskPlan;
-  /** How many rows it may give or change, where that is limited; it is not `uncovered`. */
+  /** How many rows it may give or change, where that is limited; it is not `unlimitable`. */
   limit(understood: Understood, verdict: Verdict): CommandLimit | null;
   /** The names of the labels the plan hides, as far as can be told before it runs. */
   labelsMasked(understood: Understood, verdict: Verdict): readonly string[];

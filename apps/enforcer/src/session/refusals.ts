@@ -51,13 +51,16 @@ export const refusal = {
     hint: "Use the connection settings that came with the token.",
   }),
 
-  denied: ({ reason, advice, policies, epoch }: Deny): Refusal => ({
-    code: "denied",
-    message: reason,
-    detail:
-      policies.length > 0 ? `Decided by ${policies.join(", ")}, policy epoch ${epoch}.` : `Policy epoch ${epoch}.`,
-    hint: advice,
-  }),
+  denied: ({ reason, advice, policies, epoch, uses }: Deny): Refusal => {
+    const by = policies.length > 0 ? `Decided by ${policies.join(", ")}, policy epoch` : "Policy epoch";
+    // The first is what the message is about.
+    const others = uses.filter(({ permitted }) => !permitted).slice(1, 6);
+    const also = others.map(
+      ({ action, label, column, use, target }) => `${action} on label ${label} (${column}, ${use || target})`,
+    );
+    const detail = `${by} ${epoch}.${also.length > 0 ? ` Not permitted either: ${also.join("; ")}.` : ""}`;
+    return { code: "denied", message: reason, detail, hint: advice };
+  },
 
   notUnderstood: ({ problems, error }: Pick<Understood, "problems" | "error">): Refusal =>
     error

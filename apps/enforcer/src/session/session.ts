@@ -183,8 +183,8 @@ export class Session implements PipelineSession {
     return this.services.policy.current!.decider.decide(understood, this.parts.facts, this.services.clock.now());
   }
 
-  uncovered(understood: Understood, verdict: Verdict): Refusal | null {
-    return this.#semantics.uncovered(understood, verdict);
+  unlimitable(understood: Understood, verdict: Verdict): Refusal | null {
+    return this.#semantics.unlimitable(understood, verdict);
   }
 
   plan(understood: Understood, verdict: Verdict): MaskPlan {

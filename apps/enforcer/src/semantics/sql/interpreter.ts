@@ -6,7 +6,6 @@ import {
   type SessionEffect,
   type SqlContext,
   type StatementFacts,
-  type StoredColumn,
   type TracedColumn,
   type Understander,
   type Understanding,
@@ -19,7 +18,6 @@ import { cursorsAfter, type SessionNames } from "./session-names.js";
 /** EXECUTE and FETCH are resolved to what they stand for. */
 export interface UnderstoodSql extends Understood {
   readonly statements: readonly Pick<StatementFacts, "kind" | "outputs" | "bulk" | "bulkFormat">[];
-  readonly stores: readonly StoredColumn[];
   readonly unknownNames: readonly string[];
   readonly effects: readonly SessionEffect[];
 }
@@ -99,7 +97,7 @@ export class Interpreter {
     };
     const operations: Operation[] = [];
     const unknownNames = [...understanding.unknownNames];
-    const stores = understanding.statements.flatMap((statement) => statement.stores);
+    const uses = [...understanding.uses];
     const statements: UnderstoodSql["statements"][number][] = [];
     let { cursors } = this.options.names.now;
     // Names this text has given or taken; what it has not is as it was before.
@@ -138,7 +136,7 @@ export class Interpreter {
           if (meant.error) fails(meant.error);
           else problems.push(...meant.problems);
           operations.push(...meant.operations);
-          stores.push(...meant.statements.flatMap((statement) => statement.stores));
+          uses.push(...meant.uses);
           unknownNames.push(...meant.unknownNames);
           if (meant.statements.length === 1) returns = meant.statements[0]!;
           else problems.push(`the prepared statement ${effect.name} is not one statement`);
@@ -150,8 +148,8 @@ export class Interpreter {
     return {
       ...plain(understanding),
       operations,
+      uses,
       statements,
-      stores,
       unknownNames,
       effects,
       problems,
@@ -215,14 +213,13 @@ const UNCERTAIN =
   "the search_path in force cannot be known after this end of a transaction: set it again, in a command of its own";
 
 function plain(understanding: Understanding): Omit<UnderstoodSql, "effects"> {
-  const { operations, fingerprint, statements, unknownNames, problems, error } = understanding;
-  const stores = statements.flatMap((statement) => statement.stores);
+  const { operations, uses, fingerprint, statements, unknownNames, problems, error } = understanding;
   const statementCount = statements.length;
   return {
     operations,
+    uses,
     fingerprint,
     statements,
-    stores,
     unknownNames,
     problems,
     statementCount,

@@ -9,7 +9,6 @@ export type Labels = readonly MaskedLabel[];
  * partitions' and relatives', since their rows are the same.
  */
 export class LabelledColumns {
-  readonly #byText = new Map<string, readonly MaskedLabel[]>();
   readonly #byTable = new Map<string, Map<string, MaskedLabel[]>>();
   /** Every label of the resource the principal may not see, for what could hold any of them. */
   readonly all: Labels;
@@ -41,11 +40,6 @@ export class LabelledColumns {
     return column === "*" ? [...new Set([...columns.values()].flat())] : (columns.get(column) ?? []);
   }
 
-  /** @param column `schema.table.column`, unambiguous since no part is empty. */
-  ofText(column: string): Labels {
-    return this.#byText.get(column) ?? [];
-  }
-
   ofRelation({ schema, name }: Relation, column: string): Labels {
     return this.#byTable.get(tableKey(schema, name))?.get(column) ?? [];
   }
@@ -62,7 +56,6 @@ export class LabelledColumns {
     const labels = columns.get(column) ?? [];
     if (labels.includes(label)) return;
     columns.set(column, [...labels, label]);
-    this.#byText.set(`${key}.${column}`, [...labels, label]);
   }
 }
 

@@ -8,8 +8,8 @@ import {
   NOTHING_MASKED,
   type Operation,
 } from "#commands";
-import { combined, maskFor, showsNothing } from "#masking";
-import type { Catalog, StatementFacts, StoredColumn, TracedColumn } from "#sql";
+import { combined, maskFor } from "#masking";
+import type { Catalog, StatementFacts, TracedColumn } from "#sql";
 import { LabelledColumns, type Labels } from "./labelled-columns.js";
 
 /** What a command returns, with EXECUTE and FETCH resolved to what they stand for. */
@@ -22,22 +22,6 @@ export interface Returned {
 
 /** What runs code the text does not show: its messages can hold any value. */
 const OPAQUE = new Set(["sql:do", "sql:call", "sql:function_write"]);
-
-/** Code that comes with the command, and is not read. */
-const UNREAD = new Set(["sql:do", "sql:create_function"]);
-
-interface Stores {
-  readonly operations: readonly Operation[];
-  readonly stores: readonly StoredColumn[];
-}
-
-export interface Uncovered {
-  readonly labels: readonly string[];
-  /** `schema.table.column`; null where code could put it anywhere. */
-  readonly target: string | null;
-  /** The target carries the label, whose mask would show of what is computed what it shows of a value itself. */
-  readonly computed: boolean;
-}
 
 /**
  * Makes the mask plans of one resource, principal and policy epoch: lineage from the statement on one side, the table and
@@ -74,28 +58,6 @@ export class MaskPlanner {
       this.#plans.set(returned, plan);
     }
     return plan;
-  }
-
-  /**
-   * What a command would put where its label does not reach, and could be read unmasked; null where it would not. Code
-   * that is not read could put anything anywhere.
-   */
-  uncovered({ stores, operations }: Stores): Uncovered | null {
-    if (!this.active) return null;
-    for (const stored of stores) {
-      const covered = this.#labelled.ofText(stored.target);
-      const lost = this.#tracedLabels(stored).filter((label) => !covered.includes(label));
-      const { target } = stored;
-      if (lost.length > 0) return { labels: namesOf(lost), target, computed: false };
-      // What a mask keeps of any text, a text made of the value could carry out piece by piece.
-      const kept = stored.direct ? [] : this.#tracedLabels(stored);
-      if (kept.length > 0 && !showsNothing(combined(covered.map(({ transform }) => transform)))) {
-        return { labels: namesOf(kept), target, computed: true };
-      }
-    }
-    return operations.some(({ action }) => UNREAD.has(action))
-      ? { labels: namesOf(this.#labelled.all), target: null, computed: false }
-      : null;
   }
 
   /** The names of the labels a plan hides, as far as the statement tells before it runs. */

@@ -5,7 +5,6 @@ import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics
 import { Interpreter, type UnderstoodSql } from "./interpreter.js";
 import type { MaskPlanner } from "./mask-planner.js";
 import type { MaskPlanners } from "./mask-planners.js";
-import { sqlRefusal } from "./refusals.js";
 import type { ResourceCatalogs, ResourceNames } from "./resource-catalogs.js";
 import { commandLimit, unlimitable } from "./row-limits.js";
 import { parseSearchPath } from "./search-path.js";
@@ -49,13 +48,8 @@ export class SqlSession implements SessionSemantics {
     return this.#interpreter.understand(gate);
   }
 
-  uncovered(understood: UnderstoodSql, verdict: Verdict): Refusal | null {
-    const unlimited = verdict.kind !== "deny" && verdict.rowLimit && unlimitable(understood, verdict.rowLimit);
-    if (unlimited) return unlimited;
-    const uncovered = this.#plannerFor(verdict).uncovered(understood);
-    // Code that is not read by a policy may yet be by a person.
-    if (!uncovered || (uncovered.target === null && verdict.kind === "hold")) return null;
-    return sqlRefusal.uncovered(uncovered);
+  unlimitable(understood: UnderstoodSql, verdict: Verdict): Refusal | null {
+    return verdict.kind !== "deny" && verdict.rowLimit ? unlimitable(understood, verdict.rowLimit) : null;
   }
 
   plan(understood: UnderstoodSql, verdict: Verdict): MaskPlan {

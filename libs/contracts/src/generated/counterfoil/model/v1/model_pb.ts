@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file counterfoil/model/v1/model.proto.
  */
 export const file_counterfoil_model_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("CiBjb3VudGVyZm9pbC9tb2RlbC92MS9tb2RlbC5wcm90bxIUY291bnRlcmZvaWwubW9kZWwudjEieQoJUHJpbmNpcGFsEgoKAmlkGAEgASgJEg4KBmlzc3VlchgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEgwKBG5hbWUYBCABKAkSDgoGZ3JvdXBzGAUgAygJEgsKA3J1bhgGIAEoCRIUCgxvbl9iZWhhbGZfb2YYByADKAkiMAoFQWN0b3ISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVyb2xlcxgDIAMoCSIfCgxQcmVjb25kaXRpb24SDwoHdmVyc2lvbhgBIAEoBCIsCgtQYWdlUmVxdWVzdBINCgVsaW1pdBgBIAEoDRIOCgZjdXJzb3IYAiABKAliBnByb3RvMw");
+  fileDesc("CiBjb3VudGVyZm9pbC9tb2RlbC92MS9tb2RlbC5wcm90bxIUY291bnRlcmZvaWwubW9kZWwudjEieQoJUHJpbmNpcGFsEgoKAmlkGAEgASgJEg4KBmlzc3VlchgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEgwKBG5hbWUYBCABKAkSDgoGZ3JvdXBzGAUgAygJEgsKA3J1bhgGIAEoCRIUCgxvbl9iZWhhbGZfb2YYByADKAkiMAoFQWN0b3ISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVyb2xlcxgDIAMoCSJpCghMYWJlbFVzZRIOCgZhY3Rpb24YASABKAkSDQoFbGFiZWwYAiABKAkSDgoGY29sdW1uGAMgASgJEgsKA3VzZRgEIAEoCRIOCgZ0YXJnZXQYBSABKAkSEQoJcGVybWl0dGVkGAYgASgIIh8KDFByZWNvbmRpdGlvbhIPCgd2ZXJzaW9uGAEgASgEIiwKC1BhZ2VSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCWIGcHJvdG8z");
 
 /**
  * Who acts: an agent (or a user) as its issuer vouched for it.
@@ -99,6 +99,58 @@ export const ActorSchema: GenMessage<Actor> = /*@__PURE__*/
   messageDesc(file_counterfoil_model_v1_model, 1);
 
 /**
+ * Something a command does with a labelled value besides showing it.
+ *
+ * @generated from message counterfoil.model.v1.LabelUse
+ */
+export type LabelUse = Message<"counterfoil.model.v1.LabelUse"> & {
+  /**
+   * `filter`, `order` or `copy`.
+   *
+   * @generated from field: string action = 1;
+   */
+  action: string;
+
+  /**
+   * @generated from field: string label = 2;
+   */
+  label: string;
+
+  /**
+   * `schema.table.column`; `*` where it could be any.
+   *
+   * @generated from field: string column = 3;
+   */
+  column: string;
+
+  /**
+   * How, of `filter` and `order`: `equality`, `pattern`, `sort`, …
+   *
+   * @generated from field: string use = 4;
+   */
+  use: string;
+
+  /**
+   * Where to, of `copy`.
+   *
+   * @generated from field: string target = 5;
+   */
+  target: string;
+
+  /**
+   * @generated from field: bool permitted = 6;
+   */
+  permitted: boolean;
+};
+
+/**
+ * Describes the message counterfoil.model.v1.LabelUse.
+ * Use `create(LabelUseSchema)` to create a new message.
+ */
+export const LabelUseSchema: GenMessage<LabelUse> = /*@__PURE__*/
+  messageDesc(file_counterfoil_model_v1_model, 2);
+
+/**
  * A condition on the version of what is written. Absent: whatever is there.
  *
  * @generated from message counterfoil.model.v1.Precondition
@@ -117,7 +169,7 @@ export type Precondition = Message<"counterfoil.model.v1.Precondition"> & {
  * Use `create(PreconditionSchema)` to create a new message.
  */
 export const PreconditionSchema: GenMessage<Precondition> = /*@__PURE__*/
-  messageDesc(file_counterfoil_model_v1_model, 2);
+  messageDesc(file_counterfoil_model_v1_model, 3);
 
 /**
  * @generated from message counterfoil.model.v1.PageRequest
@@ -143,5 +195,5 @@ export type PageRequest = Message<"counterfoil.model.v1.PageRequest"> & {
  * Use `create(PageRequestSchema)` to create a new message.
  */
 export const PageRequestSchema: GenMessage<PageRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_model_v1_model, 3);
+  messageDesc(file_counterfoil_model_v1_model, 4);
 
