@@ -114,6 +114,9 @@ function services() {
   plane.on(policyV1.Policy.method.simulate, () => ({
     ...{ verdict: "deny", reason: "say which rows", policies: ["say-which-rows"], actions: ["sql:delete"] },
     masks: [{ column: "email", labels: ["pii.email"], transform: "partial" }],
+    uses: [
+      { action: "filter", label: "pii.email", column: "public.customers.email", use: "pattern", permitted: false },
+    ],
   }));
   plane.on(auditV1.Audit.method.listEntries, ({ after, limit }) => {
     const entries = Array.from({ length: 12 }, (_, n) => ({
@@ -409,6 +412,7 @@ describe("what is declared", () => {
     const args = ["--principal", "demo|ci", "--groups", "ci, ops", "--resource", "shop", "delete from t"];
     const { code, stdout } = await built.run(["policies", "simulate", ...args]);
     expect([code, stdout]).toEqual([3, expect.stringMatching(/^deny\npolicies\s+say-which-rows\n/)]);
+    expect(stdout).toMatch(/^uses +filter pii.email \(public.customers.email, pattern\): not permitted$/m);
     expect(asked<policyV1.SimulateRequest>("Simulate").principal?.groups).toEqual(["ci", "ops"]);
   });
 });

@@ -386,6 +386,26 @@ describe("verdicts without a session", () => {
     expect(verdict.caveats.join(" ")).toContain("public.customers");
   });
 
+  test("what a read asks of a label is said, and denied unless a policy permits it", async () => {
+    const use = { action: "filter", label: "pii.email", column: "public.customers.email" };
+    expect(await simulate("select id from customers where email = 'a@b.c'")).toMatchObject({
+      verdict: "deny",
+      reason: expect.stringContaining('when { context.use == "equality" }'),
+      uses: [{ ...use, use: "equality", permitted: false }],
+    });
+    await putPolicy(
+      "look-up",
+      'permit(principal, action == Action::"filter", resource == Label::"pii.email") when { context.use == "equality" };',
+    );
+    expect(await simulate("select id from customers where email = 'a@b.c'")).toMatchObject({
+      verdict: "allow",
+      policies: ["rules#reads", "look-up"],
+      uses: [{ ...use, use: "equality", permitted: true }],
+    });
+    expect(await simulate("select id from customers where email like 'a%'")).toMatchObject({ verdict: "deny" });
+    await bus.call(method.deletePolicy, { name: "look-up" }, admin());
+  });
+
   test("an update with WHERE is allowed, without it forbidden with the reason", async () => {
     expect(await simulate("update orders set state = 'sent' where id = 4")).toMatchObject({ verdict: "allow" });
     expect(await simulate("update orders set state = 'sent'")).toMatchObject({

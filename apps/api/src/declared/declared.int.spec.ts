@@ -209,6 +209,9 @@ describe("simulate", () => {
       create(policyV1.SimulateResponseSchema, {
         ...{ verdict: "deny", reason: "no WHERE", policies: ["say-which-rows"], epoch: 9n, actions: ["sql:delete"] },
         masks: [{ column: "email", labels: ["pii.email"], transform: "partial" }],
+        uses: [
+          { action: "filter", label: "pii.email", column: "public.customers.email", use: "pattern", permitted: false },
+        ],
       }),
     );
     const json = {
@@ -219,6 +222,12 @@ describe("simulate", () => {
     const { status, body } = await fixture.send("POST", "/v1/policies/simulate", { json });
     expect(status).toBe(200);
     expect(body).toMatchObject({ verdict: "deny", policies: ["say-which-rows"], epoch: 9 });
+    expect(body.uses).toEqual([
+      {
+        ...{ action: "filter", label: "pii.email", column: "public.customers.email", use: "pattern", permitted: false },
+        target: "",
+      },
+    ]);
     const { principal } = fixture.plane.last("Simulate").request as policyV1.SimulateRequest;
     expect(principal).toMatchObject({ issuer: "github", subject: "repo:acme|x", groups: ["ci"] });
   });

@@ -1,4 +1,4 @@
-import { Choice, Integer, Name, Nested, NestedList, Text, Texts } from "../http/fields.js";
+import { Choice, Flag, Integer, Name, Nested, NestedList, Text, Texts } from "../http/fields.js";
 
 export class SimulatedPrincipal {
   @Text({ description: "`<issuer>|<subject>`.", min: 1, example: "github|repo:acme/shop" })
@@ -35,6 +35,21 @@ export class MaskedColumn {
   transform!: string;
 }
 
+export class LabelUse {
+  @Choice(["filter", "order", "copy"], { description: "What is done with the value besides showing it." })
+  action!: string;
+  @Text({ description: "The label.", example: "pii.email" })
+  label!: string;
+  @Text({ description: "`schema.table.column`; `*` where it could be any.", example: "public.customers.email" })
+  column!: string;
+  @Text({ description: "How, of `filter` and `order`.", example: "equality" })
+  use!: string;
+  @Text({ description: "Where to, of `copy`.", example: "public.log.what" })
+  target!: string;
+  @Flag({ description: "Whether policy permits it." })
+  permitted!: boolean;
+}
+
 export class SimulatedVerdict {
   @Choice(["allow", "hold", "deny"], { description: "What would be decided." })
   verdict!: string;
@@ -48,6 +63,10 @@ export class SimulatedVerdict {
   actions!: string[];
   @NestedList(() => MaskedColumn, { description: "Output columns that would be masked." })
   masks!: MaskedColumn[];
+  @NestedList(() => LabelUse, {
+    description: "What it does with values of labels that are masked, besides showing them.",
+  })
+  uses!: LabelUse[];
   @Text({ description: "Of a hold: the approver group; empty: any approver." })
   approvers!: string;
   @Integer({ description: "Of a hold: how many must approve." })

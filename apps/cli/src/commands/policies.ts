@@ -14,6 +14,14 @@ interface Verdict {
     readonly labels: readonly string[];
     readonly transform: string;
   }[];
+  readonly uses: readonly {
+    readonly action: string;
+    readonly label: string;
+    readonly column: string;
+    readonly use: string;
+    readonly target: string;
+    readonly permitted: boolean;
+  }[];
   readonly approvers: string;
   readonly quorum: number;
   readonly caveats: readonly string[];
@@ -49,11 +57,16 @@ const COLOURS = { allow: "green", hold: "yellow", deny: "red" } as const;
 
 function shown(verdict: Verdict): string {
   const masks = verdict.masks.map(({ column, labels, transform }) => `${column} (${labels.join(", ")}: ${transform})`);
+  const uses = verdict.uses.map(
+    ({ action, label, column, use, target, permitted }) =>
+      `${action} ${label} (${column}, ${use || `to ${target}`}): ${permitted ? "permitted" : "not permitted"}`,
+  );
   const told = facts([
     ["policies", verdict.policies],
     ["reason", verdict.reason],
     ["actions", verdict.actions],
     ["masked", masks],
+    ["uses", uses],
     ...(verdict.verdict === "hold"
       ? ([["approvers", `${verdict.quorum} of ${verdict.approvers || "any"}`]] as const)
       : []),

@@ -55,7 +55,7 @@ export class Simulation implements OnApplicationShutdown {
       catalog: standIn.catalog,
       searchPath: SEARCH_PATH,
     });
-    const { operations, statements, problems, unknownNames } = understanding;
+    const { operations, uses, statements, problems, unknownNames } = understanding;
     const caveats = caveatsOf(
       standIn.supposed(),
       unknownNames,
@@ -70,11 +70,12 @@ export class Simulation implements OnApplicationShutdown {
       };
     }
     return this.maker.decide(definition.group, (decider, { labels }): Simulated => {
-      const verdict = decider.decide({ operations, statementCount: statements.length }, session, Date.now());
+      const verdict = decider.decide({ operations, uses, statementCount: statements.length }, session, Date.now());
       const decided = {
         policies: [...verdict.policies],
         epoch: BigInt(verdict.epoch),
         actions: [...new Set(operations.map(({ action }) => action))],
+        uses: [...verdict.uses],
         caveats,
       };
       if (verdict.kind === "deny")

@@ -72,6 +72,7 @@ const tableOf = (schema: string, name: string, number: number, columns: readonly
   triggers: [],
   attached: [],
   referencedBy: [],
+  ancestors: [],
   columns: columns.map((column, at) => ({
     attnum: at + 1,
     name: column,
