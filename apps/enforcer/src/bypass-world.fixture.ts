@@ -1,5 +1,6 @@
 /** A whole enforcer before a shop whose labelled values all hold a mark, and connections whose every byte is kept. */
 import pg from "pg";
+import type { PolicyPart } from "#commands";
 import { MARK, MARKED_SHOP_SQL } from "../../../libs/sql/src/bypasses/marked-shop.fixture.js";
 import { createWorld, type World } from "./enforcer.fixture.js";
 import { Enforcer } from "./enforcer.js";
@@ -21,6 +22,9 @@ const LABELS = [
   ["by_mail", "mail"],
   ["excluded_mail", "mail"],
   ["narrow", "mail"],
+  ["accounts", "iban"],
+  ["transfers", "iban"],
+  ["transfers", "back"],
 ].map(([table, column]) => ({
   name: `pii.${table}.${column}`,
   columns: [{ resource: "shop", schema: "public", table: table!, column: column! }],
@@ -38,8 +42,13 @@ const policy = (name: string, ...actions: string[]) => ({
   text: `permit (principal, action == Action::"connect", resource); ${permits(actions)}
     forbid (principal, action in Action::"sql:write", resource) unless { context.bounded };`,
 });
-/** Lets run what could show a value, so that only the masks keep it. */
-export const WIDE = policy("wide", "read", "write", "session", "ddl", "call");
+/** Lets run what could show a value, but not ask about it. */
+export const STRICT = policy("strict", "read", "write", "session", "ddl", "call");
+/** Lets ask, too, so that only the masks keep what is labelled. */
+export const WIDE = {
+  name: "wide",
+  text: `${STRICT.text} permit (principal, action in [Action::"filter", Action::"order"], resource);`,
+};
 /** Lets pass only what reads, and writes some rows. */
 export const NARROW = policy("narrow", "read", "insert", "update", "delete", "merge", "session");
 
@@ -90,6 +99,14 @@ export class Tapped {
     return { bytes, code: failed ? (failed.code ?? "lost") : "", message: failed?.message ?? "" };
   }
 
+  /** The rows, as the client gets them. */
+  async rows(text: string): Promise<{ code: string; rows: unknown[][]; count: number }> {
+    return this.client.query({ text, rowMode: "array" }).then(
+      ({ rows, rowCount }) => ({ code: "", rows, count: rowCount ?? 0 }),
+      (error: pg.DatabaseError) => ({ code: error.code ?? "lost", rows: [], count: 0 }),
+    );
+  }
+
   /** Messages of the protocol in one go, until as many ReadyForQuery came. */
   async pipeline(readies: number, send: (wire: Tapped["wire"]) => void): Promise<string> {
     this.#received.length = 0;
@@ -111,6 +128,8 @@ export interface BypassWorld {
   readonly world: World;
   /** Through the enforcer. */
   through(): Promise<Tapped>;
+  /** Puts a policy in force, and waits until it is: when the probe is answered so. */
+  inForce(policy: PolicyPart, probe: string, code: string): Promise<void>;
   /** Straight to the server. */
   around(): Promise<Tapped>;
   drop(): Promise<void>;
@@ -121,12 +140,19 @@ export async function bypassWorld(): Promise<BypassWorld> {
   await world.direct(`drop table customers, orders, notes, big cascade; ${MARKED_SHOP_SQL}`);
   world.control.change({ policies: [WIDE], labels: LABELS });
   const enforcer = await Enforcer.start(await world.config({ allowPlaintext: true }));
+  const through = () => {
+    const { id, secret } = world.control.token();
+    const port = enforcer.ports[0]!;
+    return Tapped.open({ host: "127.0.0.1", port, user: `foil_${id}`, password: secret, database: "shop" });
+  };
   return {
     world,
-    through() {
-      const { id, secret } = world.control.token();
-      const port = enforcer.ports[0]!;
-      return Tapped.open({ host: "127.0.0.1", port, user: `foil_${id}`, password: secret, database: "shop" });
+    through,
+    async inForce(policy, probe, code) {
+      world.control.change({ policies: [policy] });
+      const by = await through();
+      while ((await by.run(probe, "simple")).code !== code) await world.direct("select 1");
+      await by.client.end();
     },
     around: () => Tapped.open({ connectionString: world.control.database.url }),
     async drop() {

@@ -1,6 +1,6 @@
 import pg from "pg";
 import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
-import { FORBIDDEN, ORDINARY, SHOWN, STORED } from "./bypasses/bypasses.fixture.js";
+import { ASKED, FORBIDDEN, NOT_ASKED, ORDINARY, SHOWN, STORED } from "./bypasses/bypasses.fixture.js";
 import { MARKED_SHOP_SQL } from "./bypasses/marked-shop.fixture.js";
 import { serverContext } from "./catalog.fixture.js";
 import type { SqlContext } from "./catalog.js";
@@ -17,6 +17,9 @@ const LABELLED = new Set([
   "public.customers.card",
   "public.events.email",
   "public.people.ssn",
+  "public.accounts.iban",
+  "public.transfers.iban",
+  "public.transfers.back",
 ]);
 
 const labelled = ({ leaks, sources }: TracedColumn): boolean =>
@@ -78,4 +81,15 @@ test.each(single(ORDINARY).filter(({ apart }) => apart))("$why", async ({ text, 
   const actions = new Set(understanding.operations.map((operation) => operation.action));
   expect([...actions].sort()).toEqual([...does].sort());
   expect(understanding.operations.filter((operation) => !operation.bounded)).toEqual([]);
+});
+
+test.each([...ASKED, ...NOT_ASKED])("$why", async ({ steps, uses }) => {
+  const understanding = await understand(steps[0]!);
+  expect(understanding.problems).toEqual([]);
+  const found = understanding.uses.flatMap(({ column, ...use }) => {
+    const name = column ? `${column.schema}.${column.table}.${column.column}` : "*";
+    if (use.action === "copy" || (column && !LABELLED.has(name))) return [];
+    return [`${use.action} ${use.use} ${name}`];
+  });
+  expect([...new Set(found)].sort()).toEqual([...uses].sort());
 });

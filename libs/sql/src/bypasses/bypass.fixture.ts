@@ -37,6 +37,12 @@ export interface Stored extends Bypass {
   readonly stores: readonly string[];
 }
 
+/** Something that a labelled value decides: which rows there are, in which order, whether it fails. */
+export interface Asked extends Bypass {
+  /** As `filter pattern schema.table.column`. */
+  readonly uses: readonly string[];
+}
+
 /** Something ordinary that looks dangerous, and passes; its answer is the server's own, unless `blunt` says why not. */
 export interface Ordinary extends Bypass {
   /** Exactly this, within bounds. */
@@ -75,6 +81,14 @@ export const shows = (title: string, ways: Readonly<Record<string, Way<Shown>>>)
   section<Shown>(title, { masked: [0] }, ways);
 
 export const stores = (title: string, ways: Readonly<Record<string, Way<Stored>>>) => section<Stored>(title, {}, ways);
+
+/** Texts with what they ask, as `filter pattern table.column`; of `customers.email` where no column is said. */
+export const asks = (title: string, ways: Readonly<Record<string, Actions>>): readonly Asked[] =>
+  Object.entries(ways).map(([sql, uses]) => {
+    const said = [uses].flat().map((use) => (use.includes(".") ? use : `${use} customers.email`));
+    const uniform = said.map((use) => use.replace(/ (\S+)$/, " public.$1"));
+    return { why: `${title}: ${sql}`, steps: [sql], apart: true, uses: uniform };
+  });
 
 export const passes = (title: string, does: Actions, ways: Readonly<Record<string, Way<Ordinary>>>) =>
   section<Ordinary>(title, { does: [does].flat() }, ways);

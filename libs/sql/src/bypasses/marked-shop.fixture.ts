@@ -74,6 +74,8 @@ const DATA_SQL = `
   create table mail_refs (mail text references customers (email));
   create table refs (mail text, constraint refs_mail unique (mail) deferrable initially deferred);
   insert into refs select email from customers;
+  insert into accounts select '${MARK}iban' || n, 'H' || n from generate_series(1, 3) n;
+  insert into transfers select n, '${MARK}iban' || n, '${MARK}iban' || n from generate_series(1, 3) n;
   analyze;
 `;
 

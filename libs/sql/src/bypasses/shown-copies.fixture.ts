@@ -176,7 +176,7 @@ export const STORED: readonly Stored[] = [
     },
     "a large object": {
       sql: "select pg_catalog.lo_from_bytea(0, email::bytea) from customers",
-      stores: ["pg_catalog.lo_from_bytea()"],
+      stores: ["lo_from_bytea()"],
     },
     "a seed": { sql: "select setseed(1.0 / ascii(card)) from customers", stores: ["setseed()"] },
     "how long it takes": { sql: "select pg_sleep(0.0001 * ascii(card)) from customers", stores: ["pg_sleep()"] },
