@@ -42,7 +42,7 @@ describe("1. select works, and labelled columns come masked", () => {
     ["in an expression", "select upper(email), name || '!', left(phone, 99) from customers where id = 1"],
     [
       "in a subquery, a CTE, a union",
-      "with c as (select email e from customers where id = 1) select e from c union select name from customers where id = 1",
+      "with c as (select email e from customers where id = 1) select e from c union all select name from customers where id = 1",
     ],
     ["as a whole row", "select c, row_to_json(c), c::text from customers c where id = 1"],
     ["in an aggregate", "select string_agg(email, ','), max(name), array_agg(phone) from customers where id = 1"],
@@ -61,6 +61,25 @@ describe("1. select works, and labelled columns come masked", () => {
   test("what no label covers passes as it is", async () => {
     const { stdout } = await installation.psql("select id, country, joined_on from customers where id = 1");
     expect(stdout.trim()).toBe("1|FR|2019-02-07");
+  });
+
+  test.each([
+    ["letter by letter", "select id from customers where email like 'alan%'", "pattern by LIKE in WHERE"],
+    ["by their order", "select id from customers order by national_id", "ORDER BY"],
+    ["by an error", "select 1 / (length(phone) - 15) from customers", "public.customers.phone"],
+    ["by another's address for a name", "select id from customers where name = 'Ada Lovelace'", "pii.name"],
+  ])("what is masked is not read %s", async (_how, sql, told) => {
+    const { code, stdout, stderr } = await installation.psql(sql, "-v", "VERBOSITY=verbose");
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain("42501");
+    expect(stderr).toContain(told);
+  });
+
+  test("a customer is found by the address one knows", async () => {
+    const { stdout } = await installation.psql(
+      "select id, email from customers where email = 'alan.hopper1@example.com'",
+    );
+    expect(stdout.trim()).toBe("1|a***********@*******.com");
   });
 
   test("the last four digits of a card remain", async () => {
