@@ -128,6 +128,7 @@ function revokedSoFar(accountsFolder: string, enforcersSeed: string): Revocation
 /** Null when it takes our services' credentials, else what went wrong. */
 async function ready(child: ChildProcess, url: string, credentials: string): Promise<string | null> {
   let failure: string | null = null;
+  let last: unknown = null;
   child.once("error", (error) => (failure = error.message));
   child.once("exit", (code, signal) => (failure = `it ended with ${signal ?? `code ${code}`}`));
   for (const deadline = Date.now() + START_DEADLINE_MS; Date.now() < deadline; await sleep(15)) {
@@ -138,9 +139,10 @@ async function ready(child: ChildProcess, url: string, credentials: string): Pro
       return failure;
     } catch (error) {
       if (!(error instanceof BusUnavailable)) throw error;
+      last = error.cause ?? error;
     }
   }
-  return `it took no connection within ${START_DEADLINE_MS / 1000} s`;
+  return `it took no connection within ${START_DEADLINE_MS / 1000} s: ${String(last)}`;
 }
 
 /** After a crash of our parent the old server is about to be ended; two on one store would spoil it. */

@@ -200,7 +200,10 @@ export const FORBIDDEN_KINDS: readonly Forbidden[] = [
     "to a program": { sql: "copy orders to program 'cat > /dev/null'", does: ["sql:copy_program"] },
     "from a program": { sql: "copy orders from program 'true'", does: ["sql:copy_program", "sql:copy_in"] },
     "of a query, to a program": { sql: "copy (select 1) to program 'cat >/dev/null'", does: ["sql:copy_program"] },
-    "the program's name in a dollar quote": { sql: "copy orders to program $$true$$", does: ["sql:copy_program"] },
+    "the program's name in a dollar quote": {
+      sql: "copy orders to program $$cat >/dev/null$$",
+      does: ["sql:copy_program"],
+    },
     "to a file": { sql: "copy orders to '/dev/null'", does: ["sql:copy_file"] },
     "from a file": { sql: "copy orders from '/dev/null'", does: ["sql:copy_file", "sql:copy_in"] },
     "of a query, to a file": { sql: "copy (select 1) to '/dev/null'", does: ["sql:copy_file"] },
