@@ -53,7 +53,7 @@ function connectionOptions(options: BusOptions): ConnectionOptions {
     ignoreAuthErrorAbort: true,
     reconnectDelayHandler: growingPauses(),
     pingInterval: 10_000,
-    timeout: 5000,
+    timeout: 20_000,
     ...(options.inboxPrefix !== undefined && { inboxPrefix: options.inboxPrefix }),
     ...(options.credentials !== undefined && {
       authenticator: credsAuthenticator(new TextEncoder().encode(options.credentials)),

@@ -23,6 +23,8 @@ listen: ${quoted(`${options.host}:${options.port}`)}
 max_payload: 8MB
 ping_interval: 10s
 ping_max: 2
+# After a restart all come back at once, and each signs before it is let in: the default of 2 s turns them away for ever.
+authorization { timeout: 20 }
 jetstream {
   store_dir: ${quoted(options.store)}
   max_file_store: ${options.maxStore ?? 16 * 1024 ** 3}${sync}

@@ -15,3 +15,7 @@ test("names every account, and quotes paths", () => {
   expect(text).toContain("ASYS: s.j.w\n  ACONTROL: c.j.w");
   expect(text).toContain("system_account: ASYS");
 });
+
+test("gives a crowd that comes back after a restart the time to sign", () => {
+  expect(config("2.10.0")).toContain("authorization { timeout: 20 }");
+});
