@@ -114,7 +114,7 @@ function readSource(folder: string, names: readonly string[]): SourceRead {
     }
     if (scan.goodBytes < bytes.length || !header) {
       if (isLast) torn.push({ path, bytes: header ? scan.goodBytes : 0 });
-      else damaged = true;
+      else if (!scan.clean || !header) damaged = true;
     }
     if (header) segments.push({ path, first, last: first + scan.frames.length - 1, bytes: scan.goodBytes });
   });

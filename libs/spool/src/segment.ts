@@ -6,7 +6,8 @@ import { crc32c } from "./crc32c.js";
  *     header   "CFSPOOL\x01" · source 16 · replaces 16 · first sequence u64 · CRC-32C u32 of all before
  *     record   payload length u32 · CRC-32C u32 of length, sequence and payload · sequence u64 · payload
  *
- * Integers are big-endian. `replaces` is the damaged source whose readable records this one carries on, or zero.
+ * Integers are big-endian. `replaces` is the damaged source whose readable records this one carries on, or zero. A file
+ * that is written to ends with room for more, of zeros.
  */
 export const HEADER_BYTES = 52;
 export const FRAME_BYTES = 16;
@@ -83,6 +84,8 @@ export interface Scan {
   readonly frames: readonly Frame[];
   /** Where the unbroken run of records from the start ends. */
   readonly goodBytes: number;
+  /** Nothing follows, or room that was made for records and not used. */
+  readonly clean: boolean;
   /** An undamaged record follows a damaged one, so it is not merely the tail that was being written. */
   readonly damaged: boolean;
 }
@@ -98,6 +101,8 @@ export function scanSegment(bytes: Buffer, first: number): Scan {
     expected++;
   }
   const goodBytes = Math.min(at, bytes.length);
+  const rest = bytes.subarray(goodBytes);
+  if (rest.equals(Buffer.alloc(rest.length))) return { frames, goodBytes, clean: true, damaged: false };
   let damaged = false;
   for (let probe = at; probe + FRAME_BYTES <= bytes.length; ) {
     // The sequence is looked at first: it costs nothing, and hardly any wrong place passes.
@@ -113,5 +118,5 @@ export function scanSegment(bytes: Buffer, first: number): Scan {
     expected = frame.sequence + 1;
     probe += FRAME_BYTES + frame.payload.length;
   }
-  return { frames, goodBytes, damaged };
+  return { frames, goodBytes, clean: false, damaged };
 }

@@ -278,6 +278,19 @@ describe("after a crash", () => {
     expect(open({ segmentBytes: 400 }).damage).toBeNull();
   });
 
+  it("takes room that was made and not used for what it is, in every segment", async () => {
+    const spool = open({ segmentBytes: 400 });
+    for (let n = 1; n <= 40; n++) spool.append(record(n));
+    await spool.durable(40, "os");
+    for (const name of files()) appendFileSync(join(root, "s", name), Buffer.alloc(1000));
+    await spool.close();
+    for (const name of files()) appendFileSync(join(root, "s", name), Buffer.alloc(1000));
+    const again = open({ segmentBytes: 400 });
+    expect(again.damage).toBeNull();
+    expect(await everything(again)).toHaveLength(40);
+    expect(again.append(record(41))).toBe(41);
+  });
+
   it("has every record a killed process was told is written, and no other in its place", async () => {
     const built = join(root, "built");
     const swc = spawnSync("npx", ["swc", "libs/spool/src", "-d", built, "--ignore", "**/*.spec.ts", "--quiet"]);
