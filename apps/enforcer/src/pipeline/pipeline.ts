@@ -5,7 +5,8 @@
  *   2. understand  what the command does, before anything is asked about it
  *   3. decide      locally; what is not understood is denied
  *   4. hold        a person decides; the client waits, and so does everything behind it
- *   5. record      the intent is in the spool before the command leaves: what cannot be recorded does not run
+ *   5. record      the intent is in the spool before the command leaves, and on disk before what it does can last:
+ *                  what cannot be recorded does not run
  *   6. forward     to the resource
  *   7. mask        everything that comes back, inside the conversation, by the plan made here
  *   8. record      the outcome
@@ -48,7 +49,8 @@ export interface PipelineSession {
   ): void;
   recordHoldEnded(gate: Gate, held: HeldCommand, end: HoldEnd): void;
   recordEnded(ordinal: number, outcome: Outcome): void;
-  durability(understood: Understood, approvalId: string): Durability;
+  /** Up to which record the disk must have all before the command leaves; 0: none. @param sequence its own record */
+  toDiskFirst(gate: Gate, understood: Understood, approvalId: string, sequence: number): number;
   durable(sequence: number, durability: Durability): Promise<void> | undefined;
   /** The command is on its way, with what it does to the session. */
   sent(gate: Gate, understood: Understood): void;
@@ -284,12 +286,13 @@ export class Pipeline implements Leaving {
     return null;
   }
 
-  /** `disk` is waited for here; `os` is one write for all of the turn, made before any byte leaves. */
+  /** The disk is waited for here; the rest is one write for all of the turn, made before any byte leaves. */
   #record(gate: Gate, understood: Understood, verdict: Verdict, approvalId: string): void | Promise<void> {
     if (gate.stage === "prepare") return;
     const sequence = this.session.recordStarted(gate, understood, verdict, approvalId);
     this.#unwritten = sequence;
-    if (this.session.durability(understood, approvalId) === "disk") return this.session.durable(sequence, "disk");
+    const first = this.session.toDiskFirst(gate, understood, approvalId, sequence);
+    if (first > 0) return this.session.durable(first, "disk");
   }
 
   /** Sends what was written, and sets the pace of both sides by the slower. */

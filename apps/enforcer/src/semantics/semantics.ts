@@ -61,6 +61,11 @@ export interface SessionSemantics {
   labelsMasked(understood: Understood, verdict: Verdict): readonly string[];
   /** Whether it changes nothing: a weaker durability may do for its record. */
   reads(understood: Understood): boolean;
+  /**
+   * Whether it changes only what is taken back should the connection be lost before a later command lets it last: till
+   * then a weaker durability may do for its record.
+   */
+  revocable(gate: Gate, understood: Understood): boolean;
   /** The command is on its way, with what it does to the session. */
   sent(gate: Gate, understood: Understood): void;
   refused(gate: Gate): void;

@@ -21,6 +21,7 @@ import { type EndCause, Pipeline, type PipelineSession } from "../pipeline/pipel
 import type { Turn } from "../pipeline/turn.js";
 import type { PolicyInForce, PolicyKeeper } from "../policy/policy-keeper.js";
 import { commandFacts, isShownWhole, shownParameters } from "../recorder/command-facts.js";
+import { DiskOrder } from "../recorder/disk-order.js";
 import type { Recorder } from "../recorder/recorder.js";
 import type { Semantics, SessionSemantics, Understood } from "../semantics/semantics.js";
 import type { ProvedClient } from "./login.js";
@@ -62,6 +63,7 @@ export class Session implements PipelineSession {
   readonly #semantics: SessionSemantics;
   /** By ordinal: milliseconds of a clock that never goes back. */
   readonly #startedAt = new Map<number, number>();
+  readonly #diskOrder = new DiskOrder();
   #commands = 0;
   #over = false;
   #stopExpiry = () => {};
@@ -285,8 +287,11 @@ export class Session implements PipelineSession {
     this.services.recorder.commandEnded(this.id, ordinal, outcome, durationUs);
   }
 
-  durability(understood: Understood, approvalId: string): Durability {
-    return approvalId === "" && this.#semantics.reads(understood) ? this.parts.resource.reads : "disk";
+  toDiskFirst(gate: Gate, understood: Understood, approvalId: string, sequence: number): number {
+    // What has been shown, nothing takes back: it is not revocable where reading needs the disk.
+    const mayWait = approvalId === "" && this.parts.resource.reads === "os";
+    const needs = !(mayWait && this.#semantics.reads(understood));
+    return this.#diskOrder.first(sequence, needs, mayWait && this.#semantics.revocable(gate, understood));
   }
 
   durable(sequence: number, durability: Durability): Promise<void> | undefined {

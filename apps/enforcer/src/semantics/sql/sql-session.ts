@@ -1,6 +1,6 @@
-import { type MaskedLabel, type MaskPlan, type Refusal, SQL_ACTIONS, type Verdict } from "#commands";
+import { type MaskedLabel, type MaskPlan, type Operation, type Refusal, SQL_ACTIONS, type Verdict } from "#commands";
 import type { CommandLimit, Gate, Outcome } from "#protocols";
-import type { SessionEffect, Understander } from "#sql";
+import type { Catalog, SessionEffect, Understander } from "#sql";
 import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics.js";
 import { Interpreter, type UnderstoodSql } from "./interpreter.js";
 import type { MaskPlanner } from "./mask-planner.js";
@@ -9,6 +9,7 @@ import type { ResourceCatalogs, ResourceNames } from "./resource-catalogs.js";
 import { commandLimit, unlimitable } from "./row-limits.js";
 import { parseSearchPath } from "./search-path.js";
 import { SessionNames } from "./session-names.js";
+import { isTransactional } from "./transactional.js";
 
 interface Shared extends Pick<SemanticsParts, "policy" | "log"> {
   readonly understander: Understander;
@@ -25,6 +26,8 @@ export class SqlSession implements SessionSemantics {
   readonly #startPath: readonly string[] | null;
   #namesOf: readonly [ResourceNames, ResourceNames] | null = null;
   #catalogChanged = false;
+  /** The last batch that held what can end a transaction, or do anything else that none takes back. */
+  #irrevocable = 0;
   #renewing: Promise<ResourceNames> | null = null;
 
   constructor(
@@ -69,8 +72,19 @@ export class SqlSession implements SessionSemantics {
     return operations.every(({ action }) => PLAIN_READS.has(action));
   }
 
-  sent(gate: Gate, { effects }: UnderstoodSql): void {
+  /**
+   * In a transaction that is surely open: everything sent before is answered, but for what is of its own batch, and that
+   * ends none.
+   */
+  revocable({ batch }: Gate, { operations }: UnderstoodSql): boolean {
+    const { transaction, answered } = this.session.conversation;
+    const open = transaction === "active" && answered === batch - 1 && this.#irrevocable !== batch;
+    return open && this.#isTransactional(operations);
+  }
+
+  sent(gate: Gate, { effects, operations }: UnderstoodSql): void {
     const { conversation } = this.session;
+    if (!this.#isTransactional(operations)) this.#irrevocable = gate.batch;
     for (const effect of effects) {
       if (effect.kind === "prepares") conversation.defineStatement(gate, effect.name, effect.text);
       else if (effect.kind === "deallocates") conversation.dropStatement(gate, effect.name);
@@ -97,6 +111,16 @@ export class SqlSession implements SessionSemantics {
       this.#renewNames();
     }
     this.#names.answered();
+  }
+
+  #isTransactional(operations: readonly Operation[]): boolean {
+    const { catalog } = this.shared.catalogs.current(this.session.resource)!;
+    let known = transactional.get(operations);
+    if (known?.catalog !== catalog) {
+      known = { catalog, is: isTransactional(operations, catalog) };
+      transactional.set(operations, known);
+    }
+    return known.is;
   }
 
   #freshNames(): ResourceNames | Promise<ResourceNames> {
@@ -145,6 +169,8 @@ export class SqlSession implements SessionSemantics {
 }
 
 const NOTHING: readonly MaskedLabel[] = [];
+
+const transactional = new WeakMap<readonly Operation[], { readonly catalog: Catalog; readonly is: boolean }>();
 
 function startPath(settings: ReadonlyMap<string, string>): readonly string[] | null {
   for (const [name, value] of settings) if (name.toLowerCase() === "search_path") return parseSearchPath(value);
