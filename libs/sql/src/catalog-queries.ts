@@ -3,8 +3,8 @@ export const SEARCH_PATH_QUERY = "select pg_catalog.current_schemas(false)::pg_c
 
 /** What to ask the server, in this order and in one transaction, for one moment's answers; each row is one thing. */
 export const CATALOG_QUERIES = {
-  // Views spell their names out only where no path would find them. Ends with the transaction.
-  // Compiling these queries takes longer than running them.
+  // Views spell their names out only where no path would find them; compiling these queries would take longer than they do.
+  // Both end with the transaction.
   settings:
     "select pg_catalog.set_config('search_path', 'pg_catalog', true), pg_catalog.set_config('jit', 'off', true)",
   relations: `
@@ -112,6 +112,54 @@ export const CATALOG_QUERIES = {
              where a.attrelid = k.confrelid and a.attnum = any (k.confkey)) as columns
       from pg_catalog.pg_constraint k where k.contype = 'f'`,
 } as const;
+
+/** FirstNormalObjectId: an OID below it is of what PostgreSQL itself brought. */
+const FIRST_NORMAL_OID = 16384;
+
+/** PostgreSQL's own rows are nearly all of a catalog, and the same for years. */
+export type OwnRows = Pick<CatalogRows, "relations" | "columns" | "functions">;
+
+/** A text that changes whenever a row of PostgreSQL's own does: each change brings a later xmin. */
+export const OWN_STATE_QUERY = `select pg_catalog.concat_ws('/', ${[
+  "pg_proc where oid",
+  "pg_class where oid",
+  "pg_attribute where attrelid",
+]
+  .map(
+    (rows) =>
+      `(select pg_catalog.count(*) || ':' || pg_catalog.sum(xmin::pg_catalog.text::int8) from pg_catalog.${rows} < ${FIRST_NORMAL_OID})`,
+  )
+  .join(", ")}) as state`;
+
+const withoutOwn = (query: string, oid: string) =>
+  `select * from (${query}) every where every.${oid}::int8 >= ${FIRST_NORMAL_OID}`;
+
+/** As `CATALOG_QUERIES`, for what is not PostgreSQL's own. */
+export const QUERIES_WITHOUT_OWN: Readonly<Record<keyof typeof CATALOG_QUERIES, string>> = {
+  ...CATALOG_QUERIES,
+  relations: withoutOwn(CATALOG_QUERIES.relations, "oid"),
+  columns: withoutOwn(CATALOG_QUERIES.columns, "relation"),
+  functions: withoutOwn(CATALOG_QUERIES.functions, "oid"),
+};
+
+/** Takes PostgreSQL's own rows out of all of them. */
+export function splitOwn(rows: CatalogRows): { readonly own: OwnRows; readonly rest: CatalogRows } {
+  const isOwn = (oid: string) => Number(oid) < FIRST_NORMAL_OID;
+  const split = <T>(list: readonly T[], oid: (row: T) => string) =>
+    [list.filter((row) => isOwn(oid(row))), list.filter((row) => !isOwn(oid(row)))] as const;
+  const [ownRelations, relations] = split(rows.relations, ({ oid }) => oid);
+  const [ownColumns, columns] = split(rows.columns, ({ relation }) => relation);
+  const [ownFunctions, functions] = split(rows.functions, ({ oid }) => oid);
+  const own = { relations: ownRelations, columns: ownColumns, functions: ownFunctions };
+  return { own, rest: { ...rows, relations, columns, functions } };
+}
+
+export const joinOwn = (own: OwnRows, rest: CatalogRows): CatalogRows => ({
+  ...rest,
+  relations: [...own.relations, ...rest.relations],
+  columns: [...own.columns, ...rest.columns],
+  functions: [...own.functions, ...rest.functions],
+});
 
 export interface CatalogRows {
   readonly relations: readonly {

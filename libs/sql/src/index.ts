@@ -7,7 +7,16 @@ export type {
   SqlContext,
 } from "./catalog.js";
 export { catalogFromRows, EMPTY_CATALOG } from "./catalog-loader.js";
-export { CATALOG_QUERIES, type CatalogRows, SEARCH_PATH_QUERY } from "./catalog-queries.js";
+export {
+  CATALOG_QUERIES,
+  type CatalogRows,
+  joinOwn,
+  OWN_STATE_QUERY,
+  type OwnRows,
+  QUERIES_WITHOUT_OWN,
+  SEARCH_PATH_QUERY,
+  splitOwn,
+} from "./catalog-queries.js";
 export { noSuchStatement, SEVERAL_IN_ONE } from "./native-errors.js";
 export { createUnderstander, type Understander, type UnderstanderOptions } from "./understander.js";
 export type {

@@ -1,13 +1,9 @@
 import { createHash } from "node:crypto";
-import pg from "pg";
-import type { HostPart, ResourcePart } from "#commands";
-import { CATALOG_QUERIES, type Catalog, type CatalogRows, catalogFromRows, SEARCH_PATH_QUERY } from "#sql";
+import type { ResourcePart } from "#commands";
+import { type Catalog, catalogFromRows, joinOwn } from "#sql";
 import type { Clock } from "../../clock.js";
-import { resolveCredential } from "../../connection/credential.js";
-import { HostAway } from "../../connection/host-health.js";
-import { upstreamTls } from "../../connection/upstream-tls.js";
-import type { Upstreams } from "../../connection/upstreams.js";
 import type { Log } from "../../log.js";
+import type { CatalogRead, OwnObjects } from "./catalog-reader.js";
 
 /** What a resource's names mean to a fresh session. */
 export interface ResourceNames {
@@ -16,7 +12,6 @@ export interface ResourceNames {
   readonly loadedAt: number;
 }
 
-const TIMEOUT_MS = 10_000;
 /** Changes made past the enforcer are seen after this at the latest, while somebody uses the resource. */
 const MAX_AGE_MS = 60_000;
 /** A name nobody knows must not make every statement a reload. */
@@ -26,11 +21,12 @@ const MISS_PAUSE_MS = 2_000;
 export class ResourceCatalogs {
   readonly #known = new Map<string, ResourceNames>();
   readonly #loading = new Map<string, Promise<ResourceNames>>();
+  readonly #own = new Map<string, OwnObjects>();
 
   constructor(
     private readonly clock: Clock,
     private readonly log: Log,
-    private readonly load: (resource: ResourcePart) => Promise<CatalogRows & { path: readonly string[] }>,
+    private readonly read: (resource: ResourcePart, own: OwnObjects | undefined) => Promise<CatalogRead>,
   ) {}
 
   /** What is known now, if anything; renews it behind the caller's back when it is old. */
@@ -67,13 +63,16 @@ export class ResourceCatalogs {
 
   async #load(resource: ResourcePart): Promise<ResourceNames> {
     const loadedAt = this.clock.now();
-    const { path, ...rows } = await this.load(resource);
-    const version = createHash("sha256").update(JSON.stringify(rows)).digest("hex").slice(0, 32);
-    const before = this.#known.get(keyOf(resource));
+    const key = keyOf(resource);
+    const { path, own, rest } = await this.read(resource, this.#own.get(key));
+    this.#own.set(key, own);
+    const version = createHash("sha256").update(own.digest).update(JSON.stringify(rest)).digest("hex").slice(0, 32);
+    const before = this.#known.get(key);
     // The same content keeps the same object, and with it everything cached by it.
-    const catalog = before?.catalog.version === version ? before.catalog : catalogFromRows(version, rows);
+    const catalog =
+      before?.catalog.version === version ? before.catalog : catalogFromRows(version, joinOwn(own.rows, rest));
     const names = { catalog, searchPath: path, loadedAt };
-    this.#known.set(keyOf(resource), names);
+    this.#known.set(key, names);
     this.log.debug({ resource: resource.name, version }, "catalog loaded");
     return names;
   }
@@ -89,40 +88,4 @@ function keyOf(resource: ResourcePart): string {
     keys.set(resource, key);
   }
   return key;
-}
-
-/** From the first of the resource's hosts that can be reached: they all have the same. */
-export const readCatalog = (resource: ResourcePart, upstreams: Upstreams) =>
-  upstreams.reach(resource, (host) => readCatalogAt(host, resource));
-
-async function readCatalogAt(
-  host: HostPart,
-  resource: ResourcePart,
-): Promise<CatalogRows & { path: readonly string[] }> {
-  const { upstream, credential } = resource;
-  const client = new pg.Client({
-    ...host,
-    database: upstream.database,
-    user: credential.username,
-    password: resolveCredential(credential.password),
-    ssl: upstreamTls(upstream, host) ?? false,
-    application_name: "counterfoil catalog",
-    connectionTimeoutMillis: TIMEOUT_MS,
-    query_timeout: TIMEOUT_MS,
-  });
-  client.on("error", () => {});
-  try {
-    await client.connect().catch((error) => {
-      throw error instanceof pg.DatabaseError
-        ? error
-        : new HostAway(`cannot be reached (${error.code ?? "no answer"})`, { cause: error });
-    });
-    await client.query("begin transaction isolation level repeatable read read only");
-    const [searchPath] = (await client.query<{ path: string[] }>(SEARCH_PATH_QUERY)).rows;
-    const rows: Record<string, unknown[]> = {};
-    for (const [name, query] of Object.entries(CATALOG_QUERIES)) rows[name] = (await client.query(query)).rows;
-    return { ...(rows as unknown as CatalogRows), path: searchPath?.path ?? [] };
-  } finally {
-    await client.end().catch(() => {});
-  }
 }

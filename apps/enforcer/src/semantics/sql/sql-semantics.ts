@@ -1,8 +1,9 @@
 import type { Refusal, ResourcePart } from "#commands";
 import { createUnderstander, type Understander } from "#sql";
 import type { OpenSession, Semantics, SemanticsParts, SessionSemantics } from "../semantics.js";
+import { readCatalog } from "./catalog-reader.js";
 import { MaskPlanners } from "./mask-planners.js";
-import { ResourceCatalogs, readCatalog } from "./resource-catalogs.js";
+import { ResourceCatalogs } from "./resource-catalogs.js";
 import { parseSearchPath } from "./search-path.js";
 import { SqlSession } from "./sql-session.js";
 import { UnmatchedLabels } from "./unmatched-labels.js";
@@ -15,7 +16,9 @@ export class SqlSemantics implements Semantics {
   readonly #unmatched: UnmatchedLabels;
 
   constructor(private readonly parts: SemanticsParts) {
-    this.#catalogs = new ResourceCatalogs(parts.clock, parts.log, (resource) => readCatalog(resource, parts.upstreams));
+    this.#catalogs = new ResourceCatalogs(parts.clock, parts.log, (resource, own) =>
+      readCatalog(resource, parts.upstreams, own),
+    );
     this.#planners = new MaskPlanners(this.#catalogs, parts.hashKey);
     this.#unmatched = new UnmatchedLabels(parts.recorder, parts.log);
   }
