@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   create,
   type DescMessage,
@@ -30,6 +31,7 @@ export interface EncodedBatch {
 }
 
 const TIMEOUT_MS = 5000;
+const LAST_WORDS_MS = 2000;
 
 /** One connection to the bus, for requests, pushes and records. Reconnects for ever. */
 export class Bus {
@@ -111,12 +113,14 @@ export class Bus {
     return this.nats.info?.max_payload ?? 1024 * 1024;
   }
 
-  /** Sends what is under way, then disconnects. */
+  /** Sends what is under way, then disconnects. A server that says nothing is not waited for. */
   async close(): Promise<void> {
     if (this.nats.isClosed()) return;
-    // A drain waits for the server; there is none to wait for while it is away.
-    if (this.connected) await this.nats.drain().catch(() => this.nats.close());
-    else await this.nats.close();
+    const over = new AbortController();
+    const late = sleep(LAST_WORDS_MS, undefined, { signal: over.signal }).catch(() => {});
+    if (this.connected) await Promise.race([this.nats.drain().catch(() => {}), late]);
+    over.abort();
+    await this.nats.close();
   }
 
   private async ask<I extends DescMessage, O extends DescMessage>(

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
 import { createBusKeys, userCredentials } from "./accounts.js";
 import { connectBus } from "./connect.js";
@@ -20,4 +22,16 @@ test("no server is one clear sentence", async () => {
   await expect(connectBus({ url: "nats://127.0.0.1:1", name: "x", patienceMs: 0 })).rejects.toThrow(
     "there is no bus at nats://127.0.0.1:1; is nats-server running there?",
   );
+});
+
+test("a server that says nothing any more keeps nobody from ending", async () => {
+  const bus = await nats.connect("patient");
+  const server = Number(readFileSync(join(nats.keys, "../pid"), "utf8"));
+  process.kill(server, "SIGSTOP");
+  try {
+    await bus.close();
+    expect(bus.connected).toBe(false);
+  } finally {
+    process.kill(server, "SIGCONT");
+  }
 });
