@@ -384,21 +384,43 @@ describe("audit", () => {
       expect(commands[2]).toMatchObject({ errorCode: "42P01", reason: "no such table", statement: "alter table t" });
     });
 
-    it("are lost, with what was running, when their enforcer begins anew; and found again when they speak", async () => {
+    const spoolOpened = (replaces = ""): RecordInit => ({ fact: { case: "spoolOpened", value: { replaces } } });
+    const get = async (id: string) => (await bus.call(getSession, { id }, context()))!;
+    const statusOf = async (id: string) => (await get(id)).session?.status;
+
+    it("are lost, with what was running, when another process takes their spool; others of the enforcer are not", async () => {
+      const [edge, sibling] = [enforcer("edge-of-two"), enforcer("edge-of-two")];
+      await edge.ship(spoolOpened(), started("l-1"), runs("l-1", 1), started("l-2"), ended("l-2"));
+      await sibling.ship(spoolOpened(), started("l-3"));
+      await edge.acknowledged();
+      await sibling.acknowledged();
+      expect([await statusOf("l-1"), await statusOf("l-2"), await statusOf("l-3")]).toEqual(["open", "ended", "open"]);
+      await edge.ship(started("l-4"), spoolOpened(), started("l-5"));
+      await edge.acknowledged();
+      expect((await get("l-1")).commands[0]?.status).toBe("unknown");
+      expect([await statusOf("l-1"), await statusOf("l-2"), await statusOf("l-3")]).toEqual(["lost", "ended", "open"]);
+      expect([await statusOf("l-4"), await statusOf("l-5")]).toEqual(["lost", "open"]);
+    });
+
+    it("are lost when their damaged spool is carried on by another", async () => {
       const edge = enforcer();
-      await edge.ship(started("l-1"), runs("l-1", 1), started("l-2"));
+      await edge.ship(spoolOpened(), started("damaged-1"));
       await edge.acknowledged();
       const reborn = enforcer(edge.id);
-      await reborn.ship(started("l-3"));
+      await reborn.ship(spoolOpened(edge.source));
       await reborn.acknowledged();
-      const get = async (id: string) => (await bus.call(getSession, { id }, context()))!;
-      expect((await get("l-1")).session?.status).toBe("lost");
-      expect((await get("l-1")).commands[0]?.status).toBe("unknown");
-      expect((await get("l-3")).session?.status).toBe("open");
-      await edge.ship(ended("l-1"), { ...runs("l-2", 1), time: timestampFromDate(new Date(Date.now() + 60_000)) });
+      expect(await statusOf("damaged-1")).toBe("lost");
+    });
+
+    it("are found again when they speak", async () => {
+      const edge = enforcer();
+      await edge.ship(started("k-1"), started("k-2"));
       await edge.acknowledged();
-      expect((await get("l-1")).session?.status).toBe("ended");
-      expect((await get("l-2")).session?.status).toBe("open");
+      await inLog(await decide("EnforcerEnrolled", { softwareVersion: "1" }, "enforcer", `enforcer/${edge.id}`));
+      expect([await statusOf("k-1"), await statusOf("k-2")]).toEqual(["lost", "lost"]);
+      await edge.ship(ended("k-1"), { ...runs("k-2", 1), time: timestampFromDate(new Date(Date.now() + 60_000)) });
+      await edge.acknowledged();
+      expect([await statusOf("k-1"), await statusOf("k-2")]).toEqual(["ended", "open"]);
     });
 
     it("are lost when their enforcer enrolls again", async () => {

@@ -17,6 +17,7 @@ const KINDS = {
   commandRefused: ["command.refused", edgeV1.CommandRefusedSchema],
   commandEnded: ["command.ended", edgeV1.CommandEndedSchema],
   labelUnmatched: ["label.unmatched", edgeV1.LabelUnmatchedSchema],
+  spoolOpened: ["spool.opened", edgeV1.SpoolOpenedSchema],
 } as const satisfies Record<NonNullable<edgeV1.Record["fact"]["case"]>, readonly [string, DescMessage]>;
 
 /** Another enforcer can't speak for a spool: the bus proves the id. */

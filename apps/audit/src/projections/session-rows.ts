@@ -24,11 +24,10 @@ export interface SessionRow {
   valuesMasked: bigint;
 }
 
-/** When an enforcer began anew; of the sources it then had, `but` is the one that it began with. */
+/** When an enforcer began anew. */
 export interface Beginning {
   readonly enforcerId: string;
   readonly time: string;
-  readonly but: string;
 }
 
 const COLUMNS: readonly (readonly [keyof SessionRow, column: string, type: string])[] = [
@@ -95,7 +94,7 @@ export async function loadEnforcers(tx: EntityManager, ids: readonly string[]): 
 /** Keeps the beginning, and answers the sessions of before that are lost by it; `known` are the caller's to judge. */
 export async function storeBeginning(
   tx: EntityManager,
-  { enforcerId, time, but }: Beginning,
+  { enforcerId, time }: Beginning,
   known: readonly string[],
 ): Promise<readonly string[]> {
   await tx.query(
@@ -105,8 +104,23 @@ export async function storeBeginning(
   );
   const [lost]: [{ id: string }[]] = await tx.query(
     `UPDATE audit.session SET status = 'lost'
-     WHERE enforcer_id = $1 AND status = 'open' AND started_at < $2 AND source <> $3 AND id <> ALL($4) RETURNING id`,
-    [enforcerId, time, but, textArray(known)],
+     WHERE enforcer_id = $1 AND status = 'open' AND started_at < $2 AND id <> ALL($3) RETURNING id`,
+    [enforcerId, time, textArray(known)],
+  );
+  return lost.map(({ id }) => id);
+}
+
+/** As `storeBeginning`, of the sessions in these spools. */
+export async function loseSessionsOf(
+  tx: EntityManager,
+  sources: readonly string[],
+  known: readonly string[],
+): Promise<readonly string[]> {
+  if (sources.length === 0) return [];
+  const [lost]: [{ id: string }[]] = await tx.query(
+    `UPDATE audit.session SET status = 'lost'
+     WHERE source = ANY($1) AND status = 'open' AND id <> ALL($2) RETURNING id`,
+    [textArray(sources), textArray(known)],
   );
   return lost.map(({ id }) => id);
 }

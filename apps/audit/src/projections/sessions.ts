@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from "typeorm";
 import type { AuditEntry } from "#audit-log";
+import { edgeSource } from "../facts/edge-facts.js";
 import { columnText } from "./column-text.js";
 import { applyCommandEntry } from "./commands.js";
 import { enforcerOf, Touched } from "./touched.js";
@@ -12,7 +13,7 @@ export async function projectSessions(tx: EntityManager, entries: readonly Audit
   if (telling.length === 0) return;
   const touched = await Touched.load(tx, telling);
   for (const entry of telling) {
-    if (entry.origin === "control") touched.begin({ enforcerId: enforcerOf(entry), time: entry.time, but: "" });
+    if (entry.origin === "control") touched.begin({ enforcerId: enforcerOf(entry), time: entry.time });
     else applyEdge(touched, entry);
   }
   await touched.store(tx);
@@ -39,11 +40,13 @@ export async function rebuildSessions(dataSource: DataSource): Promise<void> {
 }
 
 function applyEdge(touched: Touched, entry: AuditEntry): void {
-  const { type, time, sessionId, source, sequence } = entry;
+  const { type, time, sessionId, source } = entry;
   const data = entry.data as Readonly<Record<string, unknown>>;
   const enforcerId = enforcerOf(entry);
-  // A new spool: whatever an older one has open was left behind.
-  if (sequence === 1 && type !== "record.unreadable") touched.begin({ enforcerId, time, but: source });
+  if (type === "spool.opened") {
+    touched.abandon(source);
+    if (data.replaces) touched.abandon(edgeSource(enforcerId, String(data.replaces)));
+  }
   if (sessionId === "") return;
   if (type === "session.started") {
     start(touched, entry, data);

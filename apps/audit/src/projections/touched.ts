@@ -5,6 +5,7 @@ import {
   type Beginning,
   loadEnforcers,
   loadSessions,
+  loseSessionsOf,
   type SessionRow,
   storeBeginning,
   storeSessions,
@@ -20,6 +21,7 @@ export class Touched {
   readonly #commands = new Map<string, Map<string, CommandRow>>();
   readonly #began: Map<string, Date>;
   readonly #beginnings: Beginning[] = [];
+  readonly #abandoned = new Set<string>();
   /** Sessions that went: what is under way in them beyond the rows loaded becomes unknown, too. */
   readonly #left = new Set<string>();
 
@@ -72,15 +74,24 @@ export class Touched {
 
   /** An enforcer that begins anew has no session of before. */
   begin(beginning: Beginning): void {
-    const { enforcerId, time, but } = beginning;
+    const { enforcerId, time } = beginning;
     this.#beginnings.push(beginning);
     if (!this.beganAfter(enforcerId, time)) this.#began.set(enforcerId, new Date(time));
     for (const session of this.#sessions.values()) {
-      const before = new Date(session.startedAt) < new Date(time) && session.source !== but;
-      if (session.enforcerId !== enforcerId || session.status !== "open" || !before) continue;
-      session.status = "lost";
-      this.leave(session.id);
+      if (session.enforcerId === enforcerId && new Date(session.startedAt) < new Date(time)) this.#lose(session);
     }
+  }
+
+  /** Whoever had the spool before is gone. */
+  abandon(source: string): void {
+    this.#abandoned.add(source);
+    for (const session of this.#sessions.values()) if (session.source === source) this.#lose(session);
+  }
+
+  #lose(session: SessionRow): void {
+    if (session.status !== "open") return;
+    session.status = "lost";
+    this.leave(session.id);
   }
 
   /** The session went: nobody saw how what was under way ended. */
@@ -95,6 +106,7 @@ export class Touched {
     for (const beginning of this.#beginnings) {
       for (const lost of await storeBeginning(tx, beginning, this.ids)) this.#left.add(lost);
     }
+    for (const lost of await loseSessionsOf(tx, [...this.#abandoned], this.ids)) this.#left.add(lost);
     // Before the rows in memory: those may have begun after their session was given up.
     await leaveUnknown(tx, [...this.#left]);
     await storeSessions(tx, [...this.#sessions.values()]);
