@@ -65,6 +65,8 @@ describe("starting", () => {
     await processes.startControlPlane();
     await processes.api("POST", "/v1/apply", document());
     await processes.startEnforcer(port);
+    const { items } = await processes.api<{ items: object[] }>("GET", "/v1/enforcers");
+    expect(items).toMatchObject([{ name: "one", removed: false }]);
     connection = await processes.exchange();
   }, 240_000);
 });
@@ -111,9 +113,9 @@ describe("the policy service is killed for longer than the lease", () => {
   test("nothing is decided by an old policy; then all is well", async () => {
     const session = await open();
     // It is told of late: none open would else be true before it is known at all.
-    await eventually(async () => (await openSessions()).includes("stays"));
+    await eventually(async () => (await openApplications()).includes("stays"));
     await processes.kill("policy");
-    await eventually(async () => (await openSessions()).length === 0);
+    await eventually(async () => (await openApplications()).length === 0);
     const { stderr } = await session.end("select 1;\n");
     expect(stderr).toMatch(/57P01.*longer than the policy permits/s);
     expect(await loginCode()).toBe("57P03");
@@ -123,7 +125,7 @@ describe("the policy service is killed for longer than the lease", () => {
 });
 
 describe("the enforcer is killed in the middle of a command", () => {
-  test("its records arrive once it is back, each of them and in order", async () => {
+  test("its records arrive once it is back, each of them and in order, and its session is known to be lost", async () => {
     const statement = "select 'in the middle', count(*) from generate_series(1, 100000000000) n";
     const psql = processes.psql(connection, "-c", "select 'begun'", "-c", statement);
     await psql.says(/begun/);
@@ -136,10 +138,9 @@ describe("the enforcer is killed in the middle of a command", () => {
     await eventually(async () => (await processes.query(connection, "select 1")).code === 0);
     const events = await eventually(async () => {
       const found = await processes.events();
-      const begun = found.findIndex(
-        (event) => event.type === "command.started" && text(event).includes("in the middle"),
-      );
-      return begun >= 0 && found.slice(begun).some(({ type }) => type === "session.ended") && found;
+      const begun = found.find((event) => event.type === "command.started" && text(event).includes("in the middle"));
+      // Said by whoever has its spool now, behind everything it had recorded.
+      return (await sessions("lost")).some(({ id }) => id === begun?.sessionId) && found;
     });
     expect(events.map(({ index }) => index)).toEqual(events.map((_, n) => n + 1));
     const records = events.filter(({ origin }) => origin === "edge");
@@ -169,11 +170,15 @@ function messageOf(read: () => unknown): string {
   throw new Error("it was right");
 }
 
-/** Those the audit log knows of, each by its application's name. */
-async function openSessions(): Promise<string[]> {
-  const { items } = await processes.api<{ items: { client_application: string }[] }>("GET", "/v1/sessions?status=open");
-  return items.map(({ client_application }) => client_application);
+/** Those the audit log knows of. */
+async function sessions(status: "open" | "lost"): Promise<{ id: string; client_application: string }[]> {
+  const { items } = await processes.api<{ items: { id: string; client_application: string }[] }>(
+    ...(["GET", `/v1/sessions?status=${status}`] as const),
+  );
+  return items;
 }
+
+const openApplications = async () => (await sessions("open")).map(({ client_application }) => client_application);
 
 function document() {
   const { hostname, port: shopPort, pathname, username } = new URL(processes.shop.url);

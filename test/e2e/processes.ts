@@ -113,6 +113,7 @@ export class Processes {
       natsUrl: this.nats.url,
       ...{ credentialsFile, signingKeyFile, folder: join(this.folder, "node"), logLevel: "warn" },
       listeners: [{ ...listener, bind: "127.0.0.1" }],
+      workers: 2,
     };
     writeFileSync(join(this.folder, "enforcer.json"), JSON.stringify(config));
     await this.start("enforcer");

@@ -1,14 +1,14 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createServer, connect as dial, type Socket } from "node:net";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { approvalV1 } from "#contracts";
 import { front, taken } from "../../../libs/protocols/src/postgres/wire.fixture.js";
 import { createWorld, type World } from "./enforcer.fixture.js";
 import { Enforcer } from "./enforcer.js";
+import { killProcesses, startProcess, writeConfig } from "./enforcer-process.fixture.js";
 import { ListenFailed } from "./listener/listener.js";
 
 const { ApprovalStatus } = approvalV1;
@@ -521,62 +521,12 @@ describe("the node", () => {
   });
 
   describe("as a process", () => {
-    let program: string;
-    const children: ChildProcess[] = [];
-    beforeAll(() => {
-      const built = join(world.folder, "built");
-      mkdirSync(built);
-      const args = [
-        "swc",
-        "apps/enforcer",
-        "libs",
-        "-d",
-        join(built, "dist"),
-        "--copy-files",
-        "--ignore",
-        "**/*.spec.ts",
-        "--quiet",
-      ];
-      expect(spawnSync("npx", args, { encoding: "utf8" })).toMatchObject({ status: 0 });
-      copyFileSync("package.json", join(built, "package.json"));
-      symlinkSync(resolve("node_modules"), join(built, "node_modules"));
-      program = join(built, "dist/apps/enforcer/src/main.js");
-    });
-    afterEach(() => {
-      for (const child of children.splice(0)) child.kill("SIGKILL");
-    });
-
-    async function start(configFile: string, env: NodeJS.ProcessEnv = {}) {
-      const child = spawn(process.execPath, [program], {
-        env: { ...process.env, NODE_OPTIONS: "", COUNTERFOIL_ENFORCER_CONFIG: configFile, ...env },
-        stdio: ["pipe", "pipe", "pipe"],
-      });
-      children.push(child);
-      let out = "";
-      let err = "";
-      child.stderr.on("data", (chunk) => (err += chunk));
-      const port = await new Promise<number>((found, failed) => {
-        child.stdout.on("data", (chunk) => {
-          out += chunk;
-          const ready = /^ready (\d+)/m.exec(out);
-          if (ready) found(Number(ready[1]));
-        });
-        child.once("exit", (code) => failed(new Error(`it ended with ${code}: ${err}`)));
-      });
-      return { child, port };
-    }
-
-    async function configFile(change: Record<string, unknown> = {}) {
-      const { followParent: _, ...config } = await world.config();
-      const path = join(world.folder, `${config.id}.json`);
-      writeFileSync(path, JSON.stringify({ ...config, ...change }));
-      return path;
-    }
+    afterEach(killProcesses);
 
     test("killed in the middle, it ships what it had recorded when it is back, and its listeners need no control plane to open", async () => {
-      const path = await configFile();
+      const path = await writeConfig(world);
       const { control } = world;
-      const first = await start(path);
+      const first = await startProcess(path);
       control.acknowledging = false;
       const client = await connect({ port: first.port });
       await client.query("insert into notes (body) values ('before the kill')");
@@ -589,7 +539,7 @@ describe("the node", () => {
       control.acknowledging = true;
       control.forget();
       control.silent.add("Enroll");
-      const second = await start(path);
+      const second = await startProcess(path);
       const started = await control.recorded("commandStarted", 2);
       expect(started.map(({ command }) => command!.statement)).toEqual([
         "insert into notes (body) values ('before the kill')",
@@ -603,24 +553,24 @@ describe("the node", () => {
     });
 
     test("follows its parent's end", async () => {
-      const { child } = await start(await configFile(), { COUNTERFOIL_PARENT_PIPE: "1" });
+      const { child } = await startProcess(await writeConfig(world), { COUNTERFOIL_PARENT_PIPE: "1" });
       child.stdin!.end();
       const [code] = await once(child, "exit");
       expect(code).toBe(0);
     });
 
     test("one that follows another on the same folder waits until that has drained", async () => {
-      const path = await configFile();
-      const before = await start(path);
-      const after = start(path);
+      const path = await writeConfig(world);
+      const before = await startProcess(path);
+      const after = startProcess(path);
       before.child.kill("SIGTERM");
       expect((await after).child.exitCode).toBeNull();
     });
 
     test("two never share a folder", async () => {
-      const path = await configFile();
-      await start(path);
-      await expect(start(path)).rejects.toThrow(/in use by process/);
+      const path = await writeConfig(world);
+      await startProcess(path);
+      await expect(startProcess(path)).rejects.toThrow(/in use by process/);
     });
 
     test.each([
@@ -630,7 +580,7 @@ describe("the node", () => {
       ["a key that is not there", { signingKeyFile: "/nowhere/key.pem" }, /signingKeyFile/],
       ["a folder it cannot make", { folder: "/dev/null/enforcer" }, /folder: .*ENOTDIR/],
     ])("%s is said with the field's name", async (_name, change, message) => {
-      await expect(start(await configFile(change))).rejects.toThrow(message);
+      await expect(startProcess(await writeConfig(world, change))).rejects.toThrow(message);
     });
   });
 });

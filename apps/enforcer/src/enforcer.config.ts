@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { isAbsolute, resolve } from "node:path";
 import { protocols } from "#protocols";
 
@@ -16,12 +17,24 @@ export interface EnforcerConfig {
   readonly listeners: readonly ListenerConfig[];
   /** Clients may log in without TLS. */
   readonly allowPlaintext: boolean;
+  /** Processes that share the port; with one there is only this. */
+  readonly workers: number;
   /** Client connections at once, per listener. */
   readonly maxConnections: number;
+  /** Of all processes' spools together. */
   readonly spoolLimitBytes: number;
   readonly logLevel: string;
   /** Ends when the pipe to the parent closes. */
   readonly followParent: boolean;
+  /** Set where this process is one of several. */
+  readonly worker: WorkerConfig | null;
+}
+
+export interface WorkerConfig {
+  /** From 1. */
+  readonly number: number;
+  /** It starts with its node; false where it replaces one that ended. */
+  readonly fresh: boolean;
 }
 
 export interface ListenerConfig {
@@ -32,6 +45,8 @@ export interface ListenerConfig {
   readonly bind: string;
   readonly port: number;
 }
+
+const MOST_WORKERS = 256;
 
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
@@ -62,13 +77,21 @@ export function readConfig(env: NodeJS.ProcessEnv): EnforcerConfig {
       port: each.whole("port", 0, 65_535),
     })),
     allowPlaintext: fields.flag("allowPlaintext", false),
+    workers: fields.whole("workers", 1, MOST_WORKERS, Math.min(availableParallelism(), MOST_WORKERS)),
     maxConnections: fields.whole("maxConnections", 1, 1_000_000, 10_000),
     spoolLimitBytes: fields.whole("spoolLimitBytes", 1 << 20, 2 ** 50, 256 << 20),
     logLevel: fields.oneOf("logLevel", ["debug", "info", "warn", "error", "silent"], "info"),
     followParent: env.COUNTERFOIL_PARENT_PIPE === "1",
+    worker: workerOf(env.COUNTERFOIL_WORKER),
   };
   fields.noOthers();
   return config;
+}
+
+/** As the supervisor says it: `2`, or `2 again`. */
+function workerOf(text: string | undefined): WorkerConfig | null {
+  const [, number, again] = /^(\d+)( again)?$/.exec(text ?? "") ?? [];
+  return number === undefined ? null : { number: Number(number), fresh: again === undefined };
 }
 
 class Fields {

@@ -79,6 +79,8 @@ interface TestToken {
 /** A control plane of one test file. What it answers can be changed between and during tests. */
 class TestControl {
   readonly records: edgeV1.Record[] = [];
+  /** The sequences heard of each spool. */
+  readonly sequences = new Map<string, Set<number>>();
   readonly approvals = new Map<string, edgeV1.HoldRequest & { status: approvalV1.ApprovalStatus; reason: string }>();
   readonly released: string[] = [];
   readonly renewed: string[][] = [];
@@ -210,6 +212,8 @@ class TestControl {
           const key = `${source}/${record.sequence}`;
           if (!this.#seen.has(key)) this.records.push(record);
           this.#seen.add(key);
+          const ofSource = this.sequences.get(source) ?? new Set();
+          this.sequences.set(source, ofSource.add(Number(record.sequence)));
         }
         const sequence = records.at(-1)!.sequence;
         if (this.acknowledging) this.push({ case: "spoolAcknowledged", value: { source, sequence } });
@@ -415,10 +419,12 @@ export async function createWorld(): Promise<World> {
         folder: join(folder, id),
         listeners: [{ protocol: "postgres", host: "127.0.0.1", bind: "127.0.0.1", port: 0 }],
         allowPlaintext: false,
+        workers: 1,
         maxConnections: 1000,
         spoolLimitBytes: 64 << 20,
         logLevel: "silent",
         followParent: false,
+        worker: null,
         ...change,
       };
     },

@@ -1,4 +1,4 @@
-import { createPublicKey, randomBytes } from "node:crypto";
+import { createHmac, createPublicKey, randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { AddressInfo, Server } from "node:net";
 import { join } from "node:path";
@@ -17,12 +17,14 @@ import { listen } from "./listener/listener.js";
 import { createLog, type Log } from "./log.js";
 import { Turn } from "./pipeline/turn.js";
 import { PolicyKeeper } from "./policy/policy-keeper.js";
+import { LeftSpools, spoolFolder } from "./recorder/left-spools.js";
 import { Recorder } from "./recorder/recorder.js";
 import { Shipper } from "./recorder/shipper.js";
 import { type AllSemantics, createSemantics } from "./semantics/registry.js";
 import { FrontDoor } from "./session/front-door.js";
 import { refusal } from "./session/refusals.js";
 import type { Session } from "./session/session.js";
+import { ALONE, type Place } from "./workers/place.js";
 
 const SOFTWARE_VERSION = "0.1.0";
 const RENEW_MS = 10_000;
@@ -32,7 +34,9 @@ const LAST_SHIPMENT_MS = 2_000;
 /** Longer than an enforcer takes to drain: one that follows another on the same folder waits for it. */
 const PREDECESSOR_MS = 8_000;
 
-/** A node: everything put together, from its configuration to its last record. */
+const LEAST_SPOOL_BYTES = 1 << 20;
+
+/** A node, or one of its processes: everything put together, from its configuration to its last record. */
 export class Enforcer {
   readonly #sessions = new Map<string, Session>();
   readonly #releases = new Set<string>();
@@ -42,6 +46,7 @@ export class Enforcer {
   readonly #policy: PolicyKeeper;
   readonly #holds: HoldDesk;
   readonly #shipper: Shipper;
+  readonly #left: LeftSpools | null;
   readonly #certificate: ListenerCertificate;
   readonly #semantics: AllSemantics;
   readonly #frontDoor: FrontDoor;
@@ -50,7 +55,8 @@ export class Enforcer {
   #stopRenewals = () => {};
   #draining: Promise<void> | null = null;
 
-  private constructor(config: EnforcerConfig, spool: Spool) {
+  private constructor(config: EnforcerConfig, spool: Spool, place: Place) {
+    const first = place.number === 1;
     this.#log = createLog(config.logLevel);
     const signingKey = createPublicKey(readSetting("signingKeyFile", config.signingKeyFile));
     const credentials = readSetting("credentialsFile", config.credentialsFile);
@@ -68,6 +74,7 @@ export class Enforcer {
     this.#policy = new PolicyKeeper({
       group: config.group,
       file: join(config.folder, "bundle"),
+      keeps: first,
       signingKey,
       control,
       clock,
@@ -80,13 +87,20 @@ export class Enforcer {
     this.#holds = new HoldDesk(control, clock);
     this.#shipper = new Shipper(this.#spool, control, clock, log);
     const recorder = new Recorder(this.#spool, clock);
+    recorder.opened();
+    this.#left = first ? new LeftSpools(config.folder, place.of, control, clock, log) : null;
     const upstreams = new Upstreams(clock);
-    this.#semantics = createSemantics({ policy: this.#policy, recorder, upstreams, clock, log, hashKey });
+    this.#semantics = createSemantics({
+      ...{ policy: this.#policy, recorder, upstreams, clock, log, hashKey },
+      resourceChanged: (resource) => place.resourceChanged(resource),
+    });
     this.#certificate = new ListenerCertificate({
       file: join(config.folder, "listener.json"),
       commonName: config.id,
       hosts: [...new Set(config.listeners.map(({ host }) => host))],
       softwareVersion: SOFTWARE_VERSION,
+      enrolls: first ? (place.fresh ? "now" : "in time") : "never",
+      renewed: () => place.certificateRenewed(),
       control,
       clock,
       log,
@@ -104,9 +118,12 @@ export class Enforcer {
       semantics: this.#semantics,
       control,
       allowPlaintext: config.allowPlaintext,
+      // Of the node, and for good: who asks twice for a token that does not exist is answered the same, as for one that does.
+      mockKey: createHmac("sha256", hashKey).update("tokens that do not exist").digest(),
       tls: () => this.#certificate.current,
       opened: (session) => this.#sessions.set(session.id, session),
       ended: (session) => this.#sessionEnded(session),
+      cancelElsewhere: (key) => place.cancelElsewhere(key),
     });
     this.#control = new BusControl({
       enforcerId: config.id,
@@ -123,12 +140,12 @@ export class Enforcer {
    * Ready when its listeners are open: at once where a certificate is kept, else when the control plane has given one.
    * @throws ConfigError, ListenFailed, SpoolLocked, SpoolUnwritable
    */
-  static async start(config: EnforcerConfig): Promise<Enforcer> {
+  static async start(config: EnforcerConfig, place = ALONE): Promise<Enforcer> {
     makeFolder(config.folder);
-    const spool = await openSpool(config);
+    const spool = await openSpool(config, place);
     let enforcer: Enforcer;
     try {
-      enforcer = new Enforcer(config, spool);
+      enforcer = new Enforcer(config, spool, place);
     } catch (error) {
       await spool.close();
       throw error;
@@ -139,7 +156,9 @@ export class Enforcer {
       for (const listener of config.listeners) {
         const protocol = protocols.get(listener.protocol)!;
         const serve = (socket: Parameters<FrontDoor["serve"]>[0]) => void enforcer.#frontDoor.serve(socket, protocol);
-        enforcer.#servers.push(await listen(listener, config.maxConnections, enforcer.#log, serve));
+        enforcer.#servers.push(
+          await listen(listener, Math.ceil(config.maxConnections / place.of), enforcer.#log, serve),
+        );
       }
     } catch (error) {
       await enforcer.drain();
@@ -163,6 +182,23 @@ export class Enforcer {
     return this.#spool.last - this.#spool.acknowledged;
   }
 
+  /** For another process of the node, whose client it was. */
+  cancel(key: Uint8Array): void {
+    this.#frontDoor.cancel(key);
+  }
+
+  /** Another process of the node has got a new certificate. */
+  reloadCertificate(): void {
+    this.#certificate.reload();
+  }
+
+  /** A session of another process of the node has changed it. */
+  resourceChanged(name: string): void {
+    const resource = this.#policy.current?.bundle.resources.find((each) => each.name === name);
+    const protocol = resource && protocols.get(resource.protocol);
+    if (protocol) this.#semantics.get(protocol.semantics)?.renew(resource);
+  }
+
   /** Takes no more, ends what is open with a native error, and ships what it can. Twice is once. */
   drain(): Promise<void> {
     this.#draining ??= this.#drain();
@@ -181,6 +217,7 @@ export class Enforcer {
       await sleep(20);
     }
     this.#shipper.stop();
+    await this.#left?.stop();
     await this.#control.close();
     for (const semantics of this.#semantics.values()) await semantics.close();
     await this.#spool
@@ -204,6 +241,7 @@ export class Enforcer {
         break;
       case "spoolAcknowledged":
         this.#shipper.acknowledged(message.value);
+        this.#left?.acknowledged(message.value);
         break;
       case undefined:
         break;
@@ -230,6 +268,7 @@ export class Enforcer {
     void this.#policy.ask();
     void this.#renew();
     this.#shipper.ship();
+    this.#left?.ship();
   }
 
   /** Learns of sessions that were revoked while nobody could tell, and says which are over. */
@@ -302,10 +341,11 @@ function keptSecret(file: string): Uint8Array {
 }
 
 /** @throws SpoolLocked where another enforcer stays on the folder; SpoolUnwritable */
-async function openSpool({ folder, spoolLimitBytes }: EnforcerConfig): Promise<Spool> {
+async function openSpool({ folder, spoolLimitBytes }: EnforcerConfig, { number, of }: Place): Promise<Spool> {
+  const limitBytes = Math.max(LEAST_SPOOL_BYTES, Math.floor(spoolLimitBytes / of));
   for (const until = Date.now() + PREDECESSOR_MS; ; await sleep(200)) {
     try {
-      return Spool.open({ folder: join(folder, "spool"), limitBytes: spoolLimitBytes });
+      return Spool.open({ folder: spoolFolder(folder, number), limitBytes });
     } catch (error) {
       if (!(error instanceof SpoolLocked) || Date.now() > until) throw error;
     }

@@ -47,6 +47,8 @@ export async function prepareNode(state: StateFolder, api: ControlApi, settings:
     folder,
     listeners,
     allowPlaintext,
+    // A laptop's: one process is light, and enough.
+    workers: 1,
     logLevel: "warn",
   };
   state.writePrivate(configFile, `${JSON.stringify(config, null, 2)}\n`);

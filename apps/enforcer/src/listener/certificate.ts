@@ -23,6 +23,10 @@ export interface CertificateOptions {
   /** Names and addresses agents dial. */
   readonly hosts: readonly string[];
   readonly softwareVersion: string;
+  /** Where one is kept: enroll now all the same, only when it is time, or leave that to another process of the node. */
+  readonly enrolls: "now" | "in time" | "never";
+  /** Another one is kept now. */
+  readonly renewed: () => void;
   readonly control: Pick<ControlPlane, "call">;
   readonly clock: Clock;
   readonly log: Log;
@@ -57,10 +61,16 @@ export class ListenerCertificate {
     const kept = this.#kept();
     if (kept) {
       this.#use(kept);
-      void this.#enroll();
+      if (this.options.enrolls === "now") void this.#enroll();
       return;
     }
     await this.#enroll();
+  }
+
+  /** Another process of the node has got one. */
+  reload(): void {
+    const kept = this.#kept();
+    if (kept) this.#use(kept);
   }
 
   stop(): void {
@@ -92,6 +102,7 @@ export class ListenerCertificate {
         const draft = `${file}.draft`;
         writeFileSync(draft, JSON.stringify(kept), { mode: 0o600 });
         renameSync(draft, file);
+        this.options.renewed();
         return;
       } catch (error) {
         if (said !== String(error))
@@ -108,6 +119,7 @@ export class ListenerCertificate {
       context: createSecureContext({ key, cert: certificate, minVersion: "TLSv1.2" }),
       endpoint: endpointBinding(leaf.raw),
     };
+    if (this.options.enrolls === "never") return;
     const born = Date.parse(leaf.validFrom);
     const renewal = born + (Date.parse(leaf.validTo) - born) * RENEW_AT;
     this.#stopRenewal();

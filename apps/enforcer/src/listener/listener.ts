@@ -19,7 +19,8 @@ export class ListenFailed extends Error {
 }
 
 /**
- * Takes connections and hands each on at once: nothing here waits for a client, so a silent one delays nobody.
+ * Takes connections and hands each on at once: nothing here waits for a client, so a silent one delays nobody. What comes
+ * past `maxConnections` is closed; by our own count, since a server that shares its port would offer it round in circles.
  * @throws ListenFailed
  */
 export async function listen(
@@ -28,12 +29,18 @@ export async function listen(
   log: Log,
   serve: (socket: Socket) => void,
 ): Promise<Server> {
-  const server = createServer({ noDelay: true }, serve);
-  server.maxConnections = maxConnections;
+  let open = 0;
   let dropped = 0;
-  server.on("drop", () => {
-    // One line for many: whoever floods the port must not flood the log.
-    if (dropped++ % 1000 === 0) log.warn({ maxConnections, dropped }, "more connections than this listener takes");
+  const server = createServer({ noDelay: true }, (socket) => {
+    if (open >= maxConnections) {
+      socket.destroy();
+      // One line for many: whoever floods the port must not flood the log.
+      if (dropped++ % 1000 === 0) log.warn({ maxConnections, dropped }, "more connections than this listener takes");
+      return;
+    }
+    open++;
+    socket.once("close", () => open--);
+    serve(socket);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error) => reject(new ListenFailed(config, error)));

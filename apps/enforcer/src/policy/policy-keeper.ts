@@ -18,6 +18,8 @@ export interface PolicyKeeperOptions {
   readonly group: string;
   /** Where the last good bundle is kept. */
   readonly file: string;
+  /** One process of a node keeps it; all begin with what is kept. */
+  readonly keeps: boolean;
   readonly signingKey: KeyObject;
   readonly control: Pick<ControlPlane, "call">;
   readonly clock: Clock;
@@ -115,7 +117,7 @@ export class PolicyKeeper {
     if (before && bundle.epoch <= before.bundle.epoch) return;
     const decider = createDecider(bundle);
     this.#inForce = { bundle, decider };
-    if (keep) this.#keep(signed);
+    if (keep && this.options.keeps) this.#keep(signed);
     this.options.log.info({ epoch: bundle.epoch }, "policy in force");
     this.options.changed(this.#inForce);
     before?.decider.dispose();

@@ -54,6 +54,7 @@ async function keeper(): Promise<PolicyKeeper> {
   const made = new PolicyKeeper({
     group: "g",
     file: join(folder, "bundle"),
+    keeps: true,
     signingKey: keys.publicKey,
     control: { call },
     clock,

@@ -2,7 +2,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { edgeV1 } from "#contracts";
 import type { Outcome } from "#protocols";
-import type { Durability, Spool } from "#spool";
+import { type Durability, type Spool, SpoolFull } from "#spool";
 import type { Clock } from "../clock.js";
 import { CommandRecords, type Started } from "./command-records.js";
 
@@ -10,7 +10,13 @@ type Fact = edgeV1.Record["fact"];
 type Value<Case extends Fact["case"]> = Extract<Fact, { case: Case }>["value"];
 
 /** Facts that end or refuse something are never dropped while there is any space left. */
-const ESSENTIAL: ReadonlySet<Fact["case"]> = new Set(["sessionEnded", "loginRefused", "holdEnded", "commandRefused"]);
+const ESSENTIAL: ReadonlySet<Fact["case"]> = new Set([
+  "sessionEnded",
+  "loginRefused",
+  "holdEnded",
+  "commandRefused",
+  "spoolOpened",
+]);
 
 /** Puts observed facts into the spool. What the caller waits for is durable; shipping is another's work. */
 export class Recorder {
@@ -24,6 +30,15 @@ export class Recorder {
   /** New sessions may be opened. */
   get accepts(): boolean {
     return this.spool.state === "ok";
+  }
+
+  /** A process has the spool: whatever was open in it before is gone. Not said where there is no room for it either. */
+  opened(): void {
+    try {
+      this.record("", "spoolOpened", { replaces: this.spool.damage?.source ?? "" });
+    } catch (error) {
+      if (!(error instanceof SpoolFull)) throw error;
+    }
   }
 
   /**

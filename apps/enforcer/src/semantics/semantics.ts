@@ -15,6 +15,8 @@ export interface Semantics {
   refusesSettings(settings: ReadonlyMap<string, string>): Refusal | null;
   /** Learns of the resource what its sessions will need. @throws what the resource or the network says */
   prepare(resource: ResourcePart): Promise<void>;
+  /** What is known of the resource is no longer so: a session elsewhere in the node has changed it. */
+  renew(resource: ResourcePart): void;
   /** For one session on a resource that was prepared. */
   open(session: OpenSession): SessionSemantics;
   close(): Promise<void>;
@@ -29,6 +31,8 @@ export interface SemanticsParts {
   readonly log: Log;
   /** Of the `hash` transform: 32 bytes. */
   readonly hashKey: Uint8Array;
+  /** To be told when a session has changed what commands on its resource mean. */
+  readonly resourceChanged: (resource: string) => void;
 }
 
 export interface OpenSession {

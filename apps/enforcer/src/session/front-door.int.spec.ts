@@ -70,6 +70,8 @@ beforeAll(async () => {
       },
       ...{ upstreams: new Upstreams(clock), turn: new Turn(), clock, log },
     } as unknown as SessionServices,
+    cancelElsewhere: () => {},
+    mockKey: new Uint8Array(32),
     semantics: new Map([
       ["postgresql", { refusesSettings: () => null, prepare: async () => {}, open: () => ({ settled() {} }) }],
     ]) as never,

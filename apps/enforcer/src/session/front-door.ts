@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Principal, Refusal, ResourcePart, SessionFacts } from "#commands";
 import { edgeV1 } from "#contracts";
@@ -18,9 +18,13 @@ export interface FrontDoorOptions {
   readonly semantics: AllSemantics;
   readonly control: Pick<ControlPlane, "call">;
   readonly allowPlaintext: boolean;
+  /** Of the answers to those whose token does not exist. */
+  readonly mockKey: Uint8Array;
   readonly tls: () => ListenerTls | null;
   readonly opened: (session: Session) => void;
   readonly ended: (session: Session) => void;
+  /** A cancel key that is no session's of ours. */
+  readonly cancelElsewhere: (key: Uint8Array) => void;
 }
 
 /** Everything up to the proof must be done by then; a silent client costs a socket, and not for long. */
@@ -43,7 +47,6 @@ class Turned extends Error {
 
 /** Sees each connection from its first byte to its session: proof, lease, policy, resource, welcome. */
 export class FrontDoor {
-  readonly #mockKey = randomBytes(32);
   readonly #cancelKeys = new CancelKeys<Session>();
 
   /** Leased or about to be, and not a session yet: what ends sessions must end these too. */
@@ -58,6 +61,13 @@ export class FrontDoor {
     }
   }
 
+  /** False where no session of ours has the key. */
+  cancel(key: Uint8Array): boolean {
+    const session = this.#cancelKeys.find(key);
+    session?.cancel();
+    return session !== undefined;
+  }
+
   async serve(socket: Socket, protocol: Protocol): Promise<void> {
     const { services } = this.options;
     const address = socket.remoteAddress ?? "";
@@ -68,10 +78,10 @@ export class FrontDoor {
         protocol,
         tls: this.options.tls(),
         allowPlaintext: this.options.allowPlaintext,
-        mockKey: this.#mockKey,
+        mockKey: this.options.mockKey,
         lookup: (tokenId) => this.#lookup(tokenId, protocol),
       });
-      if (result.kind === "cancel") this.#cancelKeys.find(result.key)?.cancel();
+      if (result.kind === "cancel") this.cancel(result.key) || this.options.cancelElsewhere(result.key);
       else if (result.kind === "refused") this.#recordRefused(protocol, address, result.tokenId, result.refusal);
       else if (result.kind === "proved") {
         stopDeadline();

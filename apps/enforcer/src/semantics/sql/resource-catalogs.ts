@@ -41,6 +41,17 @@ export class ResourceCatalogs {
     return this.current(resource) ?? this.refresh(resource);
   }
 
+  /** Loads anew, behind everybody's back, what is known and has changed. */
+  renew(resource: ResourcePart): void {
+    const known = this.#known.get(keyOf(resource));
+    if (!known) return;
+    this.refresh(resource).catch((error) => {
+      this.log.warn({ resource: resource.name, error: String(error) }, "the catalog could not be read again");
+      // Whoever uses it next tries again.
+      this.#known.set(keyOf(resource), { ...known, loadedAt: 0 });
+    });
+  }
+
   /** Loads anew. Whoever asks while a load is under way gets one that begins after that. */
   refresh(resource: ResourcePart): Promise<ResourceNames> {
     const key = keyOf(resource);

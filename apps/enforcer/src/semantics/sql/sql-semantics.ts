@@ -40,14 +40,19 @@ export class SqlSemantics implements Semantics {
     this.#unmatched.report(this.parts.policy.current!.bundle, resource.name, catalog);
   }
 
+  renew(resource: ResourcePart): void {
+    this.#catalogs.renew(resource);
+  }
+
   open(session: OpenSession): SessionSemantics {
-    const { policy, log } = this.parts;
+    const { policy, log, resourceChanged } = this.parts;
     return new SqlSession(session, {
       understander: this.#understander,
       catalogs: this.#catalogs,
       planners: this.#planners,
       policy,
       log,
+      resourceChanged,
     });
   }
 

@@ -11,7 +11,7 @@ import { parseSearchPath } from "./search-path.js";
 import { SessionNames } from "./session-names.js";
 import { isTransactional } from "./transactional.js";
 
-interface Shared extends Pick<SemanticsParts, "policy" | "log"> {
+interface Shared extends Pick<SemanticsParts, "policy" | "log" | "resourceChanged"> {
   readonly understander: Understander;
   readonly catalogs: ResourceCatalogs;
   readonly planners: MaskPlanners;
@@ -133,8 +133,9 @@ export class SqlSession implements SessionSemantics {
 
   /** This session changed what the catalog says: what follows is understood by the new one. */
   #renewNames(): void {
-    const { catalogs, log } = this.shared;
+    const { catalogs, log, resourceChanged } = this.shared;
     const { resource } = this.session;
+    resourceChanged(resource.name);
     const renewing = catalogs
       .refresh(resource)
       .catch((error) => {
