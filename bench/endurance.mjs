@@ -9,8 +9,8 @@ const AT_ONCE = 8;
 
 export const endurance = {
   /** Fresh: it has to get a certificate and a bundle first. Again: both are in its folder. One process. */
-  async start(folder, control) {
-    const fresh = await enforcer(folder, control, "start", {});
+  async start(control) {
+    const fresh = await enforcer(control, "start", { workers: 1 });
     await sleep(SETTLE_MS);
     const idle = residentKib(fresh.pid) / 1024;
     await stop(fresh.child);
@@ -20,10 +20,10 @@ export const endurance = {
   },
 
   /** What a session costs, of memory the process did not have after others like it. */
-  async idle(folder, control, { sessions }) {
+  async idle(control, { sessions }) {
     const result = {};
     for (const tls of [false, true]) {
-      const node = await enforcer(folder, control, tls ? "idle-tls" : "idle", {});
+      const node = await enforcer(control, tls ? "idle-tls" : "idle", { workers: 1 });
       await cycles(node, tls, 1);
       await sleep(SETTLE_MS);
       const before = residentKib(node.pid);
@@ -38,8 +38,8 @@ export const endurance = {
   },
 
   /** Connects and closes; memory and descriptors are told at every tenth. */
-  async churn(folder, control, { cycles: total }) {
-    const node = await enforcer(folder, control, "churn", {});
+  async churn(control, { cycles: total }) {
+    const node = await enforcer(control, "churn", { workers: 1 });
     const samples = [];
     for (let tenth = 0; tenth <= 10; tenth++) {
       if (tenth > 0) await cycles(node, true, Math.ceil(total / 10));

@@ -42,7 +42,7 @@ try {
   writeFileSync(passwordFile, database.direct.password, { mode: 0o600 });
   control = await startControlPlane(folder, bundleContent(database.direct, passwordFile));
   const report = { node: process.version, cores: availableParallelism(), ...options, scenarios: {}, findings: {} };
-  const ways = await startWays(folder, database.direct, control, { workers: options.workers, profile });
+  const ways = await startWays(database.direct, control, { workers: options.workers, profile });
   for (const [name, scenario] of Object.entries(scenarios)) {
     if (!chosen.has(name)) continue;
     report.scenarios[name] = await inTurns(ways, scenario);
@@ -50,7 +50,7 @@ try {
   }
   for (const [name, measure] of Object.entries(endurance)) {
     if (!chosen.has(name)) continue;
-    const findings = await measure(folder, control, options);
+    const findings = await measure(control, options);
     Object.assign(report.findings, findings);
     printFindings(findings);
   }

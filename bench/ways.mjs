@@ -9,8 +9,8 @@ const here = import.meta.dirname;
 const ENFORCER = join(here, "../dist/apps/enforcer/src/main.js");
 
 /** A way: where to connect and as whom, and the process in between, where one is measured. */
-export async function startWays(folder, direct, control, { workers, profile }) {
-  const ways = { direct, relay: await relay(direct), enforcer: await enforcer(folder, control, "node", {}, profile) };
+export async function startWays(direct, control, { workers, profile }) {
+  const ways = { direct, relay: await relay(direct), enforcer: await enforcer(control, "node", { workers }, profile) };
   const bouncer = await pgbouncer(direct);
   if (bouncer) ways.pgbouncer = bouncer;
   return ways;
@@ -23,7 +23,7 @@ async function relay(direct) {
 }
 
 /** A node of its own with an empty folder. `ms` is what it took from its start until it was ready. */
-export async function enforcer(folder, control, name, settings = {}, profile = null) {
+export async function enforcer(control, name, settings = {}, profile = null) {
   const [port] = await freePorts(1);
   const listeners = [{ protocol: "postgres", host: "127.0.0.1", bind: "127.0.0.1", port }];
   const config = await control.node(name, { ...settings, listeners });
