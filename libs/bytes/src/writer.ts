@@ -1,3 +1,6 @@
+/** Up to this, bytes cost less copied one by one than a call out of JavaScript. */
+const SHORT = 64;
+
 /** Writes big-endian fields into a buffer that grows. (`#room` comes first each time: it may replace the buffer.) */
 export class ByteWriter {
   #buffer: Buffer;
@@ -43,14 +46,17 @@ export class ByteWriter {
 
   bytes(value: Uint8Array): this {
     const at = this.#room(value.length);
-    this.#buffer.set(value, at);
+    if (value.length > SHORT) this.#buffer.set(value, at);
+    else for (let i = 0; i < value.length; i++) this.#buffer[at + i] = value[i]!;
     return this;
   }
 
   /** Part of `source`: saves a view a call. */
   slice(source: Uint8Array, start: number, end: number): this {
+    if (start === end) return this;
     const at = this.#room(end - start);
-    if (source instanceof Buffer) source.copy(this.#buffer, at, start, end);
+    if (end - start <= SHORT) for (let i = start; i < end; i++) this.#buffer[at + i - start] = source[i]!;
+    else if (source instanceof Buffer) source.copy(this.#buffer, at, start, end);
     else this.#buffer.set(source.subarray(start, end), at);
     return this;
   }

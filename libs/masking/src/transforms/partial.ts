@@ -44,7 +44,7 @@ function partly(options: Options, padded: boolean, whole: Hide): Hide {
 
   return (value) => {
     // Bytes of another client encoding could be cut in the middle of a character.
-    if (!isUtf8(value)) return whole(value);
+    if (!isAscii(value) && !isUtf8(value)) return whole(value);
     let end = value.length;
     if (padded) while (end > 0 && value[end - 1] === BLANK) end--;
     const at = atSignOf(value, end);
@@ -55,12 +55,13 @@ function partly(options: Options, padded: boolean, whole: Hide): Hide {
     } else {
       length = hidePart(value, 0, at, first, last, mask, out, 0);
       out[length++] = AT;
-      const shown = keepDomain ? at + 1 : value.lastIndexOf(DOT, end - 1);
+      const shown = keepDomain ? at + 1 : lastDot(value, end);
       if (shown > at + 1) length = hidePart(value, at + 1, shown, 0, 0, mask, out, length);
       length = copy(value, shown, end, out, length);
     }
     // What pads char(n) stays, so the value keeps its width.
-    return out.subarray(0, copy(value, end, value.length, out, length));
+    length = copy(value, end, value.length, out, length);
+    return length === out.length ? out : out.subarray(0, length);
   };
 }
 
@@ -70,13 +71,33 @@ const BLANK = 0x20;
 
 /** Where the one `@` of something like `name@domain.tld` stands, else -1. */
 function atSignOf(value: Uint8Array, end: number): number {
-  const at = value.indexOf(AT);
-  if (at < 1 || value.indexOf(AT, at + 1) !== -1) return -1;
-  const dot = value.lastIndexOf(DOT, end - 1);
-  if (dot <= at + 1 || end - dot < 3) return -1;
+  let at = -1;
+  let dot = -1;
+  for (let i = 0; i < end; i++) {
+    const byte = value[i]!;
+    if (byte <= BLANK) return -1;
+    if (byte === DOT) dot = i;
+    else if (byte === AT) {
+      if (at !== -1) return -1;
+      at = i;
+    }
+  }
+  if (at < 1 || dot <= at + 1 || end - dot < 3) return -1;
   if (end - dot - 1 > LAST_LABEL_AT_MOST || end - at - 1 > DOMAIN_AT_MOST) return -1;
-  for (let i = 0; i < end; i++) if (value[i]! <= BLANK) return -1;
   for (let i = dot + 1; i < end; i++) if (!isLetter(value[i]!)) return -1;
+  return at;
+}
+
+/** Short values cost less looked at here than a call out of JavaScript. */
+function isAscii(value: Uint8Array): boolean {
+  let bits = 0;
+  for (let i = 0; i < value.length; i++) bits |= value[i]!;
+  return bits < 0x80;
+}
+
+function lastDot(value: Uint8Array, end: number): number {
+  let at = end - 1;
+  while (value[at] !== DOT) at--;
   return at;
 }
 
@@ -108,8 +129,8 @@ function hidePart(
 
   length = copy(value, from, headEnd, out, length);
   const hidden = Math.min(characters - first - last, HIDDEN_AT_MOST);
-  out.fill(mask, length, length + hidden);
-  return copy(value, tailStart, to, out, length + hidden);
+  for (let left = hidden; left > 0; left--) out[length++] = mask;
+  return copy(value, tailStart, to, out, length);
 }
 
 const startsCharacter = (byte: number) => (byte & 0xc0) !== 0x80;
