@@ -3,7 +3,7 @@ import { connect, type Socket } from "node:net";
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from "node:tls";
 import type { HostPart, ResourcePart } from "#commands";
 import type { Protocol, UpstreamLogin, UpstreamLoginOptions, UpstreamLoginStep, UpstreamReady } from "#protocols";
-import { endpointBinding } from "./endpoint-binding.js";
+import { endpointBinding } from "../certificates/endpoint-binding.js";
 import { HostAway } from "./host-health.js";
 import { Inbox } from "./inbox.js";
 import { certificateFault, upstreamTls } from "./upstream-tls.js";

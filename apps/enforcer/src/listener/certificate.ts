@@ -1,12 +1,10 @@
-import "reflect-metadata";
-import { webcrypto, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { isIP } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
-import * as x509 from "@peculiar/x509";
 import { edgeV1 } from "#contracts";
+import { makeRequest } from "../certificates/certificate-request.js";
+import { endpointBinding } from "../certificates/endpoint-binding.js";
 import type { Clock } from "../clock.js";
-import { endpointBinding } from "../connection/endpoint-binding.js";
 import type { ControlPlane } from "../control/control-plane.js";
 import type { Log } from "../log.js";
 
@@ -92,7 +90,7 @@ export class ListenerCertificate {
     const { control, clock, log, softwareVersion, hosts, file } = this.options;
     for (let said = ""; !this.#stopped; ) {
       try {
-        const { key, request } = await makeRequest(this.options.commonName, hosts);
+        const { key, request } = makeRequest(this.options.commonName, hosts);
         const answer = await control.call(edgeV1.EdgeIdentity.method.enroll, {
           certificateRequest: request,
           softwareVersion,
@@ -127,20 +125,4 @@ export class ListenerCertificate {
       void this.#enroll();
     });
   }
-}
-
-async function makeRequest(commonName: string, hosts: readonly string[]): Promise<{ key: string; request: string }> {
-  const crypto = webcrypto;
-  x509.cryptoProvider.set(crypto);
-  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
-  const names = hosts.map((value) => ({ type: isIP(value) ? ("ip" as const) : ("dns" as const), value }));
-  const request = await x509.Pkcs10CertificateRequestGenerator.create({
-    name: [{ CN: [commonName] }],
-    keys,
-    signingAlgorithm: algorithm,
-    extensions: [new x509.SubjectAlternativeNameExtension(names)],
-  });
-  const pkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
-  return { key: x509.PemConverter.encode(pkcs8, "PRIVATE KEY"), request: request.toString("pem") };
 }

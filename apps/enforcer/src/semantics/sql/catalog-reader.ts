@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import pg from "pg";
+import type { Client } from "pg";
 import type { HostPart, ResourcePart } from "#commands";
 import {
   CATALOG_QUERIES,
@@ -45,6 +45,8 @@ async function readCatalogAt(
   own: OwnObjects | undefined,
 ): Promise<CatalogRead> {
   const { upstream, credential } = resource;
+  // Not before somebody asks: the node is ready sooner.
+  const { default: pg } = await import("pg");
   const client = new pg.Client({
     ...host,
     database: upstream.database,
@@ -75,7 +77,7 @@ async function readCatalogAt(
   }
 }
 
-async function rowsOf(client: pg.Client, queries: Readonly<Record<string, string>>): Promise<CatalogRows> {
+async function rowsOf(client: Client, queries: Readonly<Record<string, string>>): Promise<CatalogRows> {
   const rows: Record<string, unknown[]> = {};
   for (const [name, query] of Object.entries(queries)) rows[name] = (await client.query(query)).rows;
   return rows as unknown as CatalogRows;
