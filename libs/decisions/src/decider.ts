@@ -22,7 +22,7 @@ import { narrower, narrowest, widest } from "./row-limits.js";
 import { CONNECT, groupsOf, inScope, LABEL_ACTIONS, REVEAL, SESSION } from "./schema.js";
 import { type Denial, denial, subjectOf, useOf } from "./wording.js";
 
-/** Decides by one bundle. Synchronous; a verdict met before is two map lookups. */
+/** Decides by one bundle. Synchronous; a verdict met before in the session is two map lookups. */
 export interface Decider {
   readonly epoch: number;
   /**
@@ -78,6 +78,8 @@ class BundleDecider implements Decider {
     JSON.stringify(operations),
   );
   readonly #verdicts = new Lru<string, Verdict>(CACHED_VERDICTS);
+  /** The same by identity, for what a session asks again: no key has to be made. */
+  #met = new WeakMap<SessionFacts, WeakMap<readonly Operation[], Met>>();
   readonly #connects = new Lru<number, Settled>(CACHED_SESSIONS);
   readonly #masks = new Lru<number, Masks>(CACHED_SESSIONS);
   readonly #uses = new Lru<string, Settled>(CACHED_VERDICTS);
@@ -91,13 +93,16 @@ class BundleDecider implements Decider {
   }
 
   decide(command: Decidable, session: SessionFacts, now: number): Verdict {
+    const met = this.#met.get(session)?.get(command.operations);
+    if (met?.uses === command.uses && met.statementCount === command.statementCount) return met.verdict;
     const asked = this.#labels.get(session.resource)?.questions(command.uses).number;
     const key = `${this.#sessions.number(session)}:${this.#operations.number(command.operations)}:${command.statementCount}:${asked}`;
     const known = this.#verdicts.get(key);
-    if (known) return known;
+    if (known) return this.#meet(command, session, known);
     const { verdict, timeless } = this.#judge(command, session, now);
-    if (timeless && !this.#disposed) this.#verdicts.set(key, verdict);
-    return verdict;
+    if (!timeless || this.#disposed) return verdict;
+    this.#verdicts.set(key, verdict);
+    return this.#meet(command, session, verdict);
   }
 
   connect(session: SessionFacts, now: number): Verdict {
@@ -108,7 +113,15 @@ class BundleDecider implements Decider {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const cache of [this.#verdicts, this.#connects, this.#masks, this.#uses]) cache.clear();
+    this.#met = new WeakMap();
     this.#index.dispose();
+  }
+
+  #meet({ operations, uses, statementCount }: Decidable, session: SessionFacts, verdict: Verdict): Verdict {
+    let mine = this.#met.get(session);
+    if (!mine) this.#met.set(session, (mine = new WeakMap()));
+    mine.set(operations, { uses, statementCount, verdict });
+    return verdict;
   }
 
   #judge(command: Decidable, session: SessionFacts, now: number): { verdict: Verdict; timeless: boolean } {
@@ -320,6 +333,12 @@ interface UsesOutcome {
   readonly policies: readonly string[];
   readonly denial: Denial | null;
   readonly timeless: boolean;
+}
+
+interface Met {
+  readonly uses: readonly ColumnUse[];
+  readonly statementCount: number;
+  readonly verdict: Verdict;
 }
 
 interface Masks {

@@ -240,18 +240,29 @@ export class Pipeline implements Leaving {
   }
 
   #pass(gate: Gate): void | Promise<void> {
-    return after(this.session.understand(gate), (understood) =>
-      after(this.#clear(gate, understood), (cleared) => {
-        if (!cleared || this.#over) return;
-        const { verdict, approvalId } = cleared;
-        return after(this.#record(gate, understood, verdict, approvalId), () => {
-          if (this.#over) return;
-          this.session.sent(gate, understood);
-          const limit = this.session.limit(understood, verdict);
-          this.server.write(this.conversation.allow(gate, this.session.plan(understood, verdict), limit));
-        });
-      }),
-    );
+    const understood = this.session.understand(gate);
+    if (understood instanceof Promise) return understood.then((it) => this.#understood(gate, it));
+    return this.#understood(gate, understood);
+  }
+
+  #understood(gate: Gate, understood: Understood): void | Promise<void> {
+    const cleared = this.#clear(gate, understood);
+    if (cleared instanceof Promise) return cleared.then((it) => this.#cleared(gate, understood, it));
+    return this.#cleared(gate, understood, cleared);
+  }
+
+  #cleared(gate: Gate, understood: Understood, cleared: Cleared | null): void | Promise<void> {
+    if (!cleared || this.#over) return;
+    const recorded = this.#record(gate, understood, cleared);
+    if (recorded) return recorded.then(() => this.#send(gate, understood, cleared));
+    this.#send(gate, understood, cleared);
+  }
+
+  #send(gate: Gate, understood: Understood, { verdict }: Cleared): void {
+    if (this.#over) return;
+    this.session.sent(gate, understood);
+    const limit = this.session.limit(understood, verdict);
+    this.server.write(this.conversation.allow(gate, this.session.plan(understood, verdict), limit));
   }
 
   /** Decides, and holds where the verdict says so. Null: it was refused. */
@@ -287,12 +298,12 @@ export class Pipeline implements Leaving {
   }
 
   /** The disk is waited for here; the rest is one write for all of the turn, made before any byte leaves. */
-  #record(gate: Gate, understood: Understood, verdict: Verdict, approvalId: string): void | Promise<void> {
-    if (gate.stage === "prepare") return;
+  #record(gate: Gate, understood: Understood, { verdict, approvalId }: Cleared): Promise<void> | undefined {
+    if (gate.stage === "prepare") return undefined;
     const sequence = this.session.recordStarted(gate, understood, verdict, approvalId);
     this.#unwritten = sequence;
     const first = this.session.toDiskFirst(gate, understood, approvalId, sequence);
-    if (first > 0) return this.session.durable(first, "disk");
+    return first > 0 ? this.session.durable(first, "disk") : undefined;
   }
 
   /** Sends what was written, and sets the pace of both sides by the slower. */

@@ -39,9 +39,7 @@ const NAME_LENGTH = 63;
  */
 export function nameKey(name: string | Uint8Array): string {
   if (name.length === 0) return "";
-  const bytes =
-    typeof name === "string" ? Buffer.from(name, "utf8") : Buffer.from(name.buffer, name.byteOffset, name.length);
-  return bytes.toString("latin1", 0, NAME_LENGTH);
+  return bufferOf(typeof name === "string" ? Buffer.from(name, "utf8") : name).toString("latin1", 0, NAME_LENGTH);
 }
 
 /** The name a key stands for, as well as it can be shown. */
@@ -49,8 +47,21 @@ export const nameOfKey = (key: string): string => Buffer.from(key, "latin1").toS
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
+/** Up to this, it costs less to look whether all is ASCII than to have the decoder look. */
+const SHORT_TEXT = 128;
+
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+
+function isAscii(bytes: Uint8Array): boolean {
+  let bits = 0;
+  for (let i = 0; i < bytes.length; i++) bits |= bytes[i]!;
+  return bits < 0x80;
+}
+
 /** Null where the bytes are not UTF-8. */
 export function utf8(bytes: Uint8Array): string | null {
+  if (bytes.length <= SHORT_TEXT && isAscii(bytes)) return bufferOf(bytes).toString("latin1");
   try {
     return strictUtf8.decode(bytes);
   } catch {

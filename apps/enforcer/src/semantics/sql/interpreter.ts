@@ -35,15 +35,36 @@ export interface InterpreterOptions {
   readonly statementText: (name: string) => string | undefined;
 }
 
+/** Texts of a session that are known by themselves; of most there are few. */
+const MOST_KNOWN = 64;
+const LONGEST_KNOWN = 4_096;
 const NAMELESS = new Set(["sql:session", "sql:set", "sql:show"]);
 
 /** Understands one session's commands. Synchronous for what has been seen before. */
 export class Interpreter {
   #context: SqlContext | null = null;
   #contextOf: readonly [ResourceNames, object] | null = null;
+  /** What the session's texts mean in the context: of those that need nothing but it. */
+  readonly #known = new Map<string, UnderstoodSql>();
+
   constructor(private readonly options: InterpreterOptions) {}
 
   understand(gate: Gate): UnderstoodSql | Promise<UnderstoodSql> {
+    return this.#again(gate) ?? this.#anew(gate);
+  }
+
+  #again({ text, several, batch, functionOid }: Gate): UnderstoodSql | undefined {
+    if (this.#known.size === 0 || functionOid !== undefined) return undefined;
+    const { names, fresh } = this.options;
+    if (!names.certain(batch) || names.uncertain) return undefined;
+    const now = fresh();
+    if (now instanceof Promise) return undefined;
+    this.#contextFor(now);
+    const known = this.#known.get(text);
+    return known && (several || known.statementCount <= 1) ? known : undefined;
+  }
+
+  #anew(gate: Gate): UnderstoodSql | Promise<UnderstoodSql> {
     return after(this.options.names.settled(gate.batch), () =>
       after(this.options.fresh(), (names) =>
         after(this.#understand(gate, names), (understood) => {
@@ -76,7 +97,15 @@ export class Interpreter {
   #resolve(understanding: Understanding, context: SqlContext): UnderstoodSql | Promise<UnderstoodSql> {
     if (this.#doubtful(understanding.operations)) return refused(understanding, UNCERTAIN);
     const resolved = resolvedOf(understanding);
-    return resolved.indirect ? this.#resolveIndirect(understanding, resolved.effects, context) : resolved;
+    if (resolved.indirect) return this.#resolveIndirect(understanding, resolved.effects, context);
+    if (context === this.#context && resolved.unknownNames.length === 0) this.#know(understanding.text, resolved);
+    return resolved;
+  }
+
+  #know(text: string, resolved: UnderstoodSql): void {
+    if (text === "" || text.length > LONGEST_KNOWN) return;
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+    this.#known.set(text, resolved);
   }
 
   #doubtful(operations: readonly Operation[]): boolean {
@@ -165,6 +194,7 @@ export class Interpreter {
     const path = now.localPath ?? now.searchPath;
     const searchPath = path ? path.map((name) => (name === "$user" ? this.options.user : name)) : fresh.searchPath;
     this.#contextOf = [fresh, now];
+    this.#known.clear();
     this.#context = {
       catalog: fresh.catalog,
       searchPath,

@@ -76,7 +76,7 @@ export class SessionNames {
 
   /** Undefined where the names are certain for a command of this batch, else when they are. */
   settled(batch: number): Promise<void> | undefined {
-    if (this.#certain(batch)) return undefined;
+    if (this.certain(batch)) return undefined;
     return new Promise((wake) => this.#waiting.push({ batch, wake }));
   }
 
@@ -128,7 +128,7 @@ export class SessionNames {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const each of waiting) {
-      if (this.#certain(each.batch)) each.wake();
+      if (this.certain(each.batch)) each.wake();
       else this.#waiting.push(each);
     }
   }
@@ -151,7 +151,8 @@ export class SessionNames {
     }
   }
 
-  #certain(batch: number): boolean {
+  /** Whether the names are certain for a command of this batch now. */
+  certain(batch: number): boolean {
     const window = this.#window;
     if (!window || window.batch >= batch) return true;
     const { answered, transaction } = this.session();

@@ -1,4 +1,12 @@
-import { type MaskedLabel, type MaskPlan, type Operation, type Refusal, SQL_ACTIONS, type Verdict } from "#commands";
+import {
+  type Bundle,
+  type MaskedLabel,
+  type MaskPlan,
+  type Operation,
+  type Refusal,
+  SQL_ACTIONS,
+  type Verdict,
+} from "#commands";
 import type { CommandLimit, Gate, Outcome } from "#protocols";
 import type { Catalog, SessionEffect, Understander } from "#sql";
 import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics.js";
@@ -26,6 +34,8 @@ export class SqlSession implements SessionSemantics {
   readonly #startPath: readonly string[] | null;
   #namesOf: readonly [ResourceNames, ResourceNames] | null = null;
   #catalogChanged = false;
+  /** The last one asked for. */
+  #planner: { verdict: Verdict; bundle: Bundle; catalog: Catalog; planner: MaskPlanner } | null = null;
   /** The last batch that held what can end a transaction, or do anything else that none takes back. */
   #irrevocable = 0;
   #renewing: Promise<ResourceNames> | null = null;
@@ -92,8 +102,9 @@ export class SqlSession implements SessionSemantics {
       else if (effect.kind === "changesCatalog") this.#catalogChanged = true;
     }
     // A portal of a cursor's name: either the cursor is gone, or this fails.
-    const named: SessionEffect[] = gate.portal === undefined ? [] : [{ kind: "closes", cursor: gate.portal }];
-    this.#names.sent(gate.ordinal, gate.batch, [...effects, ...named]);
+    const named: readonly SessionEffect[] =
+      gate.portal === undefined ? effects : [...effects, { kind: "closes", cursor: gate.portal }];
+    this.#names.sent(gate.ordinal, gate.batch, named);
   }
 
   refused({ batch }: Gate): void {
@@ -164,8 +175,14 @@ export class SqlSession implements SessionSemantics {
   #plannerFor(verdict: Verdict): MaskPlanner {
     const { policy, catalogs, planners } = this.shared;
     const { resource } = this.session;
+    const { bundle } = policy.current!;
+    const { catalog } = catalogs.current(resource)!;
+    const last = this.#planner;
+    if (last?.verdict === verdict && last.bundle === bundle && last.catalog === catalog) return last.planner;
     const masked = verdict.kind === "deny" ? NOTHING : verdict.masked;
-    return planners.for(policy.current!.bundle, resource, masked, catalogs.current(resource)!.catalog);
+    const planner = planners.for(bundle, resource, masked, catalog);
+    this.#planner = { verdict, bundle, catalog, planner };
+    return planner;
   }
 }
 

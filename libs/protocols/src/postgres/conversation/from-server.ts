@@ -279,7 +279,7 @@ export class FromServer {
     command.complete(tag);
     state.confirmEffect(command, tag);
     // SQL has made or closed a cursor: a portal's name may have changed hands.
-    if (/^(DECLARE|CLOSE) CURSOR/.test(tag))
+    if (tag.startsWith("DECLARE CURSOR") || tag.startsWith("CLOSE CURSOR"))
       state.forgetPortals((portal, key) => key !== "" && portal.command !== command);
     if (head.kind === "query") {
       delete head.described;

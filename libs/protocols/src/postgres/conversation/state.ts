@@ -108,6 +108,7 @@ export class SessionState {
 
   /** The server has done the next statement of a command: what that did to prepared statements is in force. */
   confirmEffect(command: RunningCommand, tag: string): void {
+    if (command.pending.length === 0) return;
     const kind = tag === "PREPARE" ? "define" : /^(DEALLOCATE|DISCARD ALL)/.test(tag) ? "drop" : null;
     if (kind === null || command.pending[0]?.kind !== kind) return;
     for (const change of command.pending.shift()?.changes ?? []) this.statements.settle(change);
@@ -115,6 +116,7 @@ export class SessionState {
 
   /** What a command's text would have done and did not. */
   undoEffects(command: RunningCommand): void {
+    if (command.pending.length === 0) return;
     for (const effect of command.pending.reverse()) {
       for (const change of effect.changes.reverse()) this.statements.undo(change);
     }
