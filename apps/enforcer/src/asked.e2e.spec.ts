@@ -96,6 +96,19 @@ test.each(ORACLES)(
   PATIENCE,
 );
 
+test("how COPY writes NULL answers no guess", async () => {
+  const through = await shop.through();
+  const [right, wrong] = [`${MARK}m`, `${MARK}n`];
+  const told = async (by: Tapped, guess: string) => {
+    const sql = `copy (select left(email, ${guess.length}) from customers where id = 3) to stdout (null '${guess}')`;
+    const { code, bytes } = await by.run(sql, "simple");
+    return { code, shown: bytes.replaceAll(guess, "NULL") };
+  };
+  expect((await told(direct, right)).shown).not.toEqual((await told(direct, wrong)).shown);
+  expect(await told(through, right)).toEqual(await told(through, wrong));
+  await through.client.end();
+});
+
 test("a refusal names the label, the column, the clause and the way out, and is recorded so", async () => {
   const through = await shop.through();
   const sql = "select id from customers where email like 'named%'";

@@ -20,10 +20,18 @@ const LETTERS = new Map([...ESCAPES].map(([letter, byte]) => [byte, letter]));
 export class TextRows implements RowFormat {
   readonly #delimiter: number;
   readonly #null: Buffer;
+  /**
+   * A value can be written like NULL: whoever chose how NULL is written would learn which rows hold that very value. So
+   * all that is masked is NULL then.
+   */
+  readonly #blurred: boolean;
 
   constructor(format: BulkFormat) {
     this.#delimiter = (format.delimiter ?? "\t").charCodeAt(0);
     this.#null = Buffer.from(format.null ?? "\\N");
+    const rewritten = new ByteWriter(this.#null.length);
+    this.#escape(unescaped(this.#null), rewritten);
+    this.#blurred = rewritten.take().equals(this.#null);
   }
 
   end(bytes: Uint8Array, from: number, length: number): number {
@@ -38,12 +46,12 @@ export class TextRows implements RowFormat {
     for (const [index, field] of fields.entries()) {
       if (index > 0) out.uint8(this.#delimiter);
       const { mask, oid } = fits ? (columns[index] as BulkColumn) : { mask: HIDE, oid: 0 };
-      if (!mask || this.#null.equals(field)) {
+      if (!mask || (this.#null.equals(field) && !this.#blurred)) {
         out.bytes(field);
         continue;
       }
       masked++;
-      const shown = apply(mask, unescaped(field), oid, "text");
+      const shown = this.#blurred ? null : apply(mask, unescaped(field), oid, "text");
       if (shown === null) out.bytes(this.#null);
       else this.#escape(shown, out);
     }

@@ -64,6 +64,16 @@ describe("COPY's text format", () => {
     );
   });
 
+  test("how NULL is written tells of no row that it holds a guessed value", () => {
+    for (const guess of ["an@x", "", "a\\\\b"]) {
+      const written = text(`1\t${guess}\n2\tother\n`, second, { kind: "text", null: guess });
+      expect(written).toBe(`1\t${guess}\n2\t${guess}\n`);
+    }
+    expect(seen).toEqual([]);
+    // No value is written like these.
+    expect(text("1\tan@x\n2\t\\?\n", second, { kind: "text", null: "\\?" })).toBe("1\t<4>\n2\t\\?\n");
+  });
+
   test("a header names the columns and passes", () => {
     expect(text("id\temail\n1\ta@x\n", second, { kind: "text", header: true })).toBe("id\temail\n1\t<3>\n");
   });
