@@ -23,6 +23,30 @@ test("a text gives its tree and fingerprint", async () => {
   expect(other.kind === "parsed" && one.kind === "parsed" && other.fingerprint === one.fingerprint).toBe(true);
 });
 
+test.each([
+  "select 1 from t where a not/* '' */like 'x'",
+  "select 1 from t where a not -- é\n in (1) and b not /* */ between 'é' and 'x'",
+  "select a from t order by a nulls/**/first",
+  'select u&"a"/**/from t',
+  "with/* */ordinality as (select 1) select 1",
+])("a comment is as good as a blank: %s", async (text) => {
+  const sql = parser();
+  const blank = text.replace(/(\/\*.*?\*\/|--[^\n]*)/g, (comment) => " ".repeat(Buffer.byteLength(comment)));
+  const [given, plain] = [await sql.parse(text), await sql.parse(blank)];
+  expect(given.kind).toBe("parsed");
+  expect(given).toEqual(plain);
+});
+
+test("a comment that is none is left alone", async () => {
+  const sql = parser();
+  const text = `select 'not/**/', "not/**/", $$not -- $$ from t where a not/**/like '--'`;
+  expect(JSON.stringify(await sql.parse(text))).toMatch(/"not\/\*\*\/".*not\/\*\*\/.*not -- /);
+  for (const broken of ["select not/**/from", "select 1 not /* like", "select a not/**/like 'x"]) {
+    expect((await sql.parse(broken)).kind).toBe("refused");
+  }
+  expect(answers(await sql.parse("select 1"))).toBe(1);
+});
+
 test("answers come in the order of the texts", async () => {
   const sql = parser();
   const given = await Promise.all(["select 1", "nonsense", "select 1; select 2", ""].map((text) => sql.parse(text)));
