@@ -55,7 +55,7 @@ export const readyForQuery = (status: number): Buffer => message(SERVER.ReadyFor
 
 const fields = (type: number, values: Fields) =>
   message(type, (w) => {
-    for (const [letter, value] of values) w.utf8(letter).cstring(value);
+    for (const [letter, value] of values) w.uint8(letter.charCodeAt(0)).cstring(value);
     w.uint8(0);
   });
 
