@@ -60,7 +60,9 @@ function runJest(args) {
     [
       join(root, "node_modules", "jest", "bin", "jest.js"),
       // At least two: a spec that waits for a server leaves the core to another.
-      `--maxWorkers=${Math.max(2, availableParallelism() - 1)}`,
+      ...(args.some((arg) => arg.startsWith("--maxWorkers"))
+        ? []
+        : [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`]),
       // What a broken test left open must not keep the run from ending.
       "--forceExit",
       "--json",

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { NOTHING_MASKED } from "#commands";
+import { target } from "../../../../test/fuzz/target.js";
 import { DENIED, Driven, masking } from "./conversation.fixture.js";
+import { cuts, damaged, parts } from "./damage.fixture.js";
 import { back, front, taken, types } from "./wire.fixture.js";
 
 const bytes = (min: number, max: number) =>
@@ -54,116 +56,128 @@ const hideAll = {
   scrubTexts: true,
 };
 
-/** Cuts `data` at `points`. */
-function* parts(data: Buffer, points: readonly number[]): Generator<Buffer> {
-  let from = 0;
-  for (const point of [...points.map((p) => p % (data.length + 1)).sort((a, b) => a - b), data.length]) {
-    yield data.subarray(from, point);
-    from = point;
-  }
-}
+/** What either side sends, most of it as it should be. */
+const sent = fc.oneof(
+  { weight: 8, arbitrary: fc.tuple(fc.constant(true), clientMessage) },
+  { weight: 8, arbitrary: fc.tuple(fc.constant(false), serverMessage) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant(true), damaged(clientMessage)) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant(false), damaged(serverMessage)) },
+);
 
-test("whatever bytes come from both sides, nothing is thrown, and a fault is the end", () => {
-  const chunk = fc.tuple(fc.boolean(), fc.oneof(bytes(0, 40), clientMessage, serverMessage));
-  fc.assert(
-    fc.property(fc.array(chunk, { maxLength: 30 }), (chunks) => {
+target(
+  "wire-noise",
+  "whatever bytes come from both sides, nothing is thrown, and a fault is the end",
+  800,
+  fc.property(
+    fc.array(fc.oneof(sent, fc.tuple(fc.boolean(), bytes(0, 40))), { maxLength: 30 }),
+    fc.boolean(),
+    (chunks, limited) => {
       const driven = new Driven({ messageLimit: 64 });
       driven.decide = (gate) => (gate.text === "deny" ? DENIED : hideAll);
+      if (limited) driven.limit = { rows: 1, changes: true, header: false, refusal: DENIED };
       for (const [fromClient, data] of chunks) fromClient ? driven.client(data) : driven.server(data);
       expect(driven.faults.length).toBeLessThanOrEqual(2);
-    }),
-    { numRuns: 2000 },
-  );
-});
+    },
+  ),
+);
 
-test("nothing that was refused goes upstream, nor anything unasked; cuts change nothing", () => {
-  fc.assert(
-    fc.property(
-      fc.array(clientMessage, { maxLength: 25 }),
-      fc.array(fc.nat(2000), { maxLength: 8 }),
-      (messages, points) => {
-        const run = (data: readonly Buffer[]) => {
-          const driven = new Driven();
-          driven.decide = (gate) => (gate.text === "deny" || gate.functionOid ? DENIED : NOTHING_MASKED);
-          return { sent: Buffer.concat(data.map((chunk) => driven.client(chunk))), driven };
-        };
-        const stream = Buffer.concat(messages);
-        const whole = run([stream]);
-        const cut = run([...parts(stream, points)]);
-        expect(cut.sent).toEqual(whole.sent);
-        expect(cut.driven.gates).toEqual(whole.driven.gates);
-        const sent = taken(whole.sent);
-        expect(sent.some(({ body }) => body.includes("deny"))).toBe(false);
-        expect(sent.some(({ type }) => type === "F")).toBe(false);
-        const asked = (stage: string) =>
-          whole.driven.gates.filter((gate) => gate.stage === stage && gate.text !== "deny").length;
-        const count = (letter: string) =>
-          sent.filter(({ type, body }) => type === letter && !body.includes("refused")).length;
-        expect(count("P")).toBeLessThanOrEqual(asked("prepare"));
-        expect(count("Q") + count("B")).toBeLessThanOrEqual(asked("run"));
-      },
-    ),
-    { numRuns: 1000 },
-  );
-});
-
-test("under a plan that hides everything, no value comes through, whatever the server sends", () => {
-  fc.assert(
-    fc.property(
-      fc.array(clientMessage, { maxLength: 10 }),
-      fc.array(serverMessage, { maxLength: 25 }),
-      (asked, answers) => {
-        const driven = new Driven({ scrubNotifications: true });
-        driven.decide = () => hideAll;
-        driven.client(front.query("first"), ...asked);
-        let idle = false;
-        for (const answer of answers) {
-          const seen = driven.server(answer);
-          const shown = taken(seen).filter(({ type }) => !(idle && /[EN]/.test(type)));
-          expect(shown.map(({ body }) => body).join("")).not.toContain("HIDDEN");
-          // Once a transaction is over, a text is not about what it read.
-          idle ||= answer.equals(back.ready("I"));
+target(
+  "wire-cuts",
+  "where the bytes of either side are cut changes nothing",
+  250,
+  fc.property(fc.array(sent, { maxLength: 25 }), cuts, fc.nat(3), (chunks, points, rows) => {
+    const run = (cut: (data: Buffer) => Iterable<Buffer>) => {
+      const driven = new Driven();
+      driven.decide = (gate) => (gate.text === "deny" ? DENIED : gate.text === "ok" ? NOTHING_MASKED : hideAll);
+      if (rows < 3) driven.limit = { rows, changes: rows > 0, header: false, refusal: DENIED };
+      const upstream: Buffer[] = [];
+      const downstream: Buffer[] = [];
+      for (const [fromClient, data] of chunks) {
+        for (const part of cut(data)) {
+          const out = fromClient ? driven.client(part) : driven.server(part);
+          (fromClient ? upstream : downstream).push(out);
+          (fromClient ? downstream : upstream).push(fromClient ? driven.downstream() : driven.upstream());
         }
-      },
-    ),
-    { numRuns: 2000 },
-  );
-});
+      }
+      return { driven, sides: [Buffer.concat(upstream), Buffer.concat(downstream)] as const };
+    };
+    const whole = run((data) => [data]);
+    for (const cut of [
+      run((data) => parts(data, points)),
+      run((data) => Array.from(data, (_, at) => data.subarray(at, at + 1))),
+    ]) {
+      expect(cut.driven.gates).toEqual(whole.driven.gates);
+      expect(cut.driven.outcomes).toEqual(whole.driven.outcomes);
+      expect(cut.driven.faults).toEqual(whole.driven.faults);
+      if (whole.driven.faults.length === 0) expect(cut.sides).toEqual(whole.sides);
+    }
+  }),
+);
 
-test("rows and COPY data are masked the same at any cuts, and always well formed", () => {
-  const value = fc.oneof(fc.constant(null), fc.string({ unit: "binary", maxLength: 30 }));
-  fc.assert(
-    fc.property(
-      fc.array(fc.tuple(value, value), { maxLength: 10 }),
-      fc.array(fc.nat(5000), { maxLength: 8 }),
-      (rows, points) => {
-        const stream = Buffer.concat([
-          back.columns({ name: "open" }, { name: "email" }),
-          ...rows.map(([open, email]) => back.row(open, email === null ? null : `HIDDEN${email}`)),
-          back.complete(`SELECT ${rows.length}`),
-          back.ready(),
-        ]);
-        const run = (data: Iterable<Buffer>) => {
-          const driven = new Driven();
-          driven.decide = () => masking("email");
-          driven.client(front.query("q"));
-          return Buffer.concat([...data].map((chunk) => driven.server(chunk)));
-        };
-        const whole = run([stream]);
-        expect(types(whole)).toBe(`T${"D".repeat(rows.length)}CZ`);
-        expect(whole.includes("HIDDEN")).toBe(false);
-        expect(run(parts(stream, points))).toEqual(whole);
-        expect(run(Array.from(stream, (_, at) => stream.subarray(at, at + 1)))).toEqual(whole);
-      },
-    ),
-    { numRuns: 200 },
-  );
-});
+target(
+  "wire-requests",
+  "nothing that was refused goes upstream, nor anything unasked",
+  400,
+  fc.property(fc.array(clientMessage, { maxLength: 25 }), (messages) => {
+    const driven = new Driven();
+    driven.decide = (gate) => (gate.text === "deny" || gate.functionOid ? DENIED : NOTHING_MASKED);
+    const upstream = taken(driven.client(...messages));
+    expect(upstream.some(({ body }) => body.includes("deny"))).toBe(false);
+    expect(upstream.some(({ type }) => type === "F")).toBe(false);
+    const asked = (stage: string) => driven.gates.filter((gate) => gate.stage === stage && gate.text !== "deny").length;
+    const count = (letter: string) =>
+      upstream.filter(({ type, body }) => type === letter && !body.includes("refused")).length;
+    expect(count("P")).toBeLessThanOrEqual(asked("prepare"));
+    expect(count("Q") + count("B")).toBeLessThanOrEqual(asked("run"));
+  }),
+);
 
-test("messages sent without end and without reading wait outside, not in the session", () => {
-  const driven = new Driven();
-  const many = Buffer.concat(Array.from({ length: 1000 }, () => front.describe("S", "x")));
-  let sent = 0;
-  for (let round = 0; round < 30; round++) sent += types(driven.client(many)).replaceAll("H", "").length;
-  expect(sent).toBeLessThanOrEqual(10_000);
-});
+target(
+  "wire-hidden",
+  "under a plan that hides everything, no value comes through, whatever the server sends",
+  500,
+  fc.property(
+    fc.array(clientMessage, { maxLength: 10 }),
+    fc.array(serverMessage, { maxLength: 25 }),
+    (asked, answers) => {
+      const driven = new Driven({ scrubNotifications: true });
+      driven.decide = () => hideAll;
+      driven.client(front.query("first"), ...asked);
+      let idle = false;
+      let shown = "";
+      for (const answer of answers) {
+        const seen = taken(driven.server(answer)).filter(({ type }) => !(idle && /[EN]/.test(type)));
+        shown += seen.map(({ body }) => body).join("");
+        // Once a transaction is over, a text is not about what it read.
+        idle ||= answer.equals(back.ready("I"));
+      }
+      expect(shown).not.toContain("HIDDEN");
+    },
+  ),
+);
+
+const value = fc.oneof(fc.constant(null), fc.string({ unit: "binary", maxLength: 30 }));
+target(
+  "wire-rows",
+  "rows are masked the same at any cuts, and always well formed",
+  100,
+  fc.property(fc.array(fc.tuple(value, value), { maxLength: 10 }), cuts, (rows, points) => {
+    const stream = Buffer.concat([
+      back.columns({ name: "open" }, { name: "email" }),
+      ...rows.map(([open, email]) => back.row(open, email === null ? null : `HIDDEN${email}`)),
+      back.complete(`SELECT ${rows.length}`),
+      back.ready(),
+    ]);
+    const run = (data: Iterable<Buffer>) => {
+      const driven = new Driven();
+      driven.decide = () => masking("email");
+      driven.client(front.query("q"));
+      return Buffer.concat([...data].map((chunk) => driven.server(chunk)));
+    };
+    const whole = run([stream]);
+    expect(types(whole)).toBe(`T${"D".repeat(rows.length)}CZ`);
+    expect(whole.includes("HIDDEN")).toBe(false);
+    expect(run(parts(stream, points))).toEqual(whole);
+    expect(run(Array.from(stream, (_, at) => stream.subarray(at, at + 1)))).toEqual(whole);
+  }),
+);

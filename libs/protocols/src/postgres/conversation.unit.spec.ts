@@ -598,3 +598,11 @@ describe("between the server's messages", () => {
     expect(notices(driven.conversation.goodbye(DENIED))).toBe("E");
   });
 });
+
+test("messages sent without end and without reading wait outside, not in the session", () => {
+  const driven = new Driven();
+  const many = Buffer.concat(Array.from({ length: 1000 }, () => front.describe("S", "x")));
+  let sent = 0;
+  for (let round = 0; round < 30; round++) sent += types(driven.client(many)).replaceAll("H", "").length;
+  expect(sent).toBeLessThanOrEqual(10_000);
+});

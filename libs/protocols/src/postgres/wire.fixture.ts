@@ -6,7 +6,8 @@
 const int16 = (value: number) => Buffer.from([(value >> 8) & 255, value & 255]);
 const int32 = (value: number) =>
   Buffer.from([(value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]);
-const text = (value: string | Uint8Array) => Buffer.concat([Buffer.from(value as string), Buffer.from([0])]);
+type Text = string | Uint8Array;
+const text = (value: Text) => Buffer.concat([Buffer.from(value as string), Buffer.from([0])]);
 
 export const message = (type: string, ...parts: Uint8Array[]): Buffer => {
   const body = Buffer.concat(parts);
@@ -23,22 +24,29 @@ const counted = (items: readonly Uint8Array[]) => [int16(items.length), ...items
 
 /** From a client. */
 export const front = {
-  query: (sql: string | Uint8Array) => message("Q", text(sql)),
-  parse: (name: string, sql: string) => message("P", text(name), text(sql), int16(0)),
-  bind: (portal: string, statement: string, values: readonly Value[] = [], results: readonly number[] = []) =>
+  query: (sql: Text) => message("Q", text(sql)),
+  parse: (name: Text, sql: Text, types: readonly number[] = []) =>
+    message("P", text(name), text(sql), ...counted(types.map(int32))),
+  bind: (
+    portal: Text,
+    statement: Text,
+    values: readonly Value[] = [],
+    results: readonly number[] = [],
+    formats: readonly number[] = [],
+  ) =>
     message(
       "B",
       text(portal),
       text(statement),
-      int16(0),
+      ...counted(formats.map(int16)),
       ...counted(values.map(value)),
       ...counted(results.map(int16)),
     ),
-  describe: (kind: "S" | "P", name: string) => message("D", Buffer.from(kind), text(name)),
-  execute: (portal: string, rows = 0) => message("E", text(portal), int32(rows)),
-  close: (kind: "S" | "P", name: string) => message("C", Buffer.from(kind), text(name)),
-  call: (oid: number, values: readonly Value[]) =>
-    message("F", int32(oid), int16(0), ...counted(values.map(value)), int16(0)),
+  describe: (kind: "S" | "P", name: Text) => message("D", Buffer.from(kind), text(name)),
+  execute: (portal: Text, rows = 0) => message("E", text(portal), int32(rows)),
+  close: (kind: "S" | "P", name: Text) => message("C", Buffer.from(kind), text(name)),
+  call: (oid: number, values: readonly Value[], formats: readonly number[] = [], result = 0) =>
+    message("F", int32(oid), ...counted(formats.map(int16)), ...counted(values.map(value)), int16(result)),
   sync: () => message("S"),
   flush: () => message("H"),
   terminate: () => message("X"),
@@ -104,7 +112,7 @@ export const back = {
   complete: (tag: string) => message("C", text(tag)),
   error: (fields: Readonly<Record<string, string>>) => message("E", ...fieldsOf(fields)),
   notice: (fields: Readonly<Record<string, string>>) => message("N", ...fieldsOf(fields)),
-  notification: (channel: string, payload: string) => message("A", int32(7), text(channel), text(payload)),
+  notification: (channel: string, payload: string, pid = 7) => message("A", int32(pid), text(channel), text(payload)),
   copyOut: (columns: number, format = 0) =>
     message("H", Buffer.from([format]), ...counted(Array.from({ length: columns }, () => int16(format)))),
   copyIn: (columns: number) =>
@@ -115,7 +123,7 @@ export const back = {
 };
 
 const fieldsOf = (fields: Readonly<Record<string, string>>) => [
-  ...Object.entries(fields).map(([letter, content]) => Buffer.concat([Buffer.from(letter), text(content)])),
+  ...Object.entries(fields).map(([letter, content]) => Buffer.concat([Buffer.from(letter, "latin1"), text(content)])),
   Buffer.from([0]),
 ];
 
