@@ -127,21 +127,25 @@ const fieldsOf = (fields: Readonly<Record<string, string>>) => [
   Buffer.from([0]),
 ];
 
-/** Takes a stream of typed messages apart, each as its letter and its body in latin1. */
-export function taken(bytes: Uint8Array): { type: string; body: string }[] {
+/** Takes a stream of typed messages apart. */
+export function frames(bytes: Uint8Array): Buffer[] {
   const buffer = Buffer.from(bytes);
-  const messages: { type: string; body: string }[] = [];
+  const whole: Buffer[] = [];
   for (let at = 0; at < buffer.length; ) {
     const size = buffer.readInt32BE(at + 1) + 1;
     if (size < 5 || at + size > buffer.length) throw new Error(`broken message at ${at}`);
-    messages.push({
-      type: String.fromCharCode(buffer[at] as number),
-      body: buffer.toString("latin1", at + 5, at + size),
-    });
+    whole.push(buffer.subarray(at, at + size));
     at += size;
   }
-  return messages;
+  return whole;
 }
+
+/** Each message as its letter and its body in latin1. */
+export const taken = (bytes: Uint8Array): { type: string; body: string }[] =>
+  frames(bytes).map((frame) => ({
+    type: String.fromCharCode(frame[0] as number),
+    body: frame.toString("latin1", 5),
+  }));
 
 /** The types only, in one word: `TDDCZ`. */
 export const types = (bytes: Uint8Array): string =>

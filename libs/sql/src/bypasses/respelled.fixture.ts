@@ -12,7 +12,7 @@ const picked = <T>(make: (pick: Pick) => T): fc.Arbitrary<T> =>
 
 /** Tokens of SQL, as far as it takes to leave alone what is quoted: strings, dollar quotes, identifiers, comments. */
 const TOKENS =
-  /(?<space>\s+)|(?<opaque>--[^\n]*|\/\*[\s\S]*?\*\/|[eE]'(?:[^'\\]|\\[\s\S]|'')*'|(?:[uU]&|[bBxXnN])?'(?:[^']|'')*'|(\$[a-zA-Z_]*\$)[\s\S]*?\3|(?:[uU]&)?"(?:[^"]|"")*"|\$?\d[\w.]*)|(?<word>[a-zA-Z_\u0080-\uffff][\w$\u0080-\uffff]*)|[\s\S]/gu;
+  /(?<space>\s+)|(?<opaque>--[^\n\r]*[\n\r]?|\/\*[\s\S]*?\*\/|[eE]'(?:[^'\\]|\\[\s\S]|'')*'|(?:[uU]&|[bBxXnN])?'(?:[^']|'')*'|(\$[a-zA-Z_]*\$)[\s\S]*?\3|(?:[uU]&)?"(?:[^"]|"")*"|\$?\d[\w.]*)|(?<word>[a-zA-Z_\u0080-\uffff][\w$\u0080-\uffff]*)|[\s\S]/gu;
 
 const SPACES = [
   " ",

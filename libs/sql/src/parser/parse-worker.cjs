@@ -75,7 +75,7 @@ function thin(tree) {
  * Where the grammar looks one word ahead (base_yylex), this build of the parser takes a comment for that word, and a
  * server does not.
  */
-const COMMENT_AHEAD = /(\b(not|nulls|with|without|format)|['"])\s*(--|\/\*)/i;
+const COMMENT_AHEAD = /(\b(not|nulls|with|without|format|uescape)|['"])\s*(--|\/\*)/i;
 /** Telling tokens apart takes many times as long as parsing. */
 const SCANNED_AT_MOST = 16 * 1024;
 
