@@ -1,10 +1,10 @@
 import type { Node } from "libpg-query";
 import type { ColumnRef, Copy } from "#commands";
 import { Analysis, type Defined, NeedsDefinition, type Stored } from "./analysis.js";
-import type { Catalog, SqlContext } from "./catalog.js";
+import type { Catalog, RoutineFacts, SqlContext } from "./catalog.js";
 import { Effects } from "./effects.js";
 import { expression } from "./expressions.js";
-import { functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
+import { UNKNOWN_FUNCTION } from "./functions.js";
 import { syntaxError } from "./native-errors.js";
 import { as, isPlace, kindOf, NotUnderstood } from "./parser/ast.js";
 import { type ParseAnswer, Parser } from "./parser/parser.js";
@@ -28,8 +28,8 @@ export interface Understander {
   /** What is already known of the text in this context; undefined: ask `understand`. */
   lookup(text: string, context: SqlContext): Understanding | undefined;
   understand(text: string, context: SqlContext): Promise<Understanding>;
-  /** A call by number (FunctionCall message). */
-  functionCall(oid: number, context: SqlContext): Understanding;
+  /** A call by number (FunctionCall message); its `text` is a SELECT that does the same. */
+  functionCall(oid: number, context: SqlContext): Promise<Understanding>;
   /** Ends the parser's thread. What is asked afterwards is not understood. */
   close(): Promise<void>;
 }
@@ -51,6 +51,7 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
   const parser = new Parser({ timeLimitMs, maxNodes: MAX_NODES, maxDepth: MAX_DEPTH });
   const cache = new UnderstandingCache(cacheBytes);
   const parsed = new WeakMap<Catalog, Map<Defined, readonly Node[] | null>>();
+  const calls = new WeakMap<Understanding, Understanding>();
 
   const definitionsOf = (catalog: Catalog): Map<Defined, readonly Node[] | null> => {
     let definitions = parsed.get(catalog);
@@ -154,6 +155,18 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     return { kind: "prepares" as const, name, text };
   }
 
+  async function functionCall(oid: number, context: SqlContext): Promise<Understanding> {
+    const routine = context.catalog.functionByOid(oid);
+    if (!routine) return unknownFunction(oid);
+    const select = await understand(selectOf(routine), context);
+    const known = calls.get(select);
+    if (known) return known;
+    const statements = select.statements.map((facts) => ({ ...facts, kind: "FunctionCall" as const }));
+    const call: Understanding = { ...select, fingerprint: `function:${oid}`, statements };
+    calls.set(select, call);
+    return call;
+  }
+
   return {
     lookup: (text, context) => cache.get(text, context),
     understand,
@@ -232,36 +245,26 @@ function tainted(facts: StatementFacts, renamed: boolean): StatementFacts {
   };
 }
 
-function functionCall(oid: number, context: SqlContext): Understanding {
-  const routine = context.catalog.functionByOid(oid);
-  const name = routine ? `${routine.schema}.${routine.name}` : `function ${oid}`;
-  const effect = routine ? functionEffect(routine) : UNKNOWN_FUNCTION;
+function unknownFunction(oid: number): Understanding {
+  const name = `function ${oid}`;
   const effects = new Effects("sql:select");
-  if (routine) effects.runs(routine, effect.unread);
-  else effects.runsUnknown(name);
-  if (effect.action) effects.extra(effect.action, name);
+  effects.runsUnknown(name);
+  effects.extra(UNKNOWN_FUNCTION.action!, name);
   const operations = effects.operations();
-  const output = { name: routine?.name ?? "", sources: [], direct: false, leaks: effect.leaks, typeOid: 0 };
+  const output = { name: "", sources: [], direct: false, leaks: true, typeOid: 0 };
+  const none = { bulk: null, bulkFormat: null, stores: [], uses: [], session: [] };
   return {
-    text: "",
-    fingerprint: `function:${oid}`,
-    statements: [
-      {
-        kind: "FunctionCall",
-        operations,
-        outputs: [output],
-        bulk: null,
-        bulkFormat: null,
-        stores: [],
-        uses: [],
-        session: [],
-      },
-    ],
+    ...{ text: name, fingerprint: `function:${oid}`, uses: [], problems: [], unknownNames: [`${name}()`] },
+    statements: [{ kind: "FunctionCall", operations, outputs: [output], ...none }],
     operations,
-    uses: [],
-    problems: [],
-    unknownNames: routine ? [] : [`${name}()`],
   };
+}
+
+/** The statement that does as a call of the routine by its number, or of one of the same name. */
+function selectOf({ schema, name, argumentCount }: RoutineFacts): string {
+  const quoted = [schema, name].map((part) => `"${part.replaceAll('"', '""')}"`).join(".");
+  const parameters = Array.from({ length: argumentCount }, (_, n) => `$${n + 1}`).join(", ");
+  return `SELECT ${quoted}(${parameters})`;
 }
 
 function notUnderstood(text: string, reason: string): Understanding {

@@ -206,14 +206,23 @@ describe("a call by number", () => {
     ["lower", ["sql:select"], false],
     ["pg_read_file", ["sql:select", "sql:system"], true],
     ["touch", ["sql:select", "sql:function_write"], true],
-    ["secret", ["sql:select"], true],
-  ])("%s", (name, actions, leaks) => {
-    const { operations, statements } = sql.functionCall(oid(name), SHOP_CONTEXT);
+  ])("%s", async (name, actions, leaks) => {
+    const { operations, statements } = await sql.functionCall(oid(name), SHOP_CONTEXT);
     expect(operations.map((o) => o.action)).toEqual(actions);
     expect(statements[0]?.outputs?.[0]?.leaks).toBe(leaks);
   });
-  test("nobody knows", () => {
-    const { operations, unknownNames } = sql.functionCall(1, SHOP_CONTEXT);
+  test("does what its body does, and gives what that gives", async () => {
+    const { operations, statements } = await sql.functionCall(oid("secret"), SHOP_CONTEXT);
+    const [, body] = operations;
+    expect(body).toMatchObject({ action: "sql:select", tablesRead: ["public.customers"] });
+    expect(statements[0]?.outputs?.[0]?.sources).toContainEqual({
+      schema: "public",
+      table: "customers",
+      column: "email",
+    });
+  });
+  test("nobody knows", async () => {
+    const { operations, unknownNames } = await sql.functionCall(1, SHOP_CONTEXT);
     expect(operations.map((o) => o.action)).toEqual(["sql:select", "sql:function_write"]);
     expect(unknownNames).toEqual(["function 1()"]);
   });

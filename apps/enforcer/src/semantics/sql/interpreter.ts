@@ -81,7 +81,7 @@ export class Interpreter {
     const { understander } = this.options;
     const context = this.#contextFor(names);
     if (gate.functionOid !== undefined)
-      return this.#resolve(understander.functionCall(gate.functionOid, context), context);
+      return understander.functionCall(gate.functionOid, context).then((call) => this.#resolve(call, context));
     const known = understander.lookup(gate.text, context);
     return after(known ?? understander.understand(gate.text, context), (understanding) =>
       this.#several(gate, understanding)
@@ -243,9 +243,12 @@ const UNCERTAIN =
   "the search_path in force cannot be known after this end of a transaction: set it again, in a command of its own";
 
 function plain(understanding: Understanding): Omit<UnderstoodSql, "effects"> {
-  const { operations, uses, fingerprint, statements, unknownNames, problems, error } = understanding;
+  const { text, operations, uses, fingerprint, statements, unknownNames, problems, error } = understanding;
   const statementCount = statements.length;
+  // A number says nothing to a person.
+  const byNumber = statements[0]?.kind === "FunctionCall";
   return {
+    ...(byNumber && { standsFor: text }),
     operations,
     uses,
     fingerprint,
