@@ -13,6 +13,13 @@ export const masking = (...columns: string[]): MaskPlan => ({
   scrubTexts: false,
 });
 
+/** Hides all there is. */
+export const HIDING: MaskPlan = {
+  columns: (described) => described.map(() => ({ labels: [], apply: () => null })),
+  bulk: [{ mask: { labels: [], apply: () => null }, oid: 25 }],
+  scrubTexts: true,
+};
+
 /** A conversation driven as the pipeline drives it; what came out since last asked. */
 export class Driven {
   readonly conversation: Conversation;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { NOTHING_MASKED } from "#commands";
 import { target } from "../../../../test/fuzz/target.js";
-import { DENIED, Driven, masking } from "./conversation.fixture.js";
+import { DENIED, Driven, HIDING, masking } from "./conversation.fixture.js";
 import { cuts, damaged, parts } from "./damage.fixture.js";
 import { back, front, taken, types } from "./wire.fixture.js";
 
@@ -50,12 +50,6 @@ const serverMessage = fc.constantFrom(
   back.call("HIDDEN"),
 );
 
-const hideAll = {
-  ...masking("email", "open", ""),
-  bulk: [0, 1].map(() => ({ mask: { labels: [], apply: () => null }, oid: 25 })),
-  scrubTexts: true,
-};
-
 /** What either side sends, most of it as it should be. */
 const sent = fc.oneof(
   { weight: 8, arbitrary: fc.tuple(fc.constant(true), clientMessage) },
@@ -73,7 +67,7 @@ target(
     fc.boolean(),
     (chunks, limited) => {
       const driven = new Driven({ messageLimit: 64 });
-      driven.decide = (gate) => (gate.text === "deny" ? DENIED : hideAll);
+      driven.decide = (gate) => (gate.text === "deny" ? DENIED : HIDING);
       if (limited) driven.limit = { rows: 1, changes: true, header: false, refusal: DENIED };
       for (const [fromClient, data] of chunks) fromClient ? driven.client(data) : driven.server(data);
       expect(driven.faults.length).toBeLessThanOrEqual(2);
@@ -88,7 +82,7 @@ target(
   fc.property(fc.array(sent, { maxLength: 25 }), cuts, fc.nat(3), (chunks, points, rows) => {
     const run = (cut: (data: Buffer) => Iterable<Buffer>) => {
       const driven = new Driven();
-      driven.decide = (gate) => (gate.text === "deny" ? DENIED : gate.text === "ok" ? NOTHING_MASKED : hideAll);
+      driven.decide = (gate) => (gate.text === "deny" ? DENIED : gate.text === "ok" ? NOTHING_MASKED : HIDING);
       if (rows < 3) driven.limit = { rows, changes: rows > 0, header: false, refusal: DENIED };
       const upstream: Buffer[] = [];
       const downstream: Buffer[] = [];
@@ -141,7 +135,7 @@ target(
     fc.array(serverMessage, { maxLength: 25 }),
     (asked, answers) => {
       const driven = new Driven({ scrubNotifications: true });
-      driven.decide = () => hideAll;
+      driven.decide = () => HIDING;
       driven.client(front.query("first"), ...asked);
       let idle = false;
       let shown = "";
