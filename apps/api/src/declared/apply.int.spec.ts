@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { identityV1, policyV1 } from "#contracts";
 import { refuse } from "../../test/control-plane.js";
 import { Fixture, type Loose } from "../../test/fixture.js";
@@ -84,6 +85,14 @@ test("everything is created in the order of its references, and a second time no
   expect(told(second).every((step) => step.startsWith("unchanged "))).toBe(true);
   expect(second.body.plan[0].version).toBe(1);
   expect(writes()).toEqual([]);
+});
+
+test("the example with several hosts is a document, and says what it means", async () => {
+  await apply(readFileSync("deploy/several-hosts/counterfoil.yaml", "utf8"));
+  const { hosts, targetSessionAttrs } = kept.resources!.get("shop-reports")!.upstream;
+  expect(hosts.map(({ host }: Loose) => host)).toEqual(["db-2.internal", "db-3.internal", "db-1.internal"]);
+  expect(targetSessionAttrs).toBe(policyV1.TargetSessionAttrs.PREFER_STANDBY);
+  expect(kept.policies!.get("shop-agents")!.text).toContain("analysts");
 });
 
 test("JSON says the same", async () => {
