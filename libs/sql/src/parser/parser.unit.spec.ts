@@ -44,7 +44,12 @@ test("a comment that is none is left alone", async () => {
   const sql = parser();
   const text = `select 'not/**/', "not/**/", $$not -- $$ from t where a not/**/like '--'`;
   expect(JSON.stringify(await sql.parse(text))).toMatch(/"not\/\*\*\/".*not\/\*\*\/.*not -- /);
-  for (const broken of ["select not/**/from", "select 1 not /* like", "select a not/**/like 'x", "select not/**/like 1x"]) {
+  for (const broken of [
+    "select not/**/from",
+    "select 1 not /* like",
+    "select a not/**/like 'x",
+    "select not/**/like 1x",
+  ]) {
     expect(await sql.parse(broken)).toMatchObject({ kind: "refused", reason: expect.not.stringContaining("breaks") });
   }
   expect(answers(await sql.parse("select 1"))).toBe(1);
