@@ -1,4 +1,5 @@
 import { createRequire, Module } from "node:module";
+import { setFlagsFromString } from "node:v8";
 
 type Cedar = typeof import("@cedar-policy/cedar-wasm/nodejs");
 
@@ -51,8 +52,17 @@ export const engine = new CedarEngine();
 
 /** A module object of its own, beside the loader's cache, so that loading again makes another instance. */
 function load(): Cedar {
+  keepCallsOutOfLine();
   const path = createRequire(import.meta.url).resolve("@cedar-policy/cedar-wasm/nodejs");
   const fresh = new Module(path) as Module & { load(path: string): void };
   fresh.load(path);
   return fresh.exports as Cedar;
+}
+
+/**
+ * V8 before 13 ends the process ("Fatal error … unreachable code", Deoptimizer::DoComputeBuiltinContinuation) where code
+ * into which it has inlined a call of WebAssembly that gives an object is given up during that call. Ours gives objects.
+ */
+function keepCallsOutOfLine(): void {
+  if (Number.parseInt(process.versions.v8, 10) < 13) setFlagsFromString("--no-turbo-inline-js-wasm-calls");
 }

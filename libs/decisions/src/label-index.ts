@@ -1,5 +1,4 @@
 import { ANYWHERE, type ColumnRef, type ColumnUse, type Copy, type LabelPart } from "#commands";
-import { showsNothing } from "#masking";
 import { Interner } from "./interner.js";
 
 /** A use of a label's values that policy is asked about. */
@@ -12,8 +11,8 @@ export interface LabelQuestion {
   readonly column: string;
   /** How, or where to: what the use is besides its action and its column. */
   readonly kind: string;
-  /** Of a copy: the label is on the target, and its mask would show a part of what is computed. */
-  readonly shownInPart: boolean;
+  /** Of a copy: the label is on the target, and what goes there is computed. */
+  readonly computed: boolean;
 }
 
 /** What a command asks of labels. Equal questions have the same number. */
@@ -60,8 +59,8 @@ export class LabelIndex {
       const column = use.column ? `${table}.${use.column.column}` : ANYWHERE;
       for (const label of this.#asked(use)) {
         const key = JSON.stringify([use.action, kind, column, label.name]);
-        const shownInPart = use.action === "copy" && this.#covering(use).has(label);
-        if (!found.has(key)) found.set(key, { label: label.name, use, table, column, kind, shownInPart });
+        const computed = use.action === "copy" && this.#covering(use).has(label);
+        if (!found.has(key)) found.set(key, { label: label.name, use, table, column, kind, computed });
       }
     }
     return [...found.values()];
@@ -71,8 +70,8 @@ export class LabelIndex {
     const carried = use.column ? this.#of(use.column) : this.labels;
     if (use.action === "copy") {
       const covering = this.#covering(use);
-      // What a mask shows of any text, a text made of the value could carry out piece by piece.
-      return carried.filter((label) => !covering.has(label) || (!use.direct && !showsNothing(label.transform)));
+      // What a mask shows of any text, a text made of the value could carry out piece by piece; and so could the room it takes.
+      return use.direct ? carried.filter((label) => !covering.has(label)) : carried;
     }
     // Whether there is a value is what every mask shows, but the one that makes NULL of all.
     return use.use === "presence" ? carried.filter(({ transform }) => transform.kind === "null") : carried;

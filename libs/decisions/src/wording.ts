@@ -49,10 +49,10 @@ export const denial = {
         "Write it as plain statements, let a policy ask for a person's approval of it",
       );
     }
-    if (question.shownInPart) {
+    if (question.computed) {
       return says(
         `No policy permits copy on label ${label} to ${session.principal.id}: this command would put a value computed from ` +
-          `${column} into ${use.target}, whose mask shows part of it.`,
+          `${column} into ${use.target}, where its size and what the mask shows would tell of it.`,
         "Copy the column as it stands, or write a value of your own",
       );
     }

@@ -11,7 +11,10 @@ export const HASH_KEY_BYTES = 16;
 export interface MaskRequest {
   readonly transform: TransformSpec;
   readonly labels: readonly string[];
-  /** The output is the labelled column as it stands; an expression over it is hidden whole. */
+  /**
+   * The output is the labelled column as it stands; an expression over it is hidden whole. Of `char(n)` it says that all
+   * values are as long as the column: what an expression gives, or a `bpchar` without a length, is as long as the value.
+   */
   readonly direct: boolean;
   /** For `hash`; the same key gives the same answers. */
   readonly hashKey: Uint8Array;
@@ -54,7 +57,7 @@ export function maskFor({ transform, labels, direct, hashKey }: MaskRequest): Ma
     apply(value, as) {
       if (as.oid !== oid || as.format !== format) {
         const type = typeOf(as.oid);
-        whole = wholeOf(type, as.format);
+        whole = wholeOf(type, as.format, direct);
         hide = definition.hide({ options: transform.options, type, format: as.format, hashKey, whole });
         oid = as.oid;
         format = as.format;

@@ -1,9 +1,9 @@
 import type { Hide } from "./transform.js";
 import type { PgType } from "./types/pg-type.js";
 
-/** Hides whole values of a type: its neutral value, or SQL NULL where it has none. */
-export function wholeOf(type: PgType, format: "text" | "binary"): Hide {
-  if (type.family === "padded") return stars;
+/** Hides whole values of a type: its neutral value, or SQL NULL where it has none. @param direct see `MaskRequest`. */
+export function wholeOf(type: PgType, format: "text" | "binary", direct: boolean): Hide {
+  if (type.family === "padded" && direct) return stars;
   const neutral = type.neutral?.[format] ?? null;
   return () => neutral;
 }

@@ -134,6 +134,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
       valueName: row.outs?.length === 1 && outs === null ? row.outs[0] || null : null,
       shapeless: row.pseudo === "record" && row.outs === null,
       passesRow: POLYMORPHIC.has(row.pseudo ?? ""),
+      returns: Number(row.returns),
       plain: outs === null && row.pseudo === null && isPlainType(Number(row.returns)),
       definer: row.definer,
       body: routineBody(row),

@@ -18,7 +18,8 @@ export const CATALOG_QUERIES = {
        and n.nspname not like 'pg\\_temp\\_%' and n.nspname not like 'pg\\_toast%'`,
   columns: `
     select a.attrelid::int8::text as relation, a.attnum::int4 as attnum, a.attname::text as name,
-           a.atttypid::int8::text as type, a.attnotnull as "notNull",
+           -- bpchar without a length is no char(n): its values are as long as they are.
+           case when a.atttypid = 1042 and a.atttypmod < 0 then 25 else a.atttypid::int8 end::text as type, a.attnotnull as "notNull",
            a.attgenerated::text <> '' as generated
       from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace

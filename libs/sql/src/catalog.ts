@@ -116,6 +116,8 @@ export interface RoutineFacts {
   readonly passesRow: boolean;
   /** What it gives is certainly one column: see `isPlainType`. */
   readonly plain: boolean;
+  /** pg_type OID of what it gives. */
+  readonly returns: number;
   /** SECURITY DEFINER: runs with the rights of its owner. */
   readonly definer: boolean;
   /** What a function in SQL runs; null for any other, and where it cannot be read. */

@@ -2,6 +2,7 @@ import type { Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import { functionEffect } from "./functions.js";
 import { as, everyNode, type NodeFields, strings } from "./parser/ast.js";
+import { commonType, isScalar, isText, TEXT } from "./scalar-types.js";
 import type { Scope } from "./scope.js";
 import { NOTHING, type Row, type Trace, union } from "./trace.js";
 import { FILTER, type Use } from "./uses.js";
@@ -50,7 +51,7 @@ const SPELLED: Readonly<Record<string, string>> = {
   AEXPR_BETWEEN_SYM: "BETWEEN",
   AEXPR_NOT_BETWEEN_SYM: "BETWEEN",
 };
-/** Joins two values into one and can't fail. */
+/** Joins two texts into one and can't fail; arrays, only where they have the same bounds. */
 const CONCATENATES = "||";
 
 /** An operator over its operands: what it gives, and what it asks of them. */
@@ -66,6 +67,7 @@ export function operator(analysis: Analysis, n: NodeFields<"A_Expr">, scope: Sco
   const rows = rights.map((right) => as("RowExpr", right)?.args);
 
   let traces: Trace[];
+  let concatenates = false;
   if (fields && rows.every((row) => row?.length === fields.length)) {
     // Field by field: `(a, b) = (1, 2)` asks of a and of b.
     traces = fields.flatMap((field, i) => {
@@ -76,14 +78,19 @@ export function operator(analysis: Analysis, n: NodeFields<"A_Expr">, scope: Sco
   } else {
     const set = kind === "AEXPR_OP_ANY" || kind === "AEXPR_OP_ALL";
     const sides = [...(n.lexpr ? [n.lexpr] : []), ...rights].map((node) => side(analysis, node, scope));
-    if (kind !== "AEXPR_OP" || name !== CONCATENATES || opaque) compare(analysis, asks, sides, by, set);
     traces = sides.map(({ trace }) => trace);
+    concatenates = kind === "AEXPR_OP" && name === CONCATENATES && !opaque && traces.every(isScalar);
+    if (!concatenates) compare(analysis, asks, sides, by, set);
   }
-  const operands = union(traces);
+  const operands = { ...union(traces), typeOid: concatenates ? joinedType(traces) : 0 };
   return custom.length === 0
     ? operands
     : { ...union([operands, analysis.calls(custom, name, operands)]), plain: false };
 }
+
+/** A text and anything else give a text. */
+const joinedType = (traces: readonly Trace[]): number =>
+  traces.some((trace) => hasSources(trace) && isText(trace)) ? TEXT : commonType(traces);
 
 /** `x IN (SELECT …)`, `x = ANY (…)`, `(a, b) = (SELECT …)`: the test's fields against the query's columns. */
 export function testsMembership(analysis: Analysis, n: NodeFields<"SubLink">, row: Row, scope: Scope): Trace {

@@ -16,6 +16,7 @@ import {
   strings,
 } from "./parser/ast.js";
 import { isPlainType, PLAIN_TYPE_NAMES } from "./plain-types.js";
+import { commonType, isScalar, TEXT } from "./scalar-types.js";
 import { columnOf, everything, findColumn, findItem, type Scope } from "./scope.js";
 import { isTotal, isTotalCast } from "./total-functions.js";
 import { CONSTANT, type Column, NOTHING, sameFields, type Trace, union, wholeRow } from "./trace.js";
@@ -40,6 +41,10 @@ const telling =
     analysis.notes(trace, FILTER.other, by, isConstantBut(analysis, fields) ? "text" : "anything");
     return trace;
   };
+
+/** It does not cut to a length, as a cast does, but fails. */
+const returning = (output: NodeFields<"JsonOutput"> | undefined) =>
+  output?.typeName?.typmods?.length ? telling("RETURNING") : typed;
 
 /** Every kind of node that can stand in an expression. Another one is not understood. */
 const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
@@ -67,12 +72,13 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
       return { ...union([value, analysis.calls(custom, names.join("."), value)]), plain: false, fields: null };
     }
     // A cast shows the value in another form: no longer the column as it stands.
-    return { ...union([value]), plain, fields: fields ?? null };
+    return { ...union([value]), typeOid: isTextCast(analysis, n, names) ? TEXT : 0, plain, fields: fields ?? null };
   },
   CollateClause: (analysis, n, scope) => ({ ...analysis.expression(n.arg, scope), direct: false, plain: true }),
   A_Expr: operator,
   A_ArrayExpr: (analysis, n, scope) => {
     const elements = analysis.expressions(n.elements, scope);
+    for (const element of elements) if (!isScalar(element)) analysis.notes(element, FILTER.other, "ARRAY");
     return { ...union(elements), fields: sameFields(elements) };
   },
   // In an aggregate it orders what the aggregate hides; elsewhere the clause says what it decides.
@@ -105,7 +111,10 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   },
   BooleanTest: (analysis, n, scope) => union([condition(analysis, n.arg, scope)]),
   CaseExpr: (analysis, n, scope) => caseExpression(analysis, n, scope, (result) => analysis.expression(result, scope)),
-  CoalesceExpr: composed,
+  CoalesceExpr: (analysis, n, scope) => {
+    const values = analysis.expressions(n.args, scope);
+    return { ...union(values), typeOid: commonType(values) };
+  },
   MinMaxExpr: (analysis, n, scope) => {
     const values = composed(analysis, n, scope);
     analysis.notes(values, FILTER.range, n.op === "IS_LEAST" ? "LEAST" : "GREATEST");
@@ -127,7 +136,8 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   ResTarget: composed,
   MultiAssignRef: composed,
   XmlExpr: (analysis, n, scope) => (XML_BUILDERS.has(n.op ?? "") ? typed : telling("XML"))(analysis, n, scope),
-  XmlSerialize: typed,
+  XmlSerialize: (analysis, n, scope) =>
+    (n.typeName?.typmods?.length ? telling("XMLSERIALIZE") : typed)(analysis, n, scope),
   JsonValueExpr: (analysis, n, scope) =>
     (n.format?.format_type === "JS_FORMAT_JSON" ? telling("FORMAT JSON") : typed)(analysis, n, scope),
   JsonIsPredicate: telling("IS JSON"),
@@ -137,11 +147,12 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   JsonKeyValue: composed,
   JsonParseExpr: telling("JSON"),
   JsonScalarExpr: typed,
-  JsonSerializeExpr: typed,
-  JsonObjectConstructor: (analysis, n, scope) => (n.unique ? telling("UNIQUE KEYS") : typed)(analysis, n, scope),
-  JsonArrayConstructor: typed,
+  JsonSerializeExpr: (analysis, n, scope) => returning(n.output)(analysis, n, scope),
+  JsonObjectConstructor: (analysis, n, scope) =>
+    (n.unique ? telling("UNIQUE KEYS") : returning(n.output))(analysis, n, scope),
+  JsonArrayConstructor: (analysis, n, scope) => returning(n.output)(analysis, n, scope),
   JsonArrayQueryConstructor: (analysis, n, scope) => (n.query ? wholeRow(analysis.query(n.query, scope)) : NOTHING),
-  JsonAggConstructor: typed,
+  JsonAggConstructor: (analysis, n, scope) => returning(n.output)(analysis, n, scope),
   JsonObjectAgg: (analysis, n, scope) => (n.unique ? telling("UNIQUE KEYS") : typed)(analysis, n, scope),
   JsonArrayAgg: typed,
   JsonTablePathSpec: composed,
@@ -163,12 +174,20 @@ function isConstantBut(analysis: Analysis, fields: object): boolean {
 }
 
 function totalCast(analysis: Analysis, n: NodeFields<"TypeCast">, names: readonly string[], value: Trace): boolean {
-  const [schema, name = ""] = names.length > 1 ? names.slice(-2) : ["", names[0]];
-  const path = analysis.context.searchPath.indexOf("pg_catalog");
-  const systems = schema === "pg_catalog" || (schema === "" && path <= 0);
   const limited = (n.typeName?.typmods?.length ?? 0) > 0;
-  if (!systems || n.typeName?.arrayBounds?.length) return false;
-  return isTotalCast(value.direct ? value.typeOid : 0, name, limited);
+  return (
+    isSystemScalar(analysis, n, names) && isTotalCast(value.direct ? value.typeOid : 0, names.at(-1) ?? "", limited)
+  );
+}
+
+const isTextCast = (analysis: Analysis, n: NodeFields<"TypeCast">, names: readonly string[]): boolean =>
+  isSystemScalar(analysis, n, names) && isTotalCast(0, names.at(-1) ?? "", false);
+
+/** Whether a cast names a type of PostgreSQL's own, and no array of it. */
+function isSystemScalar(analysis: Analysis, n: NodeFields<"TypeCast">, names: readonly string[]): boolean {
+  const path = analysis.context.searchPath.indexOf("pg_catalog");
+  const systems = names.length > 1 ? names.at(-2) === "pg_catalog" : path <= 0;
+  return systems && !n.typeName?.arrayBounds?.length;
 }
 
 /** Traces of all nodes in all fields, fields that are plain structures included. */
@@ -221,7 +240,7 @@ function attribute(analysis: Analysis, of: Trace, name: string): Trace {
   // A table's own can be asked of its row, too; any other row has a field of the name, or none.
   if (SYSTEM_COLUMNS.has(name)) return union([of]);
   const routines = analysis.routines([name]);
-  if (!isTotal(routines, 0, 1)) analysis.notes(of, FILTER.other, `${name}()`);
+  if (!isTotal(routines, { count: 1, position: 0, value: of })) analysis.notes(of, FILTER.other, `${name}()`);
   return union([of, analysis.calls(routines, name, of)]);
 }
 
@@ -241,6 +260,8 @@ function subLink(analysis: Analysis, n: NodeFields<"SubLink">, scope: Scope): Tr
   const [only] = row.columns;
   const single = !row.open && row.columns.length === 1;
   const fields = row.open ? null : single ? (only?.trace.fields ?? null) : row.columns;
+  if (n.subLinkType === "ARRAY_SUBLINK" && only && !isScalar(only.trace))
+    analysis.notes(only.trace, FILTER.other, "ARRAY");
   const gives = n.subLinkType === "EXPR_SUBLINK" || n.subLinkType === "ARRAY_SUBLINK";
   const plain = !gives || (single && (only?.trace.plain ?? false));
   return { ...union([test, wholeRow(row), called]), plain, fields };

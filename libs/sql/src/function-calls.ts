@@ -5,6 +5,7 @@ import { isConstant } from "./comparisons.js";
 import { condition } from "./conditions.js";
 import { functionEffect, keepsArguments, UNKNOWN_FUNCTION } from "./functions.js";
 import { as, constantText, strings } from "./parser/ast.js";
+import { isText, TEXT } from "./scalar-types.js";
 import { everything, type Scope } from "./scope.js";
 import { pathNames, settingEffect } from "./settings.js";
 import { isTotal } from "./total-functions.js";
@@ -35,7 +36,21 @@ export function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): 
   const own = analysis.calls(routines, spelled, given, (call.args ?? []).every(isFixed));
   passes(analysis, call, routines, args, own);
   const plain = routines.length > 0 && routines.every((r) => r.plain || (passesPlain(r) && union(args).plain));
-  return { ...union([given, own]), plain, fields: own.fields ?? rowFields(routines, args, [...rest, own]) };
+  const fields = own.fields ?? rowFields(routines, args, [...rest, own]);
+  return { ...union([given, own]), typeOid: typeGiven(routines, args), plain, fields };
+}
+
+/** Give what they are given in another form, of its type. */
+const OF_TEXT: ReadonlySet<string> = new Set(
+  "lower upper initcap casefold reverse left right lpad rpad substr substring string_agg min max".split(" "),
+);
+
+/** pg_type OID of what the call gives; 0 where it depends. */
+function typeGiven(routines: readonly RoutineFacts[], args: readonly Trace[]): number {
+  const [first] = routines;
+  if (first && args[0] && OF_TEXT.has(first.name) && routines.every(({ userDefined }) => !userDefined))
+    return isText(args[0]) ? TEXT : 0;
+  return first && routines.every(({ returns }) => returns === first.returns) ? first.returns : 0;
 }
 
 /** What PostgreSQL's own functions make of plain values is plain. */
@@ -62,7 +77,7 @@ function passes(
   const nodes: readonly (Node | undefined)[] = call.args ?? [];
   for (const [i, arg] of args.entries()) {
     if (arg.sources.size === 0 && !arg.leaks) continue;
-    if (picks ? arg.direct : takesAny(opaque, i, nodes)) continue;
+    if (picks ? arg.direct : !call.func_variadic && takesAny(opaque, arg, i, nodes)) continue;
     const fixed = nodes.every((node, other) => other === i || !node || isConstant(analysis, node));
     analysis.notes(arg, picks ? FILTER.range : FILTER.other, by, fixed ? "text" : "anything");
   }
@@ -76,12 +91,17 @@ function passes(
 }
 
 /** Whether the function gives a value whatever the argument at `position` is. */
-function takesAny(routines: readonly RoutineFacts[], position: number, nodes: readonly (Node | undefined)[]): boolean {
+function takesAny(
+  routines: readonly RoutineFacts[],
+  value: Trace,
+  position: number,
+  nodes: readonly (Node | undefined)[],
+): boolean {
   if (as("NamedArgExpr", nodes[position])) return false;
   // By numbers it cuts; by a pattern it finds, or not.
   if (routines.length === 0) return false;
   const cuts = position === 0 && nodes.slice(1).every((node) => as("A_Const", node)?.ival);
-  return isTotal(routines, position, nodes.length) || (cuts && routines.every(isSubstring));
+  return isTotal(routines, { count: nodes.length, position, value }) || (cuts && routines.every(isSubstring));
 }
 
 const isSubstring = ({ schema, name }: RoutineFacts): boolean => schema === "pg_catalog" && name === "substring";

@@ -1,4 +1,6 @@
 import type { RoutineFacts } from "./catalog.js";
+import { isScalar, isText } from "./scalar-types.js";
+import type { Trace } from "./trace.js";
 
 /**
  * Functions of PostgreSQL that give a value for every value: they do not fail, are NULL only where an argument is, give
@@ -6,47 +8,69 @@ import type { RoutineFacts } from "./catalog.js";
  * value pass that must not be asked about; what another one answers, or whether it fails, tells of the value.
  */
 
-/** By name, how many of the arguments, from the first, may be such a value. */
-const TOTAL: ReadonlyMap<string, number> = new Map([
-  ...named(
-    99,
-    `lower upper initcap reverse casefold length char_length character_length octet_length bit_length md5 sha224 sha256 sha384
-    sha512 concat concat_ws textcat quote_literal quote_ident quote_nullable text varchar bpchar name hashtext
-    to_json to_jsonb row_to_json array_to_json json_build_object json_build_array jsonb_build_object jsonb_build_array
-    jsonb_pretty array_to_string pg_typeof abs sign ceil ceiling floor`,
-  ),
-  // Aggregates and window functions: of which rows, in which order, is a use of its own.
-  ...named(
-    99,
-    `count sum avg bool_and bool_or every bit_and bit_or any_value array_agg string_agg xmlagg json_agg jsonb_agg
-    json_object_agg jsonb_object_agg mode stddev stddev_pop stddev_samp variance var_pop
-    var_samp row_number rank dense_rank percent_rank cume_dist`,
-  ),
-  ...named(1, "first_value last_value nth_value lag lead left right substr lpad rpad round trunc encode to_char"),
-]);
-/** Total in their last argument, under a field or a zone that is given. */
-const LAST: ReadonlySet<string> = new Set(["date_trunc", "date_part", "extract", "timezone"]);
+/** A call of one of them, with `count` arguments, none of them VARIADIC. */
+interface Call {
+  readonly count: number;
+  /** Where the value stands among the arguments, from 0. */
+  readonly position: number;
+  readonly value: Trace;
+}
+type Takes = (call: Call) => boolean;
 
-function named(many: number, names: string): [string, number][] {
+const alone: Takes = ({ count }) => count === 1;
+const first: Takes = ({ position }) => position === 0;
+const second: Takes = ({ count, position }) => position === 1 && count === 2;
+const anywhere: Takes = () => true;
+/** Of ranges and arrays, functions of these names ask something else. */
+const ofText =
+  (takes: Takes): Takes =>
+  (call) =>
+    takes(call) && isText(call.value);
+/** Of arrays they make one array, if these have the same bounds. */
+const ofScalars: Takes = ({ count, value }) => count === 1 && isScalar(value);
+/** Names and values in turn; a name may not be NULL. */
+const asValue: Takes = ({ position }) => position % 2 === 1;
+
+const TOTAL: ReadonlyMap<string, Takes> = new Map([
+  ...named(ofText(alone), "lower upper initcap casefold text varchar name"),
+  ...named(ofText(first), "left right lpad rpad substr"),
+  ...named(
+    alone,
+    `reverse length char_length character_length octet_length bit_length md5 sha224 sha256 sha384 sha512 ceil ceiling
+    floor round trunc to_json to_jsonb row_to_json array_to_json jsonb_pretty pg_typeof`,
+  ),
+  ...named(first, "array_to_string encode"),
+  ...named(anywhere, "concat concat_ws textcat json_build_array jsonb_build_array"),
+  ...named(asValue, "json_build_object jsonb_build_object json_object_agg jsonb_object_agg"),
+  // Under a field or a zone that is given.
+  ...named(second, "date_trunc date_part extract timezone"),
+  // Aggregates and window functions: of which rows, in which order, is a use of its own.
+  ...named(alone, "count sum avg bool_and bool_or every bit_and bit_or any_value xmlagg json_agg jsonb_agg"),
+  ...named(ofScalars, "array_agg"),
+  ...named(anywhere, "string_agg"),
+  ...named(first, "first_value last_value nth_value lag lead"),
+]);
+
+function named(takes: Takes, names: string): [string, Takes][] {
   return names
     .trim()
     .split(/\s+/)
-    .map((name) => [name, many]);
+    .map((name) => [name, takes]);
 }
 
-/** Whether a function that could be any of these takes such a value as the argument at `position`. */
-export function isTotal(routines: readonly RoutineFacts[], position: number, count: number): boolean {
+/** Whether a function that could be any of these takes any value as the argument of the call. */
+export function isTotal(routines: readonly RoutineFacts[], call: Call): boolean {
   return (
     routines.length > 0 &&
-    routines.every(({ schema, name, userDefined, returnsSet }) => {
-      if (userDefined || returnsSet || schema !== "pg_catalog") return false;
-      return position < (TOTAL.get(name) ?? 0) || (LAST.has(name) && position > 0 && position === count - 1);
-    })
+    routines.every(
+      ({ schema, name, userDefined, returnsSet }) =>
+        !userDefined && !returnsSet && schema === "pg_catalog" && (TOTAL.get(name)?.(call) ?? false),
+    )
   );
 }
 
 /** Types whose every value has this one's form. */
-const TEXTS: ReadonlySet<string> = new Set(["text", "varchar", "bpchar", "name", "char"]);
+const TEXTS: ReadonlySet<string> = new Set(["text", "varchar", "bpchar", "name"]);
 /** What a column of a type (pg_type OID) can be cast to without loss. */
 const WIDER: ReadonlyMap<number, readonly string[]> = new Map([
   [16, ["bool"]],

@@ -2,6 +2,7 @@ import type { Node, OnConflictClause, RangeVar, ReturningClause } from "libpg-qu
 import type { SqlAction } from "#commands";
 import type { Analysis } from "./analysis.js";
 import type { Reference, Relation } from "./catalog.js";
+import { isConstant } from "./comparisons.js";
 import { condition } from "./conditions.js";
 import { fromClause, fromItem, target } from "./from-clause.js";
 import { as, must, type NodeKind, NotUnderstood } from "./parser/ast.js";
@@ -125,11 +126,10 @@ class Target {
     return this.analysis.inClause("RETURNING", () => targetList(this.analysis, exprs, inside(scope, names), names));
   }
 
-  /** @param few whether few rows are there to be inserted, and so to be updated instead. */
-  conflict(clause: OnConflictClause | undefined, outer: Scope, few: boolean): void {
+  conflict(clause: OnConflictClause | undefined, outer: Scope, { few, spelled }: Inserted): void {
     if (!clause) return;
     const scope = inside(outer, beside(this.names, this.excluded()));
-    this.analysis.inClause("ON CONFLICT", () => this.asksFor(clause, scope));
+    this.analysis.inClause("ON CONFLICT", () => this.asksFor(clause, scope, spelled));
     this.set(clause.targetList, scope);
     if (clause.targetList) {
       this.cascade();
@@ -141,14 +141,16 @@ class Target {
   }
 
   /** Whether the table has a row with these values already decides what becomes of the new one. */
-  private asksFor({ infer }: OnConflictClause, scope: Scope): void {
+  private asksFor({ infer }: OnConflictClause, scope: Scope, spelled: boolean): void {
     const elements = (infer?.indexElems ?? []).map((node) => must("IndexElem", node));
     const keys = elements.map(({ name, expr }) =>
       name ? columnOf(this.row, name) : this.analysis.expression(expr, scope),
     );
     const any = this.relation ? this.analysis.context.catalog.uniqueColumns(this.relation) : [];
     const anyTrace = { ...NOTHING, sources: new Set(any) };
-    for (const key of elements.length > 0 ? keys : [anyTrace]) if (key) this.analysis.notes(key, FILTER.equality);
+    // What is computed tries a dictionary in one statement.
+    const use = spelled ? FILTER.equality : FILTER.join;
+    for (const key of elements.length > 0 ? keys : [anyTrace]) if (key) this.analysis.notes(key, use);
     condition(this.analysis, infer?.whereClause, scope);
   }
 }
@@ -165,8 +167,25 @@ function insert(analysis: Analysis, node: Node, outer: Scope): Row {
   for (const [i, column] of given.columns.entries()) into.assign(columns[i] ?? "*", column.trace);
   if (given.open) for (const column of columns.length > 0 ? columns : ["*"]) into.assign(column, wholeRow(given));
   const reads = [...analysis.effects.tablesRead].some((table) => !read.has(table));
-  into.conflict(n.onConflictClause, scope, insertedRows(n.selectStmt) !== null || isFew(given, reads));
+  into.conflict(n.onConflictClause, scope, {
+    few: insertedRows(n.selectStmt) !== null || isFew(given, reads),
+    spelled: isSpelled(analysis, n.selectStmt),
+  });
   return into.returning(n.returningClause, scope, null);
+}
+
+/** Of the rows that are there to be inserted, and so to be updated instead. */
+interface Inserted {
+  readonly few: boolean;
+  /** The text spells their values out. */
+  readonly spelled: boolean;
+}
+
+function isSpelled(analysis: Analysis, node: Node | undefined): boolean {
+  const select = node && as("SelectStmt", node);
+  if (!select) return true;
+  const values = select.valuesLists ?? [];
+  return values.length > 0 && values.every((row) => isConstant(analysis, row));
 }
 
 /** Whether rows are the text's own, or such of tables as a condition leaves over. */

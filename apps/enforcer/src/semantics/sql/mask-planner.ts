@@ -101,7 +101,7 @@ export class MaskPlanner {
       if (!described) return this.#whole();
       const labels = [...new Set([...this.#tracedLabels(traced), ...described])];
       // The server also names a table and attribute where RETURNING shows what the statement has just computed.
-      return this.#mask(labels, traced.direct);
+      return this.#mask(labels, traced.direct && (column.type.oid !== CHAR || traced.typeOid === CHAR));
     });
   }
 
@@ -154,5 +154,8 @@ export class MaskPlanner {
     );
   }
 }
+
+/** pg_type OID of `char(n)`, and of `bpchar` without a length, which the catalog knows for a text. */
+const CHAR = 1042;
 
 const namesOf = (labels: Labels): string[] => labels.map(({ label }) => label).sort();
