@@ -90,12 +90,13 @@ function parameterFact(parameter: Parameter): edgeV1.Parameter {
   return create(edgeV1.ParameterSchema, { value });
 }
 
-/** By UTF-8 length; three bytes a UTF-16 unit is the most there is. */
+/** By UTF-8 length; three bytes a UTF-16 unit is the most there is. What is too long is shown from both its ends. */
 function cut(text: string, most: number): string {
   if (text.length * 3 <= most) return text;
   const bytes = Buffer.from(text, "utf8");
   if (bytes.length <= most) return text;
-  return `${text.slice(0, Math.min(SHOWN_OF_LONG, most >> 2))}… (${bytes.length} bytes, SHA-256 ${digest(bytes)})`;
+  const shown = Math.min(SHOWN_OF_LONG, most >> 3);
+  return `${text.slice(0, shown)}… (${bytes.length} bytes, SHA-256 ${digest(bytes)}) …${shown > 0 ? text.slice(-shown) : ""}`;
 }
 
 const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
