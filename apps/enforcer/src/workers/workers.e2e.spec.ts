@@ -133,13 +133,22 @@ describe("a node of two processes", () => {
     }
   });
 
-  test("one that is killed takes only its own sessions along, and is replaced", async () => {
+  test("one that is killed takes only its own sessions along, and is replaced; what it had recorded is shipped", async () => {
+    const { control } = world;
     const open = await fourSessions();
+    control.acknowledging = false;
+    for (const [n, client] of open.entries()) await client.query(`insert into notes (body) values ('outlives ${n}')`);
+    await sessionsOf("outlives", 4);
     const [victim] = childrenOf(node);
     process.kill(victim!, "SIGKILL");
-    await world.control.recorded("spoolOpened");
+    control.forget();
+    control.records.length = 0;
+    control.acknowledging = true;
+    await control.recorded("spoolOpened");
     const answers = await Promise.all(open.map((client) => failure(client.query("select 1"))));
-    expect(answers.filter((error) => error === null)).toHaveLength(2);
+    const its = [...answers.keys()].filter((n) => answers[n] !== null);
+    expect(its).toHaveLength(2);
+    for (const n of its) await runs(`outlives ${n}`);
     expect(childrenOf(node)).not.toContain(victim);
     expect(childrenOf(node)).toHaveLength(2);
     for (const client of await fourSessions())
@@ -209,10 +218,12 @@ describe("a node of two processes", () => {
     expectDense();
   });
 
-  test("told to end while its second process begins, it ends in order, and none is left", async () => {
-    node = await startProcess(config);
+  test("whose parent ends while its second process begins, it ends in order, and none is left", async () => {
+    node = await startProcess(config, { COUNTERFOIL_PARENT_PIPE: "1" });
     const pids = childrenOf(node);
-    expect(await stopProcess(node, "SIGTERM")).toBe(0);
+    const over = once(node.child, "exit");
+    node.child.stdin!.end();
+    expect(await over).toEqual([0, null]);
     expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
   });
 
