@@ -41,7 +41,8 @@ async function unseen(text) {
   const from = performance.now();
   const understanding = await sql.understand(text, SHOP_CONTEXT);
   // Another number of statements is another question to the policies: a verdict remembered for the shape would not count.
-  const verdict = decider.decide({ operations: understanding.operations, statementCount: number }, who, now);
+  const { operations, uses } = understanding;
+  const verdict = decider.decide({ operations, uses, statementCount: number }, who, now);
   const took = performance.now() - from;
   if (verdict.kind !== "allow") throw new Error(JSON.stringify(verdict));
   return took * 1000;
@@ -51,8 +52,8 @@ function seen(text) {
   const times = 1_000;
   const from = performance.now();
   for (let i = 0; i < times; i++) {
-    const { operations } = sql.lookup(text, SHOP_CONTEXT);
-    decider.decide({ operations, statementCount: 1 }, who, now);
+    const { operations, uses } = sql.lookup(text, SHOP_CONTEXT);
+    decider.decide({ operations, uses, statementCount: 1 }, who, now);
   }
   return ((performance.now() - from) * 1000) / times;
 }

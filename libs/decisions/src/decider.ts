@@ -94,7 +94,8 @@ class BundleDecider implements Decider {
 
   decide(command: Decidable, session: SessionFacts, now: number): Verdict {
     const met = this.#met.get(session)?.get(command.operations);
-    if (met?.uses === command.uses && met.statementCount === command.statementCount) return met.verdict;
+    if (met !== undefined && met.uses === command.uses && met.statementCount === command.statementCount)
+      return met.verdict;
     const asked = this.#labels.get(session.resource)?.questions(command.uses).number;
     const key = `${this.#sessions.number(session)}:${this.#operations.number(command.operations)}:${command.statementCount}:${asked}`;
     const known = this.#verdicts.get(key);

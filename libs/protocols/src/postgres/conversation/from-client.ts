@@ -26,7 +26,8 @@ const FLUSH = flush();
 /** A client that sends on and on without reading waits here, not in memory. */
 const MOST_UNANSWERED = 10_000;
 
-type Asked = Pick<Gate, "stage" | "text" | "several"> & Partial<Pick<Gate, "parameters" | "functionOid">>;
+type Asked = Pick<Gate, "stage" | "text" | "several"> & Partial<Pick<Gate, "parameters" | "functionOid" | "portal">>;
+const NO_PARAMETERS: Gate["parameters"] = [];
 
 /** A gate that waits for its decision, and what to do once it passes. */
 interface OpenGate {
@@ -64,9 +65,9 @@ export class FromClient {
     if (this.#open) return null;
     try {
       for (;;) {
-        const due = this.#state.due.shift();
-        if (due) return { kind: "forward", bytes: due };
-        const ready = this.#ready.shift();
+        const { due } = this.#state;
+        if (due.length > 0) return { kind: "forward", bytes: due.shift() as Uint8Array };
+        const ready = this.#ready.length > 0 ? this.#ready.shift() : undefined;
         if (ready?.kind === "gate") this.#open = this.#asking;
         if (ready) return ready;
         if (this.#over) return null;
@@ -203,13 +204,9 @@ export class FromClient {
     }
     const statement = statements.get(bind.statement);
     if (!statement) return this.#unknown(`prepared statement "${nameOfKey(bind.statement)}" does not exist`, "26000");
-    const asked = {
-      stage: "run" as const,
-      text: statement.text,
-      several: false,
-      parameters: bind.values.map(parameterOf),
-      ...(bind.portal !== "" && { portal: nameOfKey(bind.portal) }),
-    };
+    const parameters = bind.values.map(parameterOf);
+    const named: Asked = { stage: "run", text: statement.text, several: false, parameters };
+    const asked = bind.portal === "" ? named : { ...named, portal: nameOfKey(bind.portal) };
     return this.#ask(asked, undefined, false, (gate, plan, effects, limit) => {
       const { state } = this.#sending();
       const command = state.begin(new RunningCommand(gate, plan, effects, limit));
@@ -410,13 +407,19 @@ export class FromClient {
     simple: boolean,
     pass: (gate: Gate, plan: MaskPlan, effects: readonly Effect[], limit: CommandLimit | null) => Uint8Array,
   ): boolean {
-    const gate: Gate = {
-      parameters: [],
-      ...asked,
-      ordinal: asked.stage === "run" ? ++this.#state.ordinal : 0,
+    const { stage, text, several, parameters = NO_PARAMETERS, functionOid, portal } = asked;
+    // One after the other, as spreading costs more than all else here.
+    const gate: { -readonly [Name in keyof Gate]: Gate[Name] } = {
+      stage,
+      text,
+      several,
+      parameters,
+      ordinal: stage === "run" ? ++this.#state.ordinal : 0,
       batch: this.#state.segment,
-      ...(refusal ? { refusal } : {}),
     };
+    if (portal !== undefined) gate.portal = portal;
+    if (functionOid !== undefined) gate.functionOid = functionOid;
+    if (refusal) gate.refusal = refusal;
     this.#frames.drop();
     const passed = this.#frames.passed();
     if (passed) this.#forward(passed);

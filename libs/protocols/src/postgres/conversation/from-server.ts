@@ -71,8 +71,8 @@ export class FromServer {
 
   next(): ServerStep | null {
     for (;;) {
-      const step = this.#ready.shift() ?? this.#state.outcomes.shift();
-      if (step) return step;
+      if (this.#ready.length > 0) return this.#ready.shift() as ServerStep;
+      if (this.#state.outcomes.length > 0) return this.#state.outcomes.shift() as ServerStep;
       if (this.#over) return null;
       try {
         if (!this.#read()) return null;
