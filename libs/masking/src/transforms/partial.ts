@@ -44,19 +44,20 @@ function partly(options: Options, padded: boolean, whole: Hide): Hide {
 
   return (value) => {
     // Bytes of another client encoding could be cut in the middle of a character.
-    if (!isAscii(value) && !isUtf8(value)) return whole(value);
+    const ascii = isAscii(value);
+    if (!ascii && !isUtf8(value)) return whole(value);
     let end = value.length;
     if (padded) while (end > 0 && value[end - 1] === BLANK) end--;
     const at = atSignOf(value, end);
     const out = Buffer.allocUnsafe(value.length);
     let length: number;
     if (at === -1) {
-      length = hidePart(value, 0, end, first, last, mask, out, 0);
+      length = hidePart(value, 0, end, ascii, first, last, mask, out, 0);
     } else {
-      length = hidePart(value, 0, at, first, last, mask, out, 0);
+      length = hidePart(value, 0, at, ascii, first, last, mask, out, 0);
       out[length++] = AT;
       const shown = keepDomain ? at + 1 : lastDot(value, end);
-      if (shown > at + 1) length = hidePart(value, at + 1, shown, 0, 0, mask, out, length);
+      if (shown > at + 1) length = hidePart(value, at + 1, shown, ascii, 0, 0, mask, out, length);
       length = copy(value, shown, end, out, length);
     }
     // What pads char(n) stays, so the value keeps its width.
@@ -108,14 +109,14 @@ function hidePart(
   value: Uint8Array,
   from: number,
   to: number,
+  ascii: boolean,
   first: number,
   last: number,
   mask: number,
   out: Uint8Array,
   length: number,
 ): number {
-  let characters = 0;
-  for (let i = from; i < to; i++) if (startsCharacter(value[i]!)) characters++;
+  const characters = ascii ? to - from : charactersOf(value, from, to);
   if ((first + last) * 2 > characters) first = last = 0;
 
   let headEnd = from;
@@ -131,6 +132,12 @@ function hidePart(
   const hidden = Math.min(characters - first - last, HIDDEN_AT_MOST);
   for (let left = hidden; left > 0; left--) out[length++] = mask;
   return copy(value, tailStart, to, out, length);
+}
+
+function charactersOf(value: Uint8Array, from: number, to: number): number {
+  let characters = 0;
+  for (let i = from; i < to; i++) if (startsCharacter(value[i]!)) characters++;
+  return characters;
 }
 
 const startsCharacter = (byte: number) => (byte & 0xc0) !== 0x80;
