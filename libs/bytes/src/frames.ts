@@ -116,6 +116,11 @@ export class FrameAssembler {
     this.#advance();
   }
 
+  /** After `next`: the whole frame is here in one piece, so that what `whole` gives is what `pass` lets through. */
+  get inOnePiece(): boolean {
+    return this.#available >= this.#size && (this.#chunks[0] as Uint8Array).length - this.#at >= this.#size;
+  }
+
   /**
    * After `next`: the whole frame, still to be passed or dropped, or null while it is not complete.
    * @throws TooLarge before anything is gathered.

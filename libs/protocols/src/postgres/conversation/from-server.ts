@@ -182,12 +182,19 @@ export class FromServer {
     }
     const frame = this.#frames.whole();
     if (!frame) return false;
-    this.#rewrite();
     const described = (head.kind === "query" ? head.described : describedPortal(head.portal)) ?? [];
-    command.row(frame.length, maskRow(frame, masks, described, this.#rewritten));
+    const { masked, anew } = maskRow(frame, masks, described, this.#frames.inOnePiece, this.#anew);
+    command.row(frame.length, masked);
+    if (!anew) return this.#pass(frame);
     this.#frames.drop();
     return true;
   }
+
+  /** Where a message is written anew, behind what goes before it. */
+  readonly #anew = (): ByteWriter => {
+    this.#rewrite();
+    return this.#rewritten;
+  };
 
   #copyData(head: Answer | undefined): boolean {
     if (!flowing(head) || head.copy?.direction !== "out") throw unexpected("CopyData");
