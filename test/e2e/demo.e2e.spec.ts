@@ -99,6 +99,9 @@ describe("2. update with a WHERE works; delete without one and drop table are bl
     ["delete from payments where true", "say-which-rows"],
     ["delete from payments where 1 = 1 or amount > 0", "say-which-rows"],
     ["drop table payments", "no-drop"],
+    ["drop schema public cascade", "no-drop"],
+    ["drop database shop", "no-drop"],
+    ["drop domain if exists money_of_shop cascade", "no-drop"],
     ["truncate payments", "no-drop"],
     ["DO $$ begin delete from payments; end $$", ""],
   ])("%s", async (sql, policy) => {
