@@ -65,6 +65,8 @@ export class Analysis {
   readonly running = new Set<RoutineFacts>();
   /** Bodies were understood by the search_path in force. */
   followsPath = false;
+  /** By queries that have been understood: what their first column is called. */
+  readonly firstOutputs = new WeakMap<Node, string | undefined>();
   private used = new Uses();
   private clause = "";
   private steps = 0;

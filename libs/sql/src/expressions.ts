@@ -18,6 +18,7 @@ import {
 import { isPlainType, PLAIN_TYPE_NAMES } from "./plain-types.js";
 import { commonType, isScalar, TEXT } from "./scalar-types.js";
 import { columnOf, everything, findColumn, findItem, type Scope } from "./scope.js";
+import { SYSTEM_COLUMNS } from "./system-names.js";
 import { isTotal, isTotalCast } from "./total-functions.js";
 import { CONSTANT, type Column, NOTHING, sameFields, type Trace, union, wholeRow } from "./trace.js";
 import { FILTER, ORDER } from "./uses.js";
@@ -243,8 +244,6 @@ function attribute(analysis: Analysis, of: Trace, name: string): Trace {
   if (!isTotal(routines, { count: 1, position: 0, value: of })) analysis.notes(of, FILTER.other, `${name}()`);
   return union([of, analysis.calls(routines, name, of)]);
 }
-
-const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"]);
 
 function subLink(analysis: Analysis, n: NodeFields<"SubLink">, scope: Scope): Trace {
   if (n.subselect === undefined) return analysis.expression(n.testexpr, scope);

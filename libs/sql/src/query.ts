@@ -13,5 +13,7 @@ export function query(analysis: Analysis, node: Node, scope: Scope): Row {
   const write = WRITES[kind];
   if (write) return analysis.within(write.action, () => write.analyse(analysis, node, scope));
   if (kind !== "SelectStmt") throw new NotUnderstood(`${kind} as a query is not known`);
-  return select(analysis, must("SelectStmt", node), scope);
+  const row = select(analysis, must("SelectStmt", node), scope);
+  analysis.firstOutputs.set(node, row.columns[0]?.name);
+  return row;
 }

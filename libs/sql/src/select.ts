@@ -1,5 +1,6 @@
 import type { Node, SelectStmt, WithClause } from "libpg-query";
 import type { Analysis } from "./analysis.js";
+import { restricted } from "./bounds/where.js";
 import { columnName } from "./column-names.js";
 import { condition } from "./conditions.js";
 import { fromClause } from "./from-clause.js";
@@ -20,7 +21,6 @@ import {
   wholeRow,
 } from "./trace.js";
 import { FILTER, ORDER } from "./uses.js";
-import { restricted } from "./where.js";
 
 export function select(analysis: Analysis, n: SelectStmt, outer: Scope): Row {
   analysis.step();
@@ -89,17 +89,18 @@ export function targetList(analysis: Analysis, nodes: readonly Node[], scope: Sc
       expand(star);
       continue;
     }
-    const name = target.name ?? columnName(target.val, (sublink) => firstOutput(analysis, sublink, scope));
-    columns.push({ name, trace: analysis.expression(target.val, scope) });
+    const trace = analysis.expression(target.val, scope);
+    // A subquery in it has been understood by now: once more for its name would double the cost of every level.
+    columns.push({
+      name: target.name ?? columnName(target.val, (subquery) => analysis.firstOutputs.get(subquery)),
+      trace,
+    });
   }
   if (columns.length > MAX_COLUMNS) throw new NotUnderstood(`it selects more than ${MAX_COLUMNS} columns`);
   // Columns that are not known shift the ones behind them: any could be anywhere.
   const open = opens.length === 0 ? null : union([...opens, ...columns.map((c) => c.trace)]);
   return { columns: open ? columns.map((c) => ({ name: c.name, trace: union([c.trace, open]) })) : columns, open };
 }
-
-const firstOutput = (analysis: Analysis, node: Node, scope: Scope): string | undefined =>
-  analysis.query(node, scope).columns[0]?.name;
 
 /** The row a `*` stands for; undefined where the target is no star. */
 function starOf(analysis: Analysis, node: Node | undefined, scope: Scope, names: Names): Row | undefined {

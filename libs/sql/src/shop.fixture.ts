@@ -149,7 +149,7 @@ routine("public", "dblink", "v", { language: "c", pseudo: "record" });
 routine("public", "crosstab", "s", { language: "c", pseudo: "record" });
 routine("public", "tidy", "v", { language: "sql", kind: "p" });
 
-export const SHOP: Catalog = catalogFromRows("shop", {
+export const SHOP_ROWS: CatalogRows = {
   relations,
   columns,
   functions,
@@ -174,6 +174,8 @@ export const SHOP: Catalog = catalogFromRows("shop", {
   attached: [],
   typeFunctions: [],
   references: [],
-});
+};
+
+export const SHOP: Catalog = catalogFromRows("shop", SHOP_ROWS);
 
 export const SHOP_CONTEXT: SqlContext = { catalog: SHOP, searchPath: ["public"] };

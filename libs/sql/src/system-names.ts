@@ -29,6 +29,9 @@ export const SECRET_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   pg_stat_wal_receiver: ["conninfo"],
 };
 
+/** Columns that every table has besides its own. */
+export const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"]);
+
 /** System views that read files of the server. */
 export const READS_FILES: ReadonlySet<string> = new Set([
   "pg_hba_file_rules",

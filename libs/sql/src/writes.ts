@@ -1,6 +1,7 @@
 import type { Node, OnConflictClause, RangeVar, ReturningClause } from "libpg-query";
 import type { SqlAction } from "#commands";
 import type { Analysis } from "./analysis.js";
+import { bounds } from "./bounds/where.js";
 import type { Reference, Relation } from "./catalog.js";
 import { isConstant } from "./comparisons.js";
 import { condition } from "./conditions.js";
@@ -11,7 +12,6 @@ import { beside, columnOf, inside, type Names, type Scope } from "./scope.js";
 import { targetList, where, withClause } from "./select.js";
 import { derived, NOTHING, narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
 import { FILTER } from "./uses.js";
-import { bounds } from "./where.js";
 
 export interface Write {
   readonly action: SqlAction;
