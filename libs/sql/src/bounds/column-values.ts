@@ -1,7 +1,7 @@
 import type { Node } from "libpg-query";
 import { as, constantText, strings } from "../parser/ast.js";
 import type { Trace } from "../trace.js";
-import { BOOLEAN, DATE, familyOf, NUMERIC, TEXT, TIMESTAMP, TIMESTAMPTZ } from "./types.js";
+import { DATE, familyOf, NUMERIC, TEXT, TIMESTAMP, TIMESTAMPTZ } from "./types.js";
 import { constantOf, isNull, plainType } from "./values.js";
 
 /** A column as it stands in a comparison, or what a few known casts, functions and operators make of it. */
@@ -161,5 +161,3 @@ export function inline(node: Node): Node {
   const value = as("ResTarget", sub.targetList?.[0])?.val;
   return value ? inline(value) : node;
 }
-
-export const isBoolean = ({ type }: ColumnValue): boolean => type === BOOLEAN;

@@ -1,7 +1,7 @@
 /** Types of PostgreSQL's own (pg_type.dat) of which it is known what their values are. */
 export type Family = "boolean" | "integer" | "number" | "text" | "time" | "interval" | "uuid" | "json" | "other";
 
-export const BOOLEAN = 16;
+const BOOLEAN = 16;
 export const TEXT = 25;
 export const DATE = 1082;
 export const TIMESTAMP = 1114;
