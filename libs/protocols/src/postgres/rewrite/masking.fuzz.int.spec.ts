@@ -270,8 +270,8 @@ function fair({ oid, transform }: Filled, value: string | null, shown: string | 
   if (!transform) return shown === value || (blurred && value === marker);
   if (value === null || blurred) return shown === null;
   if (shown === null) return transform.kind === "null";
-  if (type === "bpchar" && transform.kind !== "partial")
-    return [...shown].length === [...value].length || transform.kind === "hash";
+  // As wide as the column.
+  if (type === "bpchar" && transform.kind !== "partial") return transform.kind === "hash" || /^\**$/.test(shown);
   const key = JSON.stringify([
     type,
     transform,
@@ -280,11 +280,11 @@ function fair({ oid, transform }: Filled, value: string | null, shown: string | 
   if (!constant.has(key)) constant.set(key, shown);
   if (constant.get(key) !== shown) return false;
   if (transform.kind !== "partial" || !PARTLY.has(type)) return true;
-  const at = /^[^\s@]+@[^\s@]+\.[a-z]{2,18}$/i.test(value) ? value.indexOf("@") : -1;
+  const at = /^[!-?A-\uffff]+@[!-?A-\uffff]+\.[a-z]{2,18}$/i.test(value) ? value.indexOf("@") : -1;
   const { keep_first: first, keep_last: last, keep_domain: domain, mask } = transform.options as Record<string, string>;
   if (at < 0 || value.length - at - 1 > 64) return partly(value, shown, Number(first), Number(last), mask!);
   const cut = shown.lastIndexOf("@");
-  const end = domain === "true" ? value.slice(at + 1) : value.slice(value.lastIndexOf(".") + 0);
+  const end = domain === "true" ? value.slice(at + 1) : value.slice(value.lastIndexOf("."));
   const hidden = shown.slice(cut + 1, shown.length - end.length);
   return (
     partly(value.slice(0, at), shown.slice(0, cut), Number(first), Number(last), mask!) &&
@@ -295,7 +295,7 @@ function fair({ oid, transform }: Filled, value: string | null, shown: string | 
 
 /** Whether no more than the first and last characters show, and those only of a value at least twice as long. */
 function partly(value: string, shown: string, first: number, last: number, mask: string): boolean {
-  const [from, to] = [[...value.trimEnd()], [...shown.trimEnd()]];
+  const [from, to] = [[...value], [...shown]];
   if ((first + last) * 2 > from.length) return to.every((letter) => letter === mask);
   return (
     to.slice(0, first).join("") === from.slice(0, first).join("") &&
