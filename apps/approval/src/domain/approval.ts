@@ -72,8 +72,8 @@ function vote({ by, approve, reason, now }: CommandOf<"Decide">, state: Requeste
     throw new Refused("forbidden", `${by.name || by.id} asked for it, or had it asked for: someone else must decide`);
   }
   const mine = votes.findLast((earlier) => samePerson(earlier.by, by));
-  if (mine && mine.approve === approve && state.status !== "expired") return [];
   const status = statusAt(state, now);
+  if (mine && mine.approve === approve && (isOpen(status) || status === "rejected")) return [];
   if (status !== "pending") throw new Refused("gone", goneAs(status, state));
 
   const cast: Vote = { by: { id: by.id, name: by.name, roles: [...by.roles] }, approve, reason, at: now };

@@ -192,6 +192,10 @@ describe("a decision", () => {
       .when(decision(bob))
       .isRefused("gone", /has run/);
     given(requested(), vote(ada), granted).when(decision(ada)).happens();
+    given(requested(), vote(ada, false), rejected).when(decision(ada, false)).happens();
+    given(requested(), vote(ada), granted, consumed)
+      .when(decision(ada))
+      .isRefused("gone", /has run/);
   });
   it("is about something", () =>
     given()
