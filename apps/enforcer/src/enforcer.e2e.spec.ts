@@ -355,7 +355,7 @@ describe("held", () => {
   const alter = "alter table notes add column if not exists held int";
 
   test("approved: the same connection goes on", async () => {
-    const client = await connect();
+    const client = await connect({}, world.control.token({ lifetimeMs: 3_600_000 }));
     const running = client.query(alter);
     const id = await world.control.pending();
     const approval = world.control.approvals.get(id)!;

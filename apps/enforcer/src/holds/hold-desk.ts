@@ -43,6 +43,8 @@ export interface HoldSubject {
   readonly statement: string;
   readonly parameters: readonly string[];
   readonly digest: Uint8Array;
+  /** Milliseconds since 1970: its session ends then, and what it waits for with it. */
+  readonly sessionEnds: number;
 }
 
 export const withdrawn = (reason: string): HoldEnd => ({
@@ -104,6 +106,8 @@ class Held implements HeldCommand {
 
   async #ask(): Promise<void> {
     const { subject, verdict, approvalId } = this;
+    const sessionSeconds = Math.max(1, Math.ceil((subject.sessionEnds - this.clock.now()) / 1000));
+    const ttlSeconds = Math.min(verdict.ttlSeconds, sessionSeconds);
     try {
       const { expiresAt } = await this.control.call(edgeV1.EdgeApprovals.method.hold, {
         approvalId,
@@ -121,12 +125,12 @@ class Held implements HeldCommand {
         policies: [...verdict.policies],
         approvers: verdict.approvers,
         quorum: verdict.quorum,
-        ttlSeconds: verdict.ttlSeconds,
+        ttlSeconds,
         reason: verdict.reason,
       });
       if (this.#over) return;
-      // Our own clock may differ from the control plane's: neither may make the wait longer than the policy says.
-      const ttl = verdict.ttlSeconds * 1000;
+      // Our own clock may differ from the control plane's: neither may make the wait longer than what was asked.
+      const ttl = ttlSeconds * 1000;
       const theirs = expiresAt ? Number(expiresAt.seconds) * 1000 + expiresAt.nanos / 1e6 - this.clock.now() : ttl;
       this.#stopExpiry = this.clock.after(Math.min(ttl, theirs), () => this.#expired());
       this.#pollLater();

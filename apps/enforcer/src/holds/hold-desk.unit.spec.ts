@@ -19,7 +19,10 @@ const verdict: Hold = {
   ttlSeconds: 60,
   reason: "why",
 };
-const subject = { session: "s", principal, resource: "r", statement: "x", parameters: [], digest: new Uint8Array([1]) };
+const subject = {
+  ...{ session: "s", principal, resource: "r", statement: "x", parameters: [], digest: new Uint8Array([1]) },
+  sessionEnds: Number.MAX_SAFE_INTEGER,
+};
 const dba = { $typeName: "counterfoil.model.v1.Actor" as const, id: "k", name: "Dana", roles: ["approver"] };
 
 function desk() {
@@ -61,6 +64,15 @@ test("an approval is taken with exactly what was held, once, and nothing is left
   expect(count("Consume")).toBe(1);
   expect(calls.at(-1)!.request).toMatchObject({ approvalId: held.approvalId, sessionId: "s", digest: subject.digest });
   expect({ size: holds.size, timers: clock.waiting }).toEqual({ size: 0, timers: 0 });
+});
+
+test("a session that ends before the policy's time shortens it", async () => {
+  const { holds, calls, clock } = desk();
+  holds.hold({ ...subject, sessionEnds: clock.now() + 20_500 }, verdict);
+  holds.hold({ ...subject, sessionEnds: clock.now() - 1 }, verdict);
+  holds.hold({ ...subject, sessionEnds: clock.now() + 100_000 }, verdict);
+  await settle();
+  expect(calls.map(({ request }) => request.ttlSeconds)).toEqual([21, 1, 60]);
 });
 
 test.each([

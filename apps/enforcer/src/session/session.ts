@@ -96,6 +96,12 @@ export class Session implements PipelineSession {
     return this.parts.lease.tokenId;
   }
 
+  /** When its token ends, in milliseconds since 1970. */
+  get #ends(): number {
+    const { expiresAt } = this.parts.lease;
+    return expiresAt ? timestampDate(expiresAt).getTime() : 0;
+  }
+
   /** Records that it begins, welcomes the client and lets both sides talk. @throws where it cannot be recorded */
   async start(): Promise<void> {
     const { lease, client, resource, facts, upstream, protocol, welcome } = this.parts;
@@ -111,8 +117,7 @@ export class Session implements PipelineSession {
     });
     await recorder.durable(sequence, "disk");
     if (this.#over) return;
-    const expiry = lease.expiresAt ? timestampDate(lease.expiresAt).getTime() : 0;
-    this.#stopExpiry = clock.after(expiry - clock.now(), () => this.end("expired", "", refusal.expired()));
+    this.#stopExpiry = clock.after(this.#ends - clock.now(), () => this.end("expired", "", refusal.expired()));
 
     this.#client.write(welcome);
     this.#client.flush();
@@ -227,6 +232,7 @@ export class Session implements PipelineSession {
         statement: spelled(command.statement),
         parameters: shownParameters(gate.parameters),
         digest,
+        sessionEnds: this.#ends,
       },
       verdict,
     );
