@@ -105,8 +105,17 @@ export function offsetOf(source: PolicySource, error: DetailedError): number {
 /** Cedar's message and help, without its own names for our policies. */
 export function sentence(error: DetailedError): string {
   const message = error.message.replace(/^failed to parse policy[^:]*: /, "").replace(/^for policy `[^`]*`, /, "");
-  const help = error.help?.replace(/^for policy `[^`]*`, /, "");
+  const help = error.help?.replace(/^for policy `[^`]*`, /, "") ?? missingEnd(error);
   return help ? `${message} (${help})` : message;
+}
+
+/** Where the parser would have taken a `;`, or has read `permit` as one more condition's keyword. */
+function missingEnd({ message, sourceLocations }: DetailedError): string | null {
+  const expected = sourceLocations?.[0]?.label ?? "";
+  if (expected.includes("`;`")) return "is the `;` missing that ends a policy?";
+  return message.endsWith("unexpected token `(`") && expected === "expected `{`"
+    ? "is a `;` missing, which ends a policy, before the next one?"
+    : null;
 }
 
 function namesCommands(json: PolicyJson): boolean {

@@ -45,9 +45,36 @@ const RULES: Readonly<Record<string, Rule>> = {
  * on `orders` would guard nothing.
  */
 export function impossibleNames(node: unknown): readonly { readonly name: string; readonly message: string }[] {
-  if (Array.isArray(node)) return node.flatMap(impossibleNames);
+  return comparisons(node).flatMap(({ attribute, text }) => {
+    const rule = Object.hasOwn(RULES, attribute) ? RULES[attribute] : undefined;
+    if (!rule || rule.fits(text)) return [];
+    return [{ name: text, message: `context.${attribute} ${rule.form}, never "${text}"` }];
+  });
+}
+
+/** What `context.use` is compared with. */
+export const comparedUses = (node: unknown): readonly string[] =>
+  comparisons(node).flatMap(({ attribute, text }) => (attribute === "use" ? [text] : []));
+
+/** The entities that scope constraints and conditions name, each once. */
+export function namedEntities(...nodes: readonly unknown[]): readonly { readonly type: string; readonly id: string }[] {
+  const found = new Map<string, { readonly type: string; readonly id: string }>();
+  const visit = (node: unknown): void => {
+    if (Array.isArray(node)) node.forEach(visit);
+    if (!isRecord(node)) return;
+    const { type, id } = node;
+    if (typeof type === "string" && typeof id === "string") found.set(`${type} ${id}`, { type, id });
+    Object.values(node).forEach(visit);
+  };
+  nodes.forEach(visit);
+  return [...found.values()];
+}
+
+/** The texts that an attribute of the context is compared with, wherever in the condition. */
+function comparisons(node: unknown): readonly { readonly attribute: string; readonly text: string }[] {
+  if (Array.isArray(node)) return node.flatMap(comparisons);
   if (!isRecord(node)) return [];
-  const found = Object.values(node).flatMap(impossibleNames);
+  const found = Object.values(node).flatMap(comparisons);
   for (const operator of ["==", "contains", "containsAny", "containsAll"]) {
     const asked = node[operator];
     if (!isRecord(asked)) continue;
@@ -56,11 +83,8 @@ export function impossibleNames(node: unknown): readonly { readonly name: string
       [asked.right, asked.left],
     ]) {
       const access = isRecord(one) ? one["."] : undefined;
-      const attribute = isRecord(access) && isContext(access.left) ? String(access.attr) : "";
-      const rule = Object.hasOwn(RULES, attribute) ? RULES[attribute] : undefined;
-      if (!rule) continue;
-      for (const name of literals(other).filter((text) => !rule.fits(text)))
-        found.push({ name, message: `context.${attribute} ${rule.form}, never "${name}"` });
+      if (!isRecord(access) || !isContext(access.left)) continue;
+      for (const text of literals(other)) found.push({ attribute: String(access.attr), text });
     }
   }
   return found;

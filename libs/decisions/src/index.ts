@@ -15,5 +15,6 @@ export {
 } from "./bundle-signature.js";
 export { createDecider, type Decidable, type Decider } from "./decider.js";
 export type { PolicyProblem } from "./document.js";
+export { type KnownNames, policyDoubts } from "./doubts.js";
 export { CEDAR_SCHEMA, CONNECT, isAction, REVEAL } from "./schema.js";
 export { validatePolicies } from "./validate.js";

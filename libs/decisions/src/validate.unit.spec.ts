@@ -58,7 +58,9 @@ describe("a policy document", () => {
     ["", "holds no policy"],
     ["  // nothing\n", "holds no policy"],
     ["hello", "unexpected"],
-    ['permit(principal, action == Action::"connect", resource)', "unexpected end of input"],
+    ['permit(principal, action == Action::"connect", resource)', "unexpected end of input (is the `;` missing"],
+    ["permit(principal, action, resource) permit(principal, action, resource);", "is a `;` missing"],
+    ['permit(principal, action, resource) @id("b") permit(principal, action, resource);', "is the `;` missing"],
     ['permit(principal == ?principal, action == Action::"connect", resource);', "template"],
     ['permit(principal, action == Action::"sql:read", resource);', "is a group of actions"],
     [
