@@ -38,9 +38,23 @@ class PlanStep {
   version?: number;
 }
 
+class Warning {
+  @Text({ description: "Where: a JSON pointer into the document.", example: "/policies/0/text" })
+  pointer!: string;
+  @Text({
+    description: "What can never match.",
+    max: Number.POSITIVE_INFINITY,
+    example:
+      "policy ci, line 3, column 12: there is no label pii.mail, nor one in a family pii.mail: what is asked of it never matches",
+  })
+  detail!: string;
+}
+
 class Plan {
   @NestedList(() => PlanStep, { description: "Every object of the document, in the order of the writes." })
   plan!: PlanStep[];
+  @NestedList(() => Warning, { description: "What is valid, and can never match as things are." })
+  warnings!: Warning[];
 }
 
 const documentSchema = {
@@ -91,6 +105,6 @@ export class ApplyController {
       throw invalidInput([{ pointer: "", detail: "must be an object with issuers, resources, labels or policies" }]);
     }
     const options = { dryRun: query.dry_run, prune: query.prune };
-    return { plan: await this.apply.apply(body as Document, options, call) };
+    return this.apply.apply(body as Document, options, call);
   }
 }

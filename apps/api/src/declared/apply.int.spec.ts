@@ -181,6 +181,34 @@ test("an option that a transform does not have is found by a dry run too", async
   expect(writes()).toEqual([]);
 });
 
+test("what can never match is warned of, by a dry run too, and refuses nothing", async () => {
+  const policy = 'permit (principal, action == Action::"reveal", resource == Label::"pii.mail");';
+  const text = `${DOCUMENT}  - { name: typo, text: '${policy}' }`;
+  const warning = {
+    pointer: "/policies/1/text",
+    detail: expect.stringMatching(/^policy typo, line 1, column 60: there is no label pii\.mail/),
+  };
+  expect((await apply(text, "?dry_run=true")).body.warnings).toEqual([warning]);
+  const { status, body } = await apply(text);
+  expect([status, body.warnings]).toEqual([200, [warning]]);
+  const rightly = `policies: [{ name: typo, text: '${policy.replace("pii.mail", "pii.email")}' }]`;
+  expect((await apply(rightly)).body.warnings).toEqual([]);
+  expect((await apply(`labels: []\n${rightly}`, "?prune=true")).body.warnings).toHaveLength(1);
+});
+
+test("a transform as people write YAML: null is the word, other scalars are asked to be quoted", async () => {
+  const nulled = DOCUMENT.replace("{ kind: redact }", "{ kind: null }");
+  expect((await apply(nulled)).status).toBe(200);
+  const { label } = fixture.plane.last("PutLabel").request as policyV1.PutLabelRequest;
+  expect(label?.transform?.kind).toBe("null");
+  const bare = DOCUMENT.replace("{ kind: redact }", "{ kind: partial, options: { keep_first: 1 } }");
+  const { status, body } = await apply(bare);
+  expect([status, body.errors]).toEqual([
+    400,
+    [{ pointer: "/labels/0/transform/options", detail: 'must hold texts: write keep_first: "1", in quotes' }],
+  ]);
+});
+
 test("a label of a resource that is nowhere is refused", async () => {
   const labels =
     "labels: [{ name: a, columns: [{ resource: nowhere, table: t, column: c }], transform: { kind: redact } }]";

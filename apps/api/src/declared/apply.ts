@@ -2,7 +2,7 @@ import { create, equals, type Message } from "@bufbuild/protobuf";
 import { Inject, Injectable } from "@nestjs/common";
 import { Bus } from "#bus";
 import { type CallContext, modelV1 } from "#contracts";
-import { validatePolicies } from "#decisions";
+import { type KnownNames, type PolicyProblem, policyDoubts, validatePolicies } from "#decisions";
 import { checkTransform, type TransformSpec } from "#masking";
 import { nameUuid } from "../http/caller.js";
 import { inspect, invalidInput } from "../http/input.js";
@@ -32,10 +32,18 @@ export interface Step {
   version?: number;
 }
 
+type Existing = ReadonlyMap<Kind, ReadonlyMap<string, Stored>>;
+
 interface PlannedStep extends Step {
   readonly of: Kind;
   readonly wanted: Stored | null;
   readonly seen: bigint;
+}
+
+export interface Applied {
+  readonly plan: readonly Step[];
+  /** What is valid, and can never match as things are. */
+  readonly warnings: readonly InputError[];
 }
 
 /** Makes the declared objects be as a document says. */
@@ -49,33 +57,23 @@ export class Apply {
    *
    * @throws Problem before anything is written where the document is not valid; with `plan` where a step failed
    */
-  async apply(document: Document, options: { dryRun: boolean; prune: boolean }, call: CallContext): Promise<Step[]> {
+  async apply(document: Document, options: { dryRun: boolean; prune: boolean }, call: CallContext): Promise<Applied> {
     const wanted = readDocument(document);
-    const plan = await this.plan(wanted, options.prune, call);
+    const current = await this.current(wanted, call);
+    const plan = planOf(wanted, current, options.prune);
+    const warnings = warningsOf(wanted, knownAfter(plan, current));
     if (!options.dryRun) await this.carryOut(plan, call);
-    return plan.map(shown);
+    return { plan: plan.map(shown), warnings };
   }
 
-  private async plan(wanted: ReadonlyMap<Kind, Stored[]>, prune: boolean, call: CallContext): Promise<PlannedStep[]> {
+  /** What there is of the kinds that the document lists, or refers to. */
+  private async current(wanted: ReadonlyMap<Kind, Stored[]>, call: CallContext): Promise<Existing> {
     const current = new Map<Kind, Map<string, Stored>>();
-    for (const kind of KINDS) {
-      const needed = wanted.has(kind) || (kind === resources && wanted.has(labels));
-      if (needed) current.set(kind, await this.all(kind, call));
-    }
-    checkReferences(wanted, new Set(current.get(resources)?.keys()));
-
-    const writes: PlannedStep[] = [];
-    const deletions: PlannedStep[] = [];
-    for (const [kind, objects] of wanted) {
-      const existing = current.get(kind) ?? new Map<string, Stored>();
-      for (const object of objects) writes.push(planned(kind, object, existing.get(object.name)));
-      if (!prune) continue;
-      const kept = new Set(objects.map(({ name }) => name));
-      for (const { name, version } of existing.values()) {
-        if (!kept.has(name)) deletions.unshift(step(kind, name, "delete", [], null, version));
-      }
-    }
-    return [...writes, ...deletions];
+    const named = new Set(wanted.keys());
+    if (wanted.has(labels) || wanted.has(policies)) named.add(resources);
+    if (wanted.has(policies)) named.add(labels);
+    for (const kind of named) current.set(kind, await this.all(kind, call));
+    return current;
   }
 
   private async carryOut(plan: readonly PlannedStep[], call: CallContext): Promise<void> {
@@ -119,6 +117,43 @@ export class Apply {
   }
 }
 
+/** @throws Problem where the document refers to what is not there */
+function planOf(wanted: ReadonlyMap<Kind, Stored[]>, current: Existing, prune: boolean): PlannedStep[] {
+  checkReferences(wanted, new Set(current.get(resources)?.keys()));
+  const writes: PlannedStep[] = [];
+  const deletions: PlannedStep[] = [];
+  for (const [kind, objects] of wanted) {
+    const existing = current.get(kind) ?? new Map<string, Stored>();
+    for (const object of objects) writes.push(planned(kind, object, existing.get(object.name)));
+    if (!prune) continue;
+    const kept = new Set(objects.map(({ name }) => name));
+    for (const { name, version } of existing.values()) {
+      if (!kept.has(name)) deletions.unshift(step(kind, name, "delete", [], null, version));
+    }
+  }
+  return [...writes, ...deletions];
+}
+
+/** The names that there are once the plan is carried out. */
+function knownAfter(plan: readonly PlannedStep[], current: Existing): KnownNames {
+  const after = (kind: Kind) => {
+    const names = new Set(current.get(kind)?.keys());
+    for (const { of, name, action } of plan) {
+      if (of === kind && action === "delete") names.delete(name);
+      else if (of === kind) names.add(name);
+    }
+    return names;
+  };
+  return { resources: after(resources), labels: after(labels) };
+}
+
+function warningsOf(wanted: ReadonlyMap<Kind, Stored[]>, known: KnownNames): InputError[] {
+  return (wanted.get(policies) ?? []).flatMap((policy, index) => {
+    const { name, text } = policy as Stored & { readonly text: string };
+    return policyDoubts(text, known).map((doubt) => atPlace(name, doubt, `/policies/${index}/text`));
+  });
+}
+
 /** The objects a document declares, all checked. @throws Problem listing everything that is wrong in it */
 function readDocument(document: Document): Map<Kind, Stored[]> {
   const errors: InputError[] = [];
@@ -158,10 +193,12 @@ function readObjects(kind: Kind, listed: readonly unknown[], errors: InputError[
 }
 
 const policyErrors = ({ name, text = "" }: { name: string; text?: string }, pointer: string): InputError[] =>
-  validatePolicies(text).map(({ line, column, message }) => ({
-    pointer,
-    detail: `policy ${name}, line ${line}, column ${column}: ${message}`,
-  }));
+  validatePolicies(text).map((problem) => atPlace(name, problem, pointer));
+
+const atPlace = (policy: string, { line, column, message }: PolicyProblem, pointer: string): InputError => ({
+  pointer,
+  detail: `policy ${policy}, line ${line}, column ${column}: ${message}`,
+});
 
 function transformErrors({ transform }: { transform: TransformSpec }, pointer: string): InputError[] {
   const problem = checkTransform(transform);

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { Transform as Read } from "class-transformer";
 import { policyV1 } from "#contracts";
 import { Choice, Integer, isLabelName, LabelName, Name, Nested, NestedList, Text, TextMap } from "../http/fields.js";
 import { given, type Kind } from "./kind.js";
@@ -17,6 +18,8 @@ class ColumnSelector {
 }
 
 class Transform {
+  // In YAML, `kind: null` without quotes is no text.
+  @Read(({ value }) => (value === null ? "null" : value))
   @Choice(["redact", "null", "partial", "hash", "fixed"], { description: "How a value is hidden.", example: "partial" })
   kind!: string;
   @TextMap({

@@ -234,7 +234,15 @@ export const TextMap = (options: Documented) =>
             Object.entries(value).every(
               ([key, v]) => typeof v === "string" && v.length <= DEFAULT_MAX && !HALF.test(key + v),
             ),
-          defaultMessage: () => "must be an object whose values are strings",
+          defaultMessage: (args) => textMapProblem(args?.value),
         },
       }),
   );
+
+function textMapProblem(value: unknown): string {
+  const entries = isObject(value) ? Object.entries(value as object) : [];
+  // YAML reads 1, true and 2026-01-01 as no texts, and would read 007 as 7 on the way back.
+  const [name, scalar] = entries.find(([, v]) => ["number", "boolean"].includes(typeof v) || v === null) ?? [];
+  if (name !== undefined) return `must hold texts: write ${name}: "${scalar}", in quotes`;
+  return "must be an object whose values are strings";
+}

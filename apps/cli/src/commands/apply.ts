@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import type { Context } from "../context.js";
 import { CliFailure, EXIT } from "../failure.js";
-import { json, style, table } from "../output.js";
+import { json, plain, style, table } from "../output.js";
 
 interface Step {
   readonly kind: string;
@@ -10,6 +10,11 @@ interface Step {
   readonly action: "create" | "update" | "unchanged" | "delete";
   readonly changes: readonly string[];
   readonly outcome: string;
+}
+
+interface Applied {
+  readonly plan: readonly Step[];
+  readonly warnings: readonly { readonly pointer: string; readonly detail: string }[];
 }
 
 export function addApply(program: Command, { client, print }: Context): void {
@@ -24,12 +29,12 @@ export function addApply(program: Command, { client, print }: Context): void {
       const body = read(options.file);
       const query = { dry_run: options.dryRun === true, prune: options.prune === true };
       const text = { body, type: "application/yaml" };
-      const { plan } = await client().change<{ plan: Step[] }>("POST", "/v1/apply", { text, query });
-      print(options.json ? json({ plan }) : shown(plan, options.dryRun === true));
+      const answer = await client().change<Applied>("POST", "/v1/apply", { text, query });
+      print(options.json ? json(answer) : shown(answer, options.dryRun === true));
     });
 }
 
-function shown(plan: readonly Step[], dryRun: boolean): string {
+function shown({ plan, warnings }: Applied, dryRun: boolean): string {
   const rows = table(plan, [
     { title: "action", of: ({ action }) => action },
     { title: "kind", of: ({ kind }) => kind },
@@ -39,7 +44,8 @@ function shown(plan: readonly Step[], dryRun: boolean): string {
   const changing = plan.filter(({ action }) => action !== "unchanged").length;
   const says =
     changing === 0 ? "nothing changes" : `${changing} of ${plan.length} ${dryRun ? "would change" : "changed"}`;
-  return plan.length === 0 ? "nothing changes" : `${rows}\n${style("bold", says)}`;
+  const doubts = warnings.map(({ detail }) => `${style("yellow", "warning:")} ${plain(detail)}`);
+  return [...(plan.length === 0 ? ["nothing changes"] : [rows, style("bold", says)]), ...doubts].join("\n");
 }
 
 /** JSON is YAML too (YAML 1.2 section 1.3), so one reader at the API does. */
