@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -17,11 +17,21 @@ const WITHHELD = [
   ...["ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"],
 ];
 
+const HELP = `
+The command gets PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE and PGSSLROOTCERT, which psql and whatever
+is built on libpq read, and NODE_EXTRA_CA_CERTS, which Node's drivers need. A driver that opens several connections
+needs --mode run (or burst).
+
+A command that waits for approval waits in its session, and that ends with the token: give a --lifetime that is long
+enough, at most 3600.
+
+Exits as the command does; 127 where it is not found, 126 where it cannot be run.`;
+
 export function addRun(program: Command, context: Context): void {
   exchangeOptions(program.command("run").description("run a command with a token in its environment"))
     .argument("<command...>", "after --, such as: -- psql -c 'select 1'")
     .passThroughOptions()
-    .addHelpText("after", "\nExits as the command does; 127 where it is not found, 126 where it cannot be run.")
+    .addHelpText("after", HELP)
     .action(async (command: readonly string[], options: ExchangeOptions) => {
       const [program = "", ...args] = command;
       process.exitCode = await runWith(await getToken(options, context), program, args, context.env);
@@ -36,7 +46,7 @@ async function runWith(token: Exchanged, program: string, args: readonly string[
   try {
     const ca = join(folder, "ca.pem");
     writeFileSync(ca, token.connection.ca, { mode: 0o600 });
-    return await running(program, args, environment(token, ca, env));
+    return await running(program, args, { ...environment(token, ca, env), ...withTheirs(token, folder, env) });
   } finally {
     process.off("exit", remove);
     remove();
@@ -47,6 +57,21 @@ function environment({ connection }: Exchanged, ca: string, env: NodeJS.ProcessE
   const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => !WITHHELD.includes(name)));
   const own = Object.entries(connection.environment).map(([name, value]) => [name, value.replaceAll(`\${ca}`, ca)]);
   return { ...inherited, ...Object.fromEntries(own) };
+}
+
+/** Node reads one file of further CAs: where the command has one already, it gets a file of both. */
+function withTheirs({ connection }: Exchanged, folder: string, { NODE_EXTRA_CA_CERTS: theirs }: NodeJS.ProcessEnv) {
+  if (!theirs || connection.environment.NODE_EXTRA_CA_CERTS === undefined) return {};
+  let certificates: string;
+  try {
+    certificates = readFileSync(theirs, "utf8");
+  } catch {
+    // Node itself only warns of a file that it cannot read.
+    return {};
+  }
+  const both = join(folder, "ca-and-yours.pem");
+  writeFileSync(both, `${certificates.trimEnd()}\n${connection.ca}`, { mode: 0o600 });
+  return { NODE_EXTRA_CA_CERTS: both };
 }
 
 /** The exit code a shell would give it. */

@@ -26,6 +26,9 @@ export function connectionSettings(target: ConnectionTarget): ConnectionSettings
       PGSSLMODE: "verify-full",
       // biome-ignore lint/suspicious/noTemplateCurlyInString: a placeholder that whoever writes the CA's file fills in
       PGSSLROOTCERT: "${ca}",
+      // node-postgres knows PGSSLMODE but no PGSSLROOTCERT: Node itself has to know the CA.
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: as above
+      NODE_EXTRA_CA_CERTS: "${ca}",
     },
   };
 }
