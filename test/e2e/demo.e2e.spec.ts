@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { eventually, Installation } from "./installation.js";
 
 // The README's walk, with real psql. The steps build on one another and run in order.
@@ -217,6 +218,20 @@ describe("4. tokens run out", () => {
     expect(code).not.toBe(0);
     expect(stderr).toMatch(/leaked|revoked/);
   });
+});
+
+test("a pool of node-postgres needs no configuration", async () => {
+  const script = `
+    const pool = new (require(${JSON.stringify(createRequire(import.meta.url).resolve("pg"))}).Pool)({ max: 3 });
+    const ask = () => pool.query("select pg_sleep(0.1)");
+    Promise.all([ask(), ask(), ask()]).then((all) => {
+      console.log(all.length, pool.totalCount);
+      return pool.end();
+    });`;
+  const { code, stdout, stderr } = await installation.cli(
+    ...["run", "--as", "ci", "--resource", "shop", "--mode", "run", "--", process.execPath, "-e", script],
+  );
+  expect([code, stdout, stderr]).toEqual([0, "3 3\n", ""]);
 });
 
 describe("5. all of it stands in the log", () => {

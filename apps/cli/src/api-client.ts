@@ -42,7 +42,7 @@ export class ApiClient {
   }
 
   async send(method: string, path: string, { json, text, query = {}, signal }: Sending = {}): Promise<Response> {
-    const { api, key } = this.settings;
+    const { api, key, keyFrom } = this.settings;
     if (key === undefined) {
       throw new CliFailure(
         "there is no key for the API",
@@ -67,7 +67,7 @@ export class ApiClient {
       ...(body === undefined ? {} : { body }),
       ...(signal ? { signal } : {}),
     });
-    if (!response.ok) throw await failureOf(response);
+    if (!response.ok) throw await failureOf(response, keyFrom);
     return response;
   }
 }
@@ -86,8 +86,9 @@ export async function reach(url: URL | string, init: RequestInit): Promise<Respo
 }
 
 /** An answer that is no success: the problem document's title, detail, fields and advice. */
-async function failureOf(response: Response): Promise<CliFailure> {
+async function failureOf(response: Response, keyFrom: string): Promise<CliFailure> {
   const problem = (await response.json().catch(() => ({}))) as {
+    readonly code?: string;
     readonly title?: string;
     readonly detail?: string;
     readonly advice?: string;
@@ -104,5 +105,12 @@ async function failureOf(response: Response): Promise<CliFailure> {
   const lines = errors ?? plan ?? [];
   const detail = errors ? "" : `: ${problem.detail}`;
   const message = [`${problem.title}${detail}`, ...lines].join("\n");
-  return new CliFailure(message, exitCodeOf(response.status), problem.advice);
+  return new CliFailure(message, exitCodeOf(response.status), adviceOn(problem.code, keyFrom) ?? problem.advice);
+}
+
+/** What this program knows better than the API. */
+function adviceOn(code: string | undefined, keyFrom: string): string | undefined {
+  if (code === "unauthenticated") return `The key came from ${keyFrom}.`;
+  // Each field is named with what is wrong with it: there is nothing to add.
+  return code === "invalid" ? "" : undefined;
 }

@@ -58,7 +58,7 @@ const principal = { id: "demo|ci", issuer: "demo", subject: "ci", name: "ci", gr
 const approval = {
   ...{ id: "a1", status: approvalV1.ApprovalStatus.PENDING, requester: principal, resource: "shop", quorum: 2 },
   statement: "drop table t\u001b[2J; -- \u202egnp",
-  expiresAt: timestampFromMs(Date.UTC(2026, 4, 1)),
+  ...{ expiresAt: timestampFromMs(Date.UTC(2026, 4, 1)), approvers: "dba" },
 };
 const SESSION = "5d7de4b6-89ab-4def-8123-456789abcdef";
 const session = { id: SESSION, status: "open", principal, resource: "shop", protocol: "postgres", commands: 1n };
@@ -133,6 +133,7 @@ function services() {
   const credential = { username: "app", password: "env:PW" };
   plane.on(policyV1.Policy.method.listResources, () => ({ resources: [{ ...resource, upstream, credential }] }));
   plane.on(policyV1.Policy.method.listPolicies, () => ({}));
+  plane.on(policyV1.Policy.method.listLabels, () => ({}));
   plane.on(policyV1.Policy.method.putPolicy, ({ policy }) => ({ ...(policy as policyV1.PolicyDocument), version: 1n }));
 }
 
@@ -148,12 +149,21 @@ describe("apply", () => {
     const done = await built.run(["apply", "-f", "-", "--json"], { input: policy });
     expect(JSON.parse(done.stdout).plan).toEqual([expect.objectContaining({ name: "p", outcome: "done" })]);
   });
+  test("what can never match is warned of", async () => {
+    const input = policy.replace("resource);", 'resource == Resource::"no");');
+    const done = await built.run(["apply", "-f", "-", "--dry-run"], { input });
+    expect(done).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/\nwarning: policy p, line 1.*no resource no:/),
+    });
+    expect(JSON.parse((await built.run(["apply", "-f", "-", "--json"], { input })).stdout).warnings).toHaveLength(1);
+  });
   test("a document that is wrong is refused with each place", async () => {
     const { code, stdout, stderr } = await built.run(["apply", "-f", "-"], {
       input: "policies: [{ name: P, text: 'permit' }]",
     });
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^counterfoil: The request is not valid\n {2}\/policies\/0\/name: must be a name/);
+    expect(stderr).toMatch(/^counterfoil: The request is not valid\n {2}\/policies\/0\/name: must be a name[^\n]*\n$/);
   });
   test("no such file is wrong usage", async () => {
     expect((await built.run(["apply", "-f", "/nowhere"])).code).toBe(2);
@@ -209,7 +219,7 @@ describe("token", () => {
     ["Object's own names", ["token", "--resource", "shop", "--as", "constructor"], 2, "no identity constructor"],
     ["an incomplete identity", ["token", "--resource", "shop", "--as", "empty"], 2, "lacks token_endpoint"],
     ["an identity its issuer refuses", ["token", "--resource", "shop", "--as", "broken"], 3, "invalid_scope"],
-    ["an unknown resource", ["token", "--resource", "shopp", "--as", "ci"], 3, "there is no resource shopp"],
+    ["an unknown resource", ["token", "--resource", "shopp", "--as", "ci"], 4, "there is no resource shopp"],
     ["an unknown mode", ["token", "--resource", "shop", "--as", "ci", "--mode", "twice"], 2, "once, burst, run"],
     [
       "a lifetime that is no number",
@@ -246,6 +256,20 @@ describe("run", () => {
     });
     expect(leftovers()).toEqual([]);
   });
+  test("Node gets the CA, beside those that it was given already", async () => {
+    const script = `
+      const fs = require("fs"), { NODE_EXTRA_CA_CERTS: more, PGSSLROOTCERT: ca } = process.env;
+      console.log(JSON.stringify({ text: fs.readFileSync(more, "utf8"), same: more === ca,
+        mode: (fs.statSync(more).mode & 0o777).toString(8) }));`;
+    const theirs = join(built.home, "theirs.pem");
+    writeFileSync(theirs, "THEIR CA\n");
+    const given = async (env: NodeJS.ProcessEnv) => JSON.parse((await built.run(node(script), { env })).stdout);
+    expect(await given({})).toEqual({ text: "THE CA", same: true, mode: "600" });
+    const both = await given({ NODE_EXTRA_CA_CERTS: theirs });
+    expect(both).toEqual({ text: "THEIR CA\nTHE CA", same: false, mode: "600" });
+    expect((await given({ NODE_EXTRA_CA_CERTS: "/nowhere" })).text).toBe("THE CA");
+    expect(leftovers()).toEqual([]);
+  });
   test("it reads our input and exits as it exits", async () => {
     const args = node("process.stdin.on('data', (d) => process.stdout.write(d)).on('end', () => process.exit(42))");
     const { code, stdout } = await built.run(args, { input: "hello" });
@@ -273,7 +297,7 @@ describe("run", () => {
   });
   test("no token, no command", async () => {
     const args = ["run", "--as", "ci", "--resource", "nowhere", "--", process.execPath, "-e", "console.log('ran')"];
-    expect(await built.run(args)).toMatchObject({ code: 3, stdout: "" });
+    expect(await built.run(args)).toMatchObject({ code: 4, stdout: "" });
   });
 });
 
@@ -304,7 +328,7 @@ describe("approvals, sessions, tokens", () => {
     const { code, stderr } = await built.run(["approvals", "approve", "a1"], { env });
     expect(code).toBe(3);
     expect(stderr).toMatch(
-      /^counterfoil: Not permitted: This needs the role admin or approver.*\nAsk an administrator/,
+      /^counterfoil: Not permitted: This needs the role admin or approver .*\nA key with .* approver:dba is enough/,
     );
   });
   test("keys, of approvers of one group too", async () => {
@@ -375,8 +399,11 @@ describe("events", () => {
       await new Promise((resolve) => server.close(resolve));
     }
   });
-  test("a key that is refused is not tried for ever", async () => {
-    expect((await built.run(["events", "--follow"], { env: { COUNTERFOIL_KEY: "cfk_wrong" } })).code).toBe(3);
+  test("a key that is refused is not tried for ever, and whence it came is said", async () => {
+    const { code, stderr } = await built.run(["events", "--follow"], { env: { COUNTERFOIL_KEY: "cfk_wrong" } });
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/\nThe key came from COUNTERFOIL_KEY\.\n$/)]);
+    const file = built.settings({ api: fixture.api.url, key: "cfk_wrong" });
+    expect((await built.run(["approvals", "ls"])).stderr).toContain(`The key came from ${file}.`);
   });
   test("a reader that has had enough ends it quietly", async () => {
     const command = `"${process.execPath}" "${built.program}" events --follow 2>&1 | head -n 1; exit $\{PIPESTATUS[0]}`;
@@ -440,6 +467,12 @@ describe("settings", () => {
     expect((await ls({ cwd: folder })).code).toBe(3);
     expect((await ls()).code).toBe(0);
     expect((await ls({ cwd: folder, env: { COUNTERFOIL_KEY: "cfk_admin" } })).code).toBe(0);
+  });
+  test("a state that is named and not there is no reason to use another", async () => {
+    const missing = join(built.home, "nothing-here");
+    const { code, stdout, stderr } = await ls({ env: { COUNTERFOIL_STATE: missing } });
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(`COUNTERFOIL_STATE is ${missing}, but there is no ${missing}/cli.json`);
   });
   test("a file's key goes only to the file's API", async () => {
     built.settings({ api: "http://127.0.0.1:1", key: "cfk_admin" });

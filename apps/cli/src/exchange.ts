@@ -43,14 +43,15 @@ export async function exchange(settings: Settings, subjectToken: string, wanted:
   const answer = (await response.json().catch(() => ({}))) as Exchanged & {
     error?: string;
     error_description?: string;
+    code?: string;
   };
   if (response.ok && answer.connection) return answer;
   const says = answer.error ? `${answer.error}: ${answer.error_description ?? ""}` : `status ${response.status}`;
-  throw new CliFailure(`no token for ${wanted.resource}: ${says}`, codeOf(response.status, answer.error));
+  throw new CliFailure(`no token for ${wanted.resource}: ${says}`, codeOf(response.status, answer));
 }
 
-function codeOf(status: number, error: string | undefined): number {
+function codeOf(status: number, { error, code }: { readonly error?: string; readonly code?: string }): number {
   if (status === 429 || status >= 500) return EXIT.unavailable;
-  // A wrong resource and a refused one are the same to who asks (RFC 8693 section 2.2.2).
+  if (code === "not_found") return EXIT.notFound;
   return error === "invalid_target" || status === 401 || status === 403 ? EXIT.denied : EXIT.failed;
 }

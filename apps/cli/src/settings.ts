@@ -25,6 +25,8 @@ export interface Settings {
   readonly api: string;
   /** Undefined where no key is known; commands that need none work without. */
   readonly key: string | undefined;
+  /** Where the key comes from: a variable or a file. */
+  readonly keyFrom: string;
   readonly identities: Readonly<Record<string, Identity>>;
   /** The file they come from; empty where there is none. */
   readonly file: string;
@@ -45,20 +47,29 @@ export function readSettings(options: { api?: string | undefined }, env: NodeJS.
   return {
     api: api.replace(/\/+$/, ""),
     key: env.COUNTERFOIL_KEY || own,
+    keyFrom: env.COUNTERFOIL_KEY ? "COUNTERFOIL_KEY" : file,
     identities: content.identities ?? {},
     file,
   };
 }
 
 function findFile(env: NodeJS.ProcessEnv, cwd: string): string {
-  const state = env.COUNTERFOIL_STATE;
-  const places = state ? [join(state, "cli.json")] : [];
+  if (env.COUNTERFOIL_STATE) return fileOfState(env.COUNTERFOIL_STATE);
+  const places: string[] = [];
   for (let folder = cwd; ; folder = dirname(folder)) {
     places.push(join(folder, ".counterfoil", "cli.json"));
     if (folder === dirname(folder)) break;
   }
   places.push(join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), ".config"), "counterfoil", "cli.json"));
   return places.find((place) => existsSync(place)) ?? "";
+}
+
+/** Who names an installation means that one, never the next best. */
+function fileOfState(state: string): string {
+  const file = join(state, "cli.json");
+  if (existsSync(file)) return file;
+  const advice = "Name the folder that `npm start` made, as an absolute path, or unset it.";
+  throw new CliFailure(`COUNTERFOIL_STATE is ${state}, but there is no ${file}`, EXIT.usage, advice);
 }
 
 /** A file with secrets is used only where nobody but its owner can read it. */

@@ -92,7 +92,8 @@ test("an unknown resource, and one the principal may not connect to, are invalid
   expect([denied.status, denied.body.error]).toEqual([400, "invalid_target"]);
   expect(denied.body.error_description).toContain("no policy permits connect");
   fixture.plane.on(Policy.method.getResource, () => refuse("not_found", "there is no resource shop"));
-  expect((await exchange()).body).toEqual({ error: "invalid_target", error_description: "there is no resource shop" });
+  const unknown = { error: "invalid_target", error_description: "there is no resource shop", code: "not_found" };
+  expect((await exchange()).body).toEqual(unknown);
   unminted();
 });
 

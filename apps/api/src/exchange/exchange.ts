@@ -127,6 +127,7 @@ function refusedAs(code: TokenErrorCode) {
   return (error: unknown): never => {
     const refusal = error instanceof BusFailure && !["internal", "unavailable"].includes(error.code);
     if (!refusal) throw error;
-    throw new TokenRefused(error.details.field === "scope" ? "invalid_scope" : code, error.message);
+    const why = code === "invalid_target" && error.code === "not_found" ? error.code : undefined;
+    throw new TokenRefused(error.details.field === "scope" ? "invalid_scope" : code, error.message, why);
   };
 }

@@ -1,4 +1,4 @@
-import { PROBLEMS, Problem } from "../http/problem.js";
+import { PROBLEMS, Problem, type ProblemCode } from "../http/problem.js";
 
 export const TOKEN_ENDPOINT = "/v1/token";
 
@@ -16,6 +16,8 @@ export class TokenRefused extends Problem {
   constructor(
     readonly error: TokenErrorCode,
     detail: string,
+    /** Where the standard's word says less than is known. */
+    readonly why?: ProblemCode,
   ) {
     super("invalid", detail);
   }
@@ -24,7 +26,8 @@ export class TokenRefused extends Problem {
 export function tokenError(problem: Problem) {
   const error = problem instanceof TokenRefused ? problem.error : codeOf(problem);
   const status = problem instanceof TokenRefused ? 400 : statusOf(problem);
-  return { status, body: { error, error_description: printable(problem.detail) } };
+  const why = problem instanceof TokenRefused && problem.why ? { code: problem.why } : {};
+  return { status, body: { error, error_description: printable(problem.detail), ...why } };
 }
 
 function codeOf({ code }: Problem): TokenErrorCode {

@@ -62,6 +62,8 @@ class TokenErrorDocument {
   error!: string;
   @ApiProperty({ type: "string", description: "What went wrong.", example: "there is no resource shopp" })
   error_description!: string;
+  @ApiProperty({ type: "string", enum: ["not_found"], required: false, description: "There is no such resource." })
+  code?: string;
 }
 
 const text = (description: string, more: object = {}) => ({ type: "string" as const, description, ...more });

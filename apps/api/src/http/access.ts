@@ -67,7 +67,7 @@ export class AccessGuard implements CanActivate {
     if (!actor.roles.some((role) => roles.includes(role.replace(/^approver:.*$/s, "approver")))) {
       throw new Problem(
         "forbidden",
-        `This needs the role ${roles.join(" or ")}; your key ${actor.name} has ${actor.roles.join(", ") || "none"}.`,
+        `This needs the role ${roles.join(" or ")}${demand === "decide" ? " (or approver:<group> of the group that is asked)" : ""}; your key ${actor.name} has ${actor.roles.join(", ") || "none"}.`,
       );
     }
     request.actor = actor;

@@ -1,6 +1,6 @@
 /** Every way a request can fail, in one table: the code, its HTTP status, its title, and what to do about it. */
 export const PROBLEMS = {
-  invalid: [400, "The request is not valid", "Correct what `detail` and `errors` say and send it again."],
+  invalid: [400, "The request is not valid", "Correct the fields that are named and send it again."],
   malformed: [400, "The request could not be read", "Check the body's syntax and its Content-Type."],
   unauthenticated: [401, "A valid key is needed", "Send `Authorization: Bearer cfk_…` with a key that is not revoked."],
   forbidden: [403, "Not permitted", "Ask an administrator, or use a key with a role that may do this."],

@@ -1,5 +1,7 @@
 import type { Command } from "commander";
+import type { ApiClient } from "../api-client.js";
 import type { Context } from "../context.js";
+import { CliFailure, EXIT } from "../failure.js";
 import { facts, json, moment, shortened, table } from "../output.js";
 
 interface Approval {
@@ -55,11 +57,23 @@ export function addApprovals(program: Command, { client, print }: Context): void
       )
       .option("--json")
       .action(async (id: string, { reason = "", json: asJson }: { reason?: string; json?: boolean }) => {
-        const path = `/v1/approvals/${encodeURIComponent(id)}/decision`;
-        const approval = await client().change<Approval>("POST", path, { json: { decision, reason } });
+        const path = `/v1/approvals/${encodeURIComponent(id)}`;
+        const approval = await client()
+          .change<Approval>("POST", `${path}/decision`, { json: { decision, reason } })
+          .catch(async (error) => Promise.reject(await withRole(error, client(), path)));
         print(asJson ? json(approval) : `${approval.id} is ${standing(approval)}: ${shortened(approval.statement)}`);
       });
   }
+}
+
+/** Whoever may not decide is told which role would do. */
+async function withRole(error: unknown, client: ApiClient, path: string): Promise<unknown> {
+  if (!(error instanceof CliFailure) || error.exitCode !== EXIT.denied || /someone else/.test(error.message))
+    return error;
+  const { approvers } = await client.get<Approval>(path).catch(() => ({ approvers: undefined }));
+  if (approvers === undefined) return error;
+  const group = approvers === "" ? "" : `; approver:${approvers} is enough`;
+  return new CliFailure(error.message, error.exitCode, `A key with the role admin or approver can decide it${group}.`);
 }
 
 const standing = ({ status, votes, quorum }: Approval) =>
