@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
@@ -7,6 +7,7 @@ import { timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
 import { approvalV1, auditV1, identityV1, policyV1, tokensV1 } from "#contracts";
 import { refuse } from "../../api/test/control-plane.js";
 import { Fixture } from "../../api/test/fixture.js";
+import { readConfig } from "../../enforcer/src/enforcer.config.js";
 import { Built, ended, says } from "../test/built.js";
 
 let fixture: Fixture;
@@ -434,6 +435,34 @@ describe("what is declared", () => {
     expect((await built.run(["enforcers", "ls"])).stdout).toContain("127.0.0.1:7432");
     expect(JSON.parse((await built.run(["resources", "get", "shop"])).stdout).name).toBe("shop");
     expect((await built.run(["resources", "get", "x"])).code).toBe(4);
+  });
+  test("an enforcer is registered, with all it needs in one private folder", async () => {
+    fixture.plane.on(identityV1.Identity.method.registerEnforcer, ({ name, group, listeners }) => ({
+      ...{ enforcer: { id: "node-1", name, group, listeners, version: 1n } },
+      ...{ busCredentials: "THE CREDENTIALS", signingKey: "THE KEY" },
+    }));
+    const out = join(built.home, "nodes/one");
+    const args = ["enforcers", "register", "one", "--group", "edge", "--nats", "nats://bus:4222", "--out", out];
+    const listener = ["--listener", "postgres:[::1]:5432"];
+    expect((await built.run([...args, "--listener", "5432"])).code).toBe(2);
+    expect((await built.run([...args, ...listener])).stdout).toBe(`one is node-1: ${out}/enforcer.json\n`);
+    const listeners = [{ protocol: "postgres", host: "::1", port: 5432 }];
+    const {
+      name,
+      group,
+      listeners: asked,
+    } = fixture.plane.last("RegisterEnforcer").request as {
+      [field: string]: unknown;
+    };
+    expect([name, group, asked]).toEqual(["one", "edge", [expect.objectContaining(listeners[0])]]);
+    expect(readConfig({ COUNTERFOIL_ENFORCER_CONFIG: join(out, "enforcer.json") })).toMatchObject({
+      ...{ id: "node-1", group: "edge", natsUrl: "nats://bus:4222", folder: join(out, "state") },
+      listeners: [{ ...listeners[0], bind: "0.0.0.0" }],
+    });
+    expect(readFileSync(join(out, "enforcer.creds"), "utf8")).toBe("THE CREDENTIALS");
+    for (const file of readdirSync(out)) expect(statSync(join(out, file)).mode & 0o777).toBe(0o600);
+    const again = await built.run([...args, ...listener]);
+    expect([again.code, again.stderr]).toEqual([2, expect.stringContaining("is there already")]);
   });
   test("a simulation names the policy", async () => {
     const args = ["--principal", "demo|ci", "--groups", "ci, ops", "--resource", "shop", "delete from t"];

@@ -3,6 +3,7 @@ import { ApiClient } from "./api-client.js";
 import { addApply } from "./commands/apply.js";
 import { addApprovals } from "./commands/approvals.js";
 import { addDeclared } from "./commands/declared.js";
+import { addEnforcers } from "./commands/enforcers.js";
 import { addEvents } from "./commands/events.js";
 import { addKeys } from "./commands/keys.js";
 import { addPolicies } from "./commands/policies.js";
@@ -47,7 +48,8 @@ export function createProgram(env: NodeJS.ProcessEnv, cwd: string): Command {
   addTokens(program, context);
   addEvents(program, context);
   addKeys(program, context);
-  const policies = addDeclared(program, context);
-  addPolicies(policies, context);
+  const declared = addDeclared(program, context);
+  addPolicies(declared.get("policies") as Command, context);
+  addEnforcers(declared.get("enforcers") as Command, context);
   return program;
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { isAbsolute, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { protocols } from "#protocols";
 
 export interface EnforcerConfig {
@@ -113,9 +113,9 @@ class Fields {
     return typeof value === "string" && value !== "" ? value : this.#wrong(name, "a text that is not empty");
   }
 
+  /** Absolute; a relative one is meant from the configuration's own folder. */
   path(name: string): string {
-    const path = this.text(name);
-    return isAbsolute(path) ? path : resolve(path);
+    return resolve(dirname(this.where), this.text(name));
   }
 
   pattern(name: string, pattern: RegExp, meaning: string): string {

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import type { Command } from "commander";
 import type { Context } from "../context.js";
 import { type Column, json, moment, shortened, table } from "../output.js";
 
@@ -56,10 +56,12 @@ const KINDS: readonly { many: string; about: string; columns: readonly Column<Na
   },
 ];
 
-/** `ls` and `get` of everything that is declared. Returns the `policies` command, which can do more. */
-export function addDeclared(program: Command, { client, print }: Context): Command {
+/** `ls` and `get` of everything that is declared. Returns the commands, by name: some can do more. */
+export function addDeclared(program: Command, { client, print }: Context): ReadonlyMap<string, Command> {
+  const commands = new Map<string, Command>();
   for (const { many, about, columns } of KINDS) {
     const command = program.command(many).description(about);
+    commands.set(many, command);
     command
       .command("ls")
       .description("list them")
@@ -74,7 +76,7 @@ export function addDeclared(program: Command, { client, print }: Context): Comma
       .option("--json", "as always")
       .action(async (name: string) => print(json(await client().get(`/v1/${many}/${encodeURIComponent(name)}`))));
   }
-  return program.commands.find((command) => command.name() === "policies") ?? new Command();
+  return commands;
 }
 
 const addresses = (upstream: unknown) => {
