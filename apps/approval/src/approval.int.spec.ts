@@ -285,7 +285,7 @@ describe("the approval service", () => {
       message: expect.stringContaining("it was withdrawn: its enforcer no longer asks for it"),
     });
     expect(await statusOf(left.id)).toBe("WITHDRAWN");
-    await bus.call(decide, { id: approved.id, approve: true, reason: "" }, as("ada"));
+    await expect(vote(approved.id, as("ada"))).rejects.toMatchObject({ code: "gone" });
     expect((await take(approved.id)).granted).toBe(false);
     expect(await vote(kept.id, as("ada"))).toMatchObject({ status: ApprovalStatus.APPROVED });
     expect((await take(kept.id)).granted).toBe(true);
