@@ -20,7 +20,7 @@ export const KINDS: readonly Kind[] = [issuers, resources, labels, policies];
 export type Document = Readonly<Record<string, unknown>>;
 type Action = "create" | "update" | "unchanged" | "delete";
 
-export interface Step {
+interface Step {
   readonly kind: Kind["one"];
   readonly name: string;
   readonly action: Action;
