@@ -20,6 +20,7 @@ import { Lru } from "./lru.js";
 import { type EntityId, type Matches, PolicyIndex } from "./policy-index.js";
 import { narrower, narrowest, widest } from "./row-limits.js";
 import { CONNECT, groupsOf, inScope, LABEL_ACTIONS, REVEAL, SESSION } from "./schema.js";
+import { atOnce, inTurns, type Steps } from "./turns.js";
 import { type Denial, denial, subjectOf, useOf } from "./wording.js";
 
 /** Decides by one bundle. Synchronous; a verdict met before in the session is two map lookups. */
@@ -30,6 +31,8 @@ export interface Decider {
    * @param now milliseconds since the epoch.
    */
   decide(command: Decidable, session: SessionFacts, now: number): Verdict;
+  /** The same; what has many questions to the policies lets others have the thread in between. */
+  decideInTurns(command: Decidable, session: SessionFacts, now: number): Verdict | Promise<Verdict>;
   /** Whether the session may be opened at all: allow or deny, never hold. */
   connect(session: SessionFacts, now: number): Verdict;
   /** Gives back what the policy engine holds for this bundle. Whatever is asked later is denied. */
@@ -93,21 +96,31 @@ class BundleDecider implements Decider {
   }
 
   decide(command: Decidable, session: SessionFacts, now: number): Verdict {
+    return this.#metBefore(command, session) ?? atOnce(this.#deciding(command, session, now));
+  }
+
+  decideInTurns(command: Decidable, session: SessionFacts, now: number): Verdict | Promise<Verdict> {
+    return this.#metBefore(command, session) ?? inTurns(this.#deciding(command, session, now));
+  }
+
+  #metBefore(command: Decidable, session: SessionFacts): Verdict | undefined {
     const met = this.#met.get(session)?.get(command.operations);
-    if (met !== undefined && met.uses === command.uses && met.statementCount === command.statementCount)
-      return met.verdict;
+    return met?.uses === command.uses && met.statementCount === command.statementCount ? met.verdict : undefined;
+  }
+
+  *#deciding(command: Decidable, session: SessionFacts, now: number): Steps<Verdict> {
     const asked = this.#labels.get(session.resource)?.questions(command.uses).number;
     const key = `${this.#sessions.number(session)}:${this.#operations.number(command.operations)}:${command.statementCount}:${asked}`;
     const known = this.#verdicts.get(key);
     if (known) return this.#meet(command, session, known);
-    const { verdict, timeless } = this.#judge(command, session, now);
+    const { verdict, timeless } = yield* this.#judge(command, session, now);
     if (!timeless || this.#disposed) return verdict;
     this.#verdicts.set(key, verdict);
     return this.#meet(command, session, verdict);
   }
 
   connect(session: SessionFacts, now: number): Verdict {
-    return this.#judge({ operations: [], uses: [], statementCount: 0 }, session, now).verdict;
+    return atOnce(this.#judge({ operations: [], uses: [], statementCount: 0 }, session, now)).verdict;
   }
 
   dispose(): void {
@@ -125,7 +138,7 @@ class BundleDecider implements Decider {
     return verdict;
   }
 
-  #judge(command: Decidable, session: SessionFacts, now: number): { verdict: Verdict; timeless: boolean } {
+  *#judge(command: Decidable, session: SessionFacts, now: number): Steps<{ verdict: Verdict; timeless: boolean }> {
     const deny = ({ reason, advice, policies }: Denial, timeless: boolean, uses: readonly LabelUse[] = []) => ({
       verdict: { kind: "deny" as const, reason, advice, policies, epoch: this.epoch, uses },
       timeless,
@@ -140,8 +153,16 @@ class BundleDecider implements Decider {
     let { timeless } = connect;
     let hold: HoldTerms | null = null;
     let rowLimit: RowLimit | null = null;
+    const answered = new Map<string, Outcome>();
     for (const operation of command.operations) {
-      const outcome = this.#operationOutcome(operation, command.statementCount, session, resource, now);
+      const question = command.operations.length > 1 ? JSON.stringify(operation) : "";
+      let outcome = answered.get(question);
+      if (!outcome) {
+        outcome = this.#operationOutcome(operation, command.statementCount, session, resource, now);
+        answered.set(question, outcome);
+        yield;
+        if (this.#disposed) return deny(denial.disposed(), false);
+      }
       timeless &&= outcome.timeless;
       if (outcome.kind === "deny") return deny(outcome.denial, timeless);
       rowLimit = narrower(rowLimit, outcome.rowLimit);
@@ -155,7 +176,7 @@ class BundleDecider implements Decider {
 
     const masks = this.#masksOf(session, resource, now);
     timeless &&= masks.timeless;
-    const used = this.#usesOutcome(command.uses, masks.masked, hold !== null, session, resource, now);
+    const used = yield* this.#usesOutcome(command.uses, masks.masked, hold !== null, session, resource, now);
     timeless &&= used.timeless;
     if (used.denial) return deny(used.denial, timeless, used.uses);
     for (const policy of used.policies) policies.add(policy);
@@ -225,14 +246,14 @@ class BundleDecider implements Decider {
   }
 
   /** Each use of a label that is masked must be permitted; what may be seen may be used. */
-  #usesOutcome(
+  *#usesOutcome(
     uses: readonly ColumnUse[],
     masked: readonly MaskedLabel[],
     held: boolean,
     session: SessionFacts,
     resource: ResourcePart,
     now: number,
-  ): UsesOutcome {
+  ): Steps<UsesOutcome> {
     const hidden = new Set(masked.map(({ label }) => label));
     const decided: LabelUse[] = [];
     const policies: string[] = [];
@@ -244,6 +265,8 @@ class BundleDecider implements Decider {
       if (!hidden.has(label) || (held && use.action === "copy" && use.target === ANYWHERE)) continue;
       const outcome = this.#useOutcome(question, session, resource, now);
       timeless &&= outcome.timeless;
+      yield;
+      if (this.#disposed) return { uses: [], policies: [], denial: denial.disposed(), timeless: false };
       const permitted = outcome.kind === "allow";
       const where = use.action === "copy" ? { use: "", target: kind } : { use: kind, target: "" };
       decided.push({ action: use.action, label, column, ...where, permitted });

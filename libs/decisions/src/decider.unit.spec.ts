@@ -348,6 +348,43 @@ describe("the cache", () => {
   });
 });
 
+describe("a command of many operations", () => {
+  const many = Array.from({ length: 100 }, (_, i) => operation("sql:select", { rowLimit: i }));
+
+  test("lets others have the thread, and is decided as it would be at once", async () => {
+    const decider = createDecider(bundleOf(CONNECT_ALL + SELECT));
+    let turns = 0;
+    let next = setImmediate(function turn() {
+      turns += 1;
+      next = setImmediate(turn);
+    });
+    const deciding = decider.decideInTurns(command(...many), session(), NOW);
+    expect(deciding).toBeInstanceOf(Promise);
+    const verdict = await deciding;
+    clearImmediate(next);
+    expect(turns).toBeGreaterThanOrEqual(10);
+    expect(decider.decideInTurns(command(...many), session(), NOW)).toBe(verdict);
+    decider.dispose();
+    const other = createDecider(bundleOf(CONNECT_ALL + SELECT));
+    expect(other.decide(command(...many), session(), NOW)).toEqual(verdict);
+    other.dispose();
+  });
+
+  test("that are all the same is one question", () => {
+    const decider = createDecider(bundleOf(CONNECT_ALL + SELECT));
+    const same = Array.from({ length: 2_000 }, () => "sql:select");
+    expect(decider.decideInTurns(command(...same), session(), NOW)).toMatchObject({ kind: "allow" });
+    decider.dispose();
+  });
+
+  test("is denied where the bundle is replaced in between", async () => {
+    const decider = createDecider(bundleOf(CONNECT_ALL + SELECT));
+    const deciding = decider.decideInTurns(command(...many), session(), NOW);
+    decider.dispose();
+    expect(await deciding).toMatchObject({ kind: "deny", policies: [] });
+  });
+});
+
 describe("a bundle", () => {
   test.each([
     ["permit(principal, action, resource", "line 1"],

@@ -42,6 +42,9 @@ const MAX_NODES = 100_000;
  */
 const COSTLY = 10_000;
 const COST_A_MS = 100;
+/** What is understood at a stretch: some milliseconds. */
+const STATEMENTS_A_TURN = 20;
+const COST_A_TURN = 1_000;
 /** In one text. */
 const MAX_STATEMENTS = 2_000;
 const MAX_DEPTH = 1_000;
@@ -91,11 +94,15 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     let stale = false;
     let renamed = false;
     let cost = 0;
+    let costBefore = 0;
     const raws = tree.stmts ?? [];
     if (raws.length > MAX_STATEMENTS) return notUnderstood(text, `it holds more than ${MAX_STATEMENTS} statements`);
     for (const [i, raw] of raws.entries()) {
       // Other sessions have their turn in between.
-      if (i % 20 === 19) await new Promise((turn) => setImmediate(turn));
+      if (i % STATEMENTS_A_TURN === STATEMENTS_A_TURN - 1 || cost - costBefore > COST_A_TURN) {
+        costBefore = cost;
+        await new Promise((turn) => setImmediate(turn));
+      }
       const start = raw.stmt_location ?? 0;
       const own = bytes.subarray(start, raw.stmt_len ? start + raw.stmt_len : bytes.length).toString();
       const meter = (analysis: Analysis) => {

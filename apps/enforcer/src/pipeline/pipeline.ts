@@ -26,7 +26,7 @@ import type { Leaving, Turn } from "./turn.js";
 /** What the flow asks of the session around it. */
 export interface PipelineSession {
   understand(gate: Gate): Understood | Promise<Understood>;
-  decide(understood: Understood): Verdict;
+  decide(understood: Understood): Verdict | Promise<Verdict>;
   /** Why the verdict's limit on its rows could not be kept; null where it can. */
   unlimitable(understood: Understood, verdict: Verdict): Refusal | null;
   plan(understood: Understood, verdict: Verdict): MaskPlan;
@@ -269,7 +269,11 @@ export class Pipeline implements Leaving {
   #clear(gate: Gate, understood: Understood): Cleared | null | Promise<Cleared | null> {
     if (gate.refusal) return this.#refuse(gate, understood, null, gate.refusal);
     if (understood.problems.length > 0) return this.#refuse(gate, understood, null, refusal.notUnderstood(understood));
-    const verdict = this.session.decide(understood);
+    return after(this.session.decide(understood), (verdict) => this.#decided(gate, understood, verdict));
+  }
+
+  #decided(gate: Gate, understood: Understood, verdict: Verdict): Cleared | null | Promise<Cleared | null> {
+    if (this.#over) return null;
     if (verdict.kind === "deny") return this.#refuse(gate, understood, verdict, refusal.denied(verdict));
     const unlimitable = this.session.unlimitable(understood, verdict);
     if (unlimitable) return this.#refuse(gate, understood, verdict, unlimitable);

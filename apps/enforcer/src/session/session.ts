@@ -17,6 +17,7 @@ import { Channel } from "../connection/channel.js";
 import type { UpstreamConnection, Upstreams } from "../connection/upstreams.js";
 import type { HeldCommand, HoldDesk, HoldEnd } from "../holds/hold-desk.js";
 import type { Log } from "../log.js";
+import { after } from "../pipeline/after.js";
 import { type EndCause, Pipeline, type PipelineSession } from "../pipeline/pipeline.js";
 import type { Turn } from "../pipeline/turn.js";
 import type { PolicyInForce, PolicyKeeper } from "../policy/policy-keeper.js";
@@ -186,8 +187,13 @@ export class Session implements PipelineSession {
     return this.#semantics.understand(gate);
   }
 
-  decide(understood: Understood): Verdict {
-    return this.services.policy.current!.decider.decide(understood, this.parts.facts, this.services.clock.now());
+  decide(understood: Understood): Verdict | Promise<Verdict> {
+    const { policy, clock } = this.services;
+    const by = policy.current!;
+    return after(by.decider.decideInTurns(understood, this.parts.facts, clock.now()), (verdict) =>
+      // Another policy came into force meanwhile.
+      by === policy.current ? verdict : this.decide(understood),
+    );
   }
 
   unlimitable(understood: Understood, verdict: Verdict): Refusal | null {
