@@ -236,16 +236,17 @@ function notBetween(rows: Rows, left: Node, ends: readonly Node[]): readonly Lef
 }
 
 function distinct(rows: Rows, left: Node, right: Node): readonly LeftOut[] {
-  const [value, other] = rows.value(left) ? [rows.value(left), right] : [rows.value(right), left];
+  const [tested, against] = rows.value(left) ? [left, right] : [right, left];
+  const [value, other] = [rows.value(tested), inline(against)];
   if (!value) return NOTHING;
   const nullable = !rows.isNotNull(value.trace);
   if (isNull(other)) {
-    const column = rows.column(bare(other === right ? left : right));
+    const column = rows.column(bare(tested));
     return column && nullable ? [rows.gap(column, { kind: "null" })] : NOTHING;
   }
   // A value that is not known may be null: then it asks for what is not.
   const telling = value.any && isTelling(rows, value, other, canBe);
-  return telling && (nullable || constantOf(inline(other))) ? [some(rows, value, inline(other))] : NOTHING;
+  return telling && (nullable || constantOf(other)) ? [some(rows, value, other)] : NOTHING;
 }
 
 /** Values of which no more is known than what says so. */
