@@ -390,7 +390,7 @@ seven\tx\t2024-01-01
     name: "settings, sequences, locks, notification, large objects",
     script: `
       show server_version_num; show standard_conforming_strings; show search_path; set application_name to 'an app'; show application_name;
-      select set_config('work_mem', '8MB', false), current_setting('work_mem'); reset all; show work_mem;
+      select set_config('maintenance_work_mem', '8MB', false), current_setting('maintenance_work_mem'); reset all; show maintenance_work_mem;
       select nextval('ticket'), currval('ticket'), setval('ticket', 1, false), lastval();
       select pg_advisory_lock(72707369), pg_try_advisory_lock(1, 2), pg_advisory_unlock(72707369), pg_advisory_unlock(5);
       listen news; notify news; unlisten *; select pg_notify('nobody', 'x');

@@ -5,7 +5,7 @@
 import type pg from "pg";
 import type { edgeV1 } from "#contracts";
 import type { Asked } from "../../../libs/sql/src/bypasses/bypass.fixture.js";
-import { ASKED, NOT_ASKED } from "../../../libs/sql/src/bypasses/bypasses.fixture.js";
+import { ARRANGED, ASKED, NOT_ASKED } from "../../../libs/sql/src/bypasses/bypasses.fixture.js";
 import { MARK } from "../../../libs/sql/src/bypasses/marked-shop.fixture.js";
 import { type BypassWorld, bypassWorld, type Mode, SHOWS, STRICT, type Tapped } from "./bypass-world.fixture.js";
 import { extract, ORACLES } from "./oracles.fixture.js";
@@ -95,6 +95,27 @@ test.each(ORACLES)(
   },
   PATIENCE,
 );
+
+test.each(ARRANGED)("the order the server works in, by $why", async ({ sets, ask, since = 0 }) => {
+  const [{ major }] = (await shop.world.direct("select current_setting('server_version_num')::int / 10000 as major"))
+    .rows;
+  if (major < since) return;
+  const answer = async (by: Tapped, mail: string) => {
+    await by.run("begin", "simple");
+    await by.run(`insert into customers (id, name, email) values (100, 'own', '${mail}')`, "simple");
+    const { code, rows } = await by.rows(ask);
+    await by.run("rollback", "simple");
+    return { code, rows };
+  };
+  const [direct, through] = await Promise.all([shop.around(), shop.through()]);
+  for (const set of sets) {
+    expect(await direct.run(set, "simple")).toMatchObject({ code: "" });
+    expect(await through.run(set, "simple")).toMatchObject({ code: DENIED });
+  }
+  expect(await answer(direct, "a")).not.toEqual(await answer(direct, "zzz"));
+  expect(await answer(through, "a")).toEqual(await answer(through, "zzz"));
+  await Promise.all([direct.client.end(), through.client.end()]);
+});
 
 test("how COPY writes NULL answers no guess", async () => {
   const through = await shop.through();

@@ -10,8 +10,12 @@ import type { ColumnRef } from "./command.js";
  * - `other`: anything else: part of it, a calculation that can fail, a truth value
  */
 export const FILTER_USES = ["equality", "join", "pattern", "range", "presence", "other"] as const;
-/** How a value can decide the order or the grouping: ORDER BY; GROUP BY and PARTITION BY; DISTINCT and UNION. */
-export const ORDER_USES = ["sort", "group", "distinct"] as const;
+/**
+ * How a value can decide the order or the grouping: ORDER BY, `min` and `max`; GROUP BY and PARTITION BY; DISTINCT and
+ * UNION; `plan`: the order in which the server works, where that is chosen (SET enable_hashjoin) or measured (EXPLAIN
+ * ANALYZE).
+ */
+export const ORDER_USES = ["sort", "group", "distinct", "plan"] as const;
 
 /** Something a command does with a column's values besides showing them: an oracle, or a copy. */
 export type ColumnUse =

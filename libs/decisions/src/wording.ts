@@ -36,6 +36,13 @@ export const denial = {
       advice: `${instead}, or ${asking.charAt(0).toLowerCase()}${asking.slice(1)}`,
       policies: [],
     });
+    if (use.action !== "copy" && use.use === "plan") {
+      return says(
+        `No policy permits ${useOf(question)} to ${session.principal.id}: ${use.by} in ${use.clause} chooses or measures how ` +
+          `the server goes about ${column === ANYWHERE ? "its work" : column}, which tells the order of what the label hides.`,
+        `Leave ${use.by} out`,
+      );
+    }
     if (use.action !== "copy") {
       return says(
         `No policy permits ${useOf(question)} to ${session.principal.id}: ${column === ANYWHERE ? "what" : column} ` +
@@ -113,6 +120,7 @@ const USES: Readonly<Record<Exclude<ColumnUse, Copy>["use"], string>> = {
   sort: "decides the order of rows",
   group: "groups rows",
   distinct: "tells equal rows",
+  plan: "tells how the server goes about its work",
 };
 
 /** A use of a label as a person would say it. */

@@ -10,7 +10,7 @@ import type { Scope } from "./scope.js";
 import { LEAKING_COLUMNS, READS_FILES, SECRET_COLUMNS } from "./system-names.js";
 import { type Column, LEAK, NOTHING, type Row, type Trace, union } from "./trace.js";
 import type { SessionEffect } from "./understanding.js";
-import { type Against, AuthorsUses, NoUses, type Use, Uses } from "./uses.js";
+import { type Against, AuthorsUses, NoUses, ORDER, type Use, Uses } from "./uses.js";
 
 /** What a view or a function is made of has to be parsed before the analysis can go on: parse it and start again. */
 export class NeedsDefinition extends Error {
@@ -45,6 +45,7 @@ interface Expanded {
   readonly parts: readonly Effects[];
   readonly stores: readonly Stored[];
   readonly uses: readonly ColumnUse[];
+  readonly arrangedBy: readonly Trace[];
 }
 
 /** More than any statement a person or a program writes; what is past it is made to cost. Some tenths of a second. */
@@ -78,6 +79,7 @@ export class Analysis {
   /** Columns of relations that are not there yet, as far as the catalog knows. */
   private readonly newcomers = new Set<ColumnRef>();
   private readonly recorders: Set<Trace>[] = [];
+  private readonly arrangedBy: Trace[] = [];
 
   constructor(
     readonly context: SqlContext,
@@ -248,6 +250,35 @@ export class Analysis {
     // A relation the catalog does not know is one the server will not find, or one this transaction has made.
     const leaks = trace.leaks && ![...trace.sources].some((source) => this.newcomers.has(source));
     this.used.note(leaks === trace.leaks ? trace : { ...trace, leaks }, { use, clause: this.clause, by, against });
+    const grouped = use === ORDER.group || use === ORDER.distinct;
+    if (grouped && this.used instanceof AuthorsUses) this.arranges(trace);
+  }
+
+  /**
+   * Notes values that nobody asks about, and by which the server may put rows in order on its own: keys that it joins,
+   * groups of a view. Where all rows are taken, it seldom does.
+   */
+  arranges(trace: Trace): void {
+    this.arrangedBy.push(trace);
+  }
+
+  /** How many such values there are up to now. */
+  get arranged(): number {
+    return this.arrangedBy.length;
+  }
+
+  /** Rows since then are in an order that the text says, or all read before the first one is given. */
+  settles(since: number): void {
+    this.arrangedBy.length = since;
+  }
+
+  /** Only the first rows are asked for: an order by the values is what gives them soonest, and they tell it. */
+  stopsEarly(since: number, clause: string): void {
+    const values = new Set(this.arrangedBy.slice(since));
+    this.step(values.size);
+    this.inClause(clause, () => {
+      for (const trace of values) this.notes(trace, ORDER.sort, "the server's choice");
+    });
   }
 
   /** Everything looked at while `run` runs: what an EXISTS tells of. */
@@ -293,6 +324,7 @@ export class Analysis {
     const expanded = this.expanded(relation);
     if (!expanded) return;
     this.used.add(expanded.uses);
+    for (const trace of expanded.arrangedBy) this.arranges(trace);
     for (const table of expanded.effects.tablesRead) this.effects.tablesRead.add(table);
     this.effects.calls(expanded.effects);
     for (const part of expanded.parts) if (!this.parts.includes(part)) this.parts.push(part);
@@ -308,6 +340,7 @@ export class Analysis {
     for (const written of [relation, ...relation.family]) this.runsOnWrite(written);
     // Writing to pg_settings is SET, to pg_authid ALTER ROLE, and so on.
     if (SYSTEM_SCHEMAS.has(relation.schema)) this.effects.extra("sql:system", name);
+    if (relation.name === "pg_settings") this.notes(LEAK, ORDER.plan, relation.name);
     if (relation.rules) this.effects.extra("sql:function_write", `rules of ${name}`);
     for (const table of this.expanded(relation)?.effects.tablesRead ?? []) {
       this.effects.tablesWritten.add(table);
@@ -399,6 +432,7 @@ export class Analysis {
     const own = new Effects("sql:select");
     this.effects = own;
     const kept = [this.parts, this.stores].map((list) => list.length);
+    const before = this.arranged;
     // What is materialized has been asked when it was.
     const uses = relation.kind === "materialized" ? new NoUses() : new AuthorsUses(false);
     try {
@@ -407,7 +441,8 @@ export class Analysis {
       );
       const fits = row.open === null && row.columns.length === relation.columns.length;
       const [parts, stores] = [this.parts.slice(kept[0]), this.stores.slice(kept[1])];
-      const expanded = fits ? { row, effects: own, parts, stores, uses: uses.list } : null;
+      const arrangedBy = relation.kind === "materialized" ? [] : [...new Set(this.arrangedBy.slice(before))];
+      const expanded = fits ? { row, effects: own, parts, stores, uses: uses.list, arrangedBy } : null;
       this.views.set(relation, expanded);
       return expanded;
     } catch (error) {
@@ -415,6 +450,7 @@ export class Analysis {
       this.views.delete(relation);
       throw error;
     } finally {
+      this.settles(before);
       this.searchPath = searchPath;
       this.temporary = temporary;
       this.effects = effects;

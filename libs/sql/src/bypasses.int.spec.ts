@@ -4,6 +4,7 @@ import { ASKED, FORBIDDEN, NOT_ASKED, ORDINARY, SHOWN, STORED } from "./bypasses
 import { MARKED_SHOP_SQL } from "./bypasses/marked-shop.fixture.js";
 import { serverContext } from "./catalog.fixture.js";
 import type { SqlContext } from "./catalog.js";
+import { settingEffect } from "./settings.js";
 import { createUnderstander, type Understander } from "./understander.js";
 import type { TracedColumn, Understanding } from "./understanding.js";
 
@@ -32,6 +33,11 @@ function shown({ statements }: Understanding): readonly TracedColumn[] {
   });
 }
 
+/** What the server itself says it plans by, and anybody may set. */
+const PLANNING =
+  "select name from pg_settings where category like 'Query Tuning%' and context = 'user' and name not like 'jit%'";
+
+let planning: readonly string[];
 let database: FreshDatabase;
 let context: SqlContext;
 let sql: Understander;
@@ -41,6 +47,7 @@ beforeAll(async () => {
   await client.connect();
   await client.query(MARKED_SHOP_SQL);
   context = await serverContext(client);
+  planning = (await client.query(PLANNING)).rows.map(({ name }) => name);
   await client.end();
   sql = createUnderstander();
 });
@@ -49,6 +56,13 @@ afterAll(async () => {
   await database?.drop();
 });
 const understand = (text: string) => sql.understand(text, context);
+
+test("every setting the server plans by is known for one", () => {
+  expect(planning.length).toBeGreaterThan(40);
+  expect(
+    planning.filter((name) => settingEffect(name, ["x"]).action === "sql:session" && !settingEffect(name, ["x"]).plans),
+  ).toEqual([]);
+});
 
 test.each(single(FORBIDDEN))("$why", async ({ text, does, unbounded, notUnderstood }) => {
   const { operations, problems } = await understand(text);

@@ -136,7 +136,10 @@ function compare(analysis: Analysis, asks: Use, sides: readonly Side[], by: stri
     let use: Use = asks;
     if (!own.whole() || (set && own === sides.at(-1))) use = FILTER.other;
     else if (asks === FILTER.equality && !spelled) {
-      if (sides.every((other) => other === own || joinsByKey(analysis, own, other))) continue;
+      if (sides.every((other) => other === own || joinsByKey(analysis, own, other))) {
+        analysis.arranges(trace);
+        continue;
+      }
       use = FILTER.join;
     }
     const against = others.length === 0 ? "text" : others.every((other) => other.trace.direct) ? "columns" : "anything";

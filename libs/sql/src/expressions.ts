@@ -1,4 +1,4 @@
-import type { Node } from "libpg-query";
+import type { JsonAggConstructor, Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import type { RelationColumn } from "./catalog.js";
 import { isConstant, operator, testsMembership } from "./comparisons.js";
@@ -153,9 +153,14 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     (n.unique ? telling("UNIQUE KEYS") : returning(n.output))(analysis, n, scope),
   JsonArrayConstructor: (analysis, n, scope) => returning(n.output)(analysis, n, scope),
   JsonArrayQueryConstructor: (analysis, n, scope) => (n.query ? wholeRow(analysis.query(n.query, scope)) : NOTHING),
-  JsonAggConstructor: (analysis, n, scope) => returning(n.output)(analysis, n, scope),
-  JsonObjectAgg: (analysis, n, scope) => (n.unique ? telling("UNIQUE KEYS") : typed)(analysis, n, scope),
-  JsonArrayAgg: typed,
+  JsonObjectAgg: (analysis, n, scope) => {
+    aggregates(analysis, n.constructor, scope);
+    return (n.unique ? telling("UNIQUE KEYS") : returning(n.constructor?.output))(analysis, n, scope);
+  },
+  JsonArrayAgg: (analysis, n, scope) => {
+    aggregates(analysis, n.constructor, scope);
+    return returning(n.constructor?.output)(analysis, n, scope);
+  },
   JsonTablePathSpec: composed,
 };
 
@@ -249,9 +254,15 @@ function subLink(analysis: Analysis, n: NodeFields<"SubLink">, scope: Scope): Tr
   if (n.subselect === undefined) return analysis.expression(n.testexpr, scope);
   if (n.subLinkType === "EXISTS_SUBLINK") {
     const { subselect } = n;
-    return analysis.allReads(() => analysis.query(subselect, scope));
+    const before = analysis.arranged;
+    const read = analysis.allReads(() => analysis.query(subselect, scope));
+    if (isJoined(subselect)) analysis.stopsEarly(before, "EXISTS with a join");
+    return read;
   }
+  const before = analysis.arranged;
   const row = analysis.query(n.subselect, scope);
+  if (n.subLinkType !== "EXPR_SUBLINK" && n.subLinkType !== "ARRAY_SUBLINK" && isJoined(n.subselect))
+    analysis.stopsEarly(before, "IN with a join");
   const test = testsMembership(analysis, n, row, scope);
   const operators = strings(n.operName);
   const custom = analysis.context.catalog.operatorFunctions(operators.at(-1) ?? "");
@@ -265,6 +276,20 @@ function subLink(analysis: Analysis, n: NodeFields<"SubLink">, scope: Scope): Tr
   const plain = !gives || (single && (only?.trace.plain ?? false));
   return { ...union([test, wholeRow(row), called]), plain, fields };
 }
+
+/** What an aggregate of SQL/JSON does besides: as any other one (see functionCall). */
+function aggregates(analysis: Analysis, of: JsonAggConstructor = {}, scope: Scope): void {
+  for (const trace of analysis.expressions(of.agg_order, scope))
+    analysis.notes(trace, ORDER.sort, "ORDER BY in JSON_ARRAYAGG()");
+  if (of.over) analysis.expression({ WindowDef: of.over }, scope);
+  analysis.inClause("FILTER", () => condition(analysis, of.agg_filter, scope));
+}
+
+/** More than a table of its own, which is joined with the query around. */
+const isJoined = (query: Node): boolean => {
+  const from = as("SelectStmt", query)?.fromClause ?? [];
+  return from.length !== 1 || as("RangeVar", from[0]) === undefined;
+};
 
 function indirection(analysis: Analysis, n: NodeFields<"A_Indirection">, scope: Scope): Trace {
   let value = analysis.expression(n.arg, scope);

@@ -9,15 +9,19 @@ import { isText, TEXT } from "./scalar-types.js";
 import { everything, type Scope } from "./scope.js";
 import { pathNames, settingEffect } from "./settings.js";
 import { isTotal } from "./total-functions.js";
-import { type Column, type Trace, union } from "./trace.js";
-import { FILTER } from "./uses.js";
+import { type Column, LEAK, type Trace, union } from "./trace.js";
+import { FILTER, ORDER } from "./uses.js";
 
 export function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): Trace {
   const names = strings(call.funcname);
   const spelled = names.join(".");
   const args = analysis.expressions(call.args, scope);
+  const sorts = analysis.expressions(call.agg_order, scope);
+  // Every aggregate beside it may be given its rows in the same order.
+  for (const trace of sorts) analysis.notes(trace, ORDER.sort, `ORDER BY in ${spelled}()`);
+  if (call.agg_distinct) analysis.notes(union(args), ORDER.distinct, `DISTINCT in ${spelled}()`);
   const rest = [
-    ...analysis.expressions(call.agg_order, scope),
+    ...sorts,
     analysis.expression(call.over && { WindowDef: call.over }, scope),
     analysis.inClause("FILTER", () => condition(analysis, call.agg_filter, scope)),
   ];
@@ -31,8 +35,10 @@ export function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): 
     const field = only.fields.find((f) => f.name === spelled);
     if (field) return analysis.reads({ ...field.trace, direct: false });
   }
-  if (spelled.replace(/^pg_catalog\./, "") === "set_config" && knownSetting(analysis, call, routines.length))
-    return given;
+  if (spelled.replace(/^pg_catalog\./, "") === "set_config") {
+    if (knownSetting(analysis, call, routines.length)) return given;
+    analysis.notes(LEAK, ORDER.plan, spelled);
+  }
   const own = analysis.calls(routines, spelled, given, (call.args ?? []).every(isFixed));
   passes(analysis, call, routines, args, own);
   const plain = routines.length > 0 && routines.every((r) => r.plain || (passesPlain(r) && union(args).plain));
@@ -77,6 +83,8 @@ function passes(
   const nodes: readonly (Node | undefined)[] = call.args ?? [];
   for (const [i, arg] of args.entries()) {
     if (arg.sources.size === 0 && !arg.leaks) continue;
+    // Where the first one is found the server stops, and has come there in order.
+    if (picks) analysis.notes(arg, ORDER.sort, by);
     if (picks ? arg.direct : !call.func_variadic && takesAny(opaque, arg, i, nodes)) continue;
     const fixed = nodes.every((node, other) => other === i || !node || isConstant(analysis, node));
     analysis.notes(arg, picks ? FILTER.range : FILTER.other, by, fixed ? "text" : "anything");
@@ -111,6 +119,7 @@ function knownSetting(analysis: Analysis, call: FuncCall, candidates: number): b
   const [name, value, local] = (call.args ?? []).map(constantText);
   if (candidates > 1 || name === undefined || value === undefined || local === undefined) return false;
   const effect = settingEffect(name, name.toLowerCase() === "search_path" ? pathNames(value) : [value]);
+  if (effect.plans) analysis.inClause("set_config()", () => analysis.notes(LEAK, ORDER.plan, name.toLowerCase()));
   if (effect.action !== "sql:session") return false;
   analysis.effects.functions.add("pg_catalog.set_config");
   if (effect.searchPath !== undefined) {

@@ -5,6 +5,7 @@ import {
   HARMLESS_EXTENSION,
   HARMLESS_VOLATILE,
   KEEPS_ARGUMENTS,
+  MEASURES,
   REACHING,
   RUNS_SQL,
 } from "./system-names.js";
@@ -32,6 +33,7 @@ function systemFunction({ name, schema, volatility }: RoutineFacts): FunctionEff
   const action = FUNCTION_ACTIONS[name];
   if (action) return { ...HARMLESS, action };
   if (REACHING.has(name)) return REACHES;
+  if (MEASURES.test(name)) return { ...HARMLESS, leaks: true };
   if (volatility !== "volatile" || HARMLESS_VOLATILE.has(name)) return HARMLESS;
   return REACHES;
 }

@@ -24,8 +24,9 @@ import { FILTER, ORDER } from "./uses.js";
 
 export function select(analysis: Analysis, n: SelectStmt, outer: Scope): Row {
   analysis.step();
+  const before = analysis.arranged;
   const scope = n.withClause ? withClause(analysis, n.withClause, outer) : outer;
-  if (n.larg && n.rarg) return setOperation(analysis, n, scope);
+  if (n.larg && n.rarg) return setOperation(analysis, n, scope, before);
   if (n.valuesLists) return values(analysis, n, scope);
 
   const from = fromClause(analysis, n.fromClause, scope);
@@ -35,11 +36,13 @@ export function select(analysis: Analysis, n: SelectStmt, outer: Scope): Row {
   const inner = inside(scope, names);
   const own = { ...inner, windows: analysis.inClause("WINDOW", () => windows(analysis, n.windowClause, inner)) };
   const row = analysis.inClause("SELECT", () => targetList(analysis, n.targetList ?? [], own, names));
+  if (n.groupClause) analysis.settles(before);
   ordered(analysis, "GROUP BY", n.groupClause, own, row);
   ordered(analysis, "DISTINCT", n.distinctClause, own, row);
-  ordered(analysis, "ORDER BY", n.sortClause, own, row);
+  const sorts = ordered(analysis, "ORDER BY", n.sortClause, own, row);
   analysis.inClause("HAVING", () => condition(analysis, n.havingClause, own));
-  limits(analysis, n, own);
+  if (sorts.some((trace) => isUnique(analysis, trace))) analysis.settles(before);
+  limits(analysis, n, own, before);
   locks(analysis, n, from);
   return row;
 }
@@ -120,7 +123,7 @@ function starOf(analysis: Analysis, node: Node | undefined, scope: Scope, names:
   return undefined;
 }
 
-function setOperation(analysis: Analysis, n: SelectStmt, scope: Scope): Row {
+function setOperation(analysis: Analysis, n: SelectStmt, scope: Scope, before: number): Row {
   // Left-deep chains of hundreds are common in generated SQL: no recursion down the left side.
   const operations: SelectStmt[] = [];
   let leftmost: SelectStmt = n;
@@ -133,11 +136,14 @@ function setOperation(analysis: Analysis, n: SelectStmt, scope: Scope): Row {
     row = merged(row, select(analysis, operation.rarg!, scope));
     compares(analysis, operation, row);
   }
-  limits(analysis, n, scope);
+  limits(analysis, n, scope, before);
   // ORDER BY of a set operation knows output names and positions only.
   ordered(analysis, "ORDER BY", n.sortClause, scope, row);
-  return n.limitCount && !as("A_Const", n.limitCount)?.isnull ? narrowed(row) : row;
+  return isLimited(n) ? narrowed(row) : row;
 }
+
+const isLimited = ({ limitCount }: SelectStmt): boolean =>
+  limitCount !== undefined && !as("A_Const", limitCount)?.isnull;
 
 /** A set operation other than UNION ALL finds out which rows are the same. */
 function compares(analysis: Analysis, { op, all }: SelectStmt, row: Row): void {
@@ -175,13 +181,17 @@ function ordered(
   nodes: readonly Node[] | undefined,
   scope: Scope,
   outputs: Row,
-): void {
-  analysis.inClause(clause, () => {
-    for (const node of nodes ?? []) {
-      for (const trace of orderedBy(analysis, node, scope, outputs)) analysis.notes(trace, ORDERS[clause]);
-    }
+): Trace[] {
+  return analysis.inClause(clause, () => {
+    const traces = (nodes ?? []).flatMap((node) => orderedBy(analysis, node, scope, outputs));
+    for (const trace of traces) analysis.notes(trace, ORDERS[clause]);
+    return traces;
   });
 }
+
+/** A key as it stands: of rows in its order, no other order is to be seen. */
+const isUnique = (analysis: Analysis, { direct, sources }: Trace): boolean =>
+  direct && [...sources].some((source) => analysis.context.catalog.keysOf(source).includes(source));
 
 function orderedBy(analysis: Analysis, node: Node, scope: Scope, outputs: Row): Trace[] {
   // DISTINCT without ON: all of them.
@@ -200,7 +210,9 @@ function orderedBy(analysis: Analysis, node: Node, scope: Scope, outputs: Row): 
   return [analysis.reads(named), ...(column ? [analysis.reads(column)] : [])];
 }
 
-function limits(analysis: Analysis, n: SelectStmt, scope: Scope): void {
+/** @param before how many values could arrange rows before those that are limited. */
+function limits(analysis: Analysis, n: SelectStmt, scope: Scope, before = analysis.arranged): void {
+  if (isLimited(n)) analysis.stopsEarly(before, "LIMIT without ORDER BY of a unique column");
   for (const [clause, node] of [
     ["LIMIT", n.limitCount],
     ["OFFSET", n.limitOffset],

@@ -24,6 +24,13 @@ test.each([
   expect(settingEffect(name, values).action).toBe(action);
 });
 
+test("what the server plans by is said, unless it is taken back", () => {
+  expect(settingEffect("Enable_MergeJoin", ["off"])).toEqual({ action: "sql:session", plans: true });
+  expect(settingEffect("work_mem", [undefined])).toEqual({ action: "sql:session", plans: true });
+  expect(settingEffect("work_mem", null)).toEqual({ action: "sql:session" });
+  expect(settingEffect("jit", ["off"])).toEqual({ action: "sql:session" });
+});
+
 test("the search path is a setting of its own", () => {
   expect(settingEffect("search_path", ["a", "$user"])).toEqual({ action: "sql:session", searchPath: ["a", "$user"] });
   expect(settingEffect("search_path", [""])).toEqual({ action: "sql:session", searchPath: [] });

@@ -19,11 +19,11 @@ import { query } from "./query.js";
 import { inner, NOTHING_BACK, type Returned, rows } from "./returned.js";
 import { rowLimit } from "./row-limit.js";
 import { ROOT } from "./scope.js";
-import { settingEffect } from "./settings.js";
+import { type SettingEffect, settingEffect } from "./settings.js";
 import { ALTERS_TABLE, DROPS, STATEMENT_ACTIONS } from "./statement-actions.js";
 import { altersRows, clusters, constrainsDomain, indexes, restrictsRows, triggers } from "./stored-rows.js";
-import { type Column, LEAK, NOTHING, narrowed, type Row, union, wholeRow } from "./trace.js";
-import { FILTER } from "./uses.js";
+import { type Column, LEAK, NOTHING, narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
+import { FILTER, ORDER } from "./uses.js";
 import { WRITES } from "./writes.js";
 
 /** Columns whose values are made by the server, of no table's. */
@@ -134,7 +134,9 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   DeclareCursorStmt: {
     action: "sql:session",
     analyse: (analysis, n) => {
+      const before = analysis.arranged;
       const row = source(analysis, n.query);
+      analysis.stopsEarly(before, "DECLARE without ORDER BY of a unique column");
       const hold = ((n.options ?? 0) & CURSOR_OPT_HOLD) !== 0;
       const operations = analysis.parts.flatMap((part) => (part === analysis.effects ? [] : part.operations()));
       analysis.session.push({ kind: "declares", cursor: n.portalname ?? "", outputs: outputs(row), operations, hold });
@@ -388,10 +390,18 @@ function utility(analysis: Analysis, node: Node): void {
       analysis.calls(analysis.routines(names), names.join("."));
     }
     if (kind === "RangeVar") reads(analysis, fields as RangeVar);
+    if (kind === "VariableSetStmt") plansBy(analysis, fields);
   });
   // Most name theirs in a field of the structure itself, without a node around it.
-  const [fields] = Object.values(node) as { relation?: RangeVar }[];
+  const [fields] = Object.values(node) as { relation?: RangeVar; setstmt?: NodeFields<"VariableSetStmt"> }[];
+  if (fields?.setstmt) plansBy(analysis, fields.setstmt);
   if (fields?.relation?.relname && kindOf(node) !== "CreateStmt") writes(analysis, fields.relation);
+}
+
+/** A setting that a role, a database or a function is given: whoever comes by it has it set. */
+function plansBy(analysis: Analysis, { kind, name = "" }: NodeFields<"VariableSetStmt">): void {
+  if (kind !== "VAR_SET_VALUE" || !settingEffect(name, []).plans) return;
+  analysis.inClause("SET", () => analysis.notes(LEAK, ORDER.plan, name.toLowerCase()));
 }
 
 function explain(analysis: Analysis, n: ExplainStmt): Returned {
@@ -403,10 +413,26 @@ function explain(analysis: Analysis, n: ExplainStmt): Returned {
   const explained = n.query;
   // Only EXPLAIN ANALYZE does what it explains; the plan of any other statement still names what it would read.
   const run = () => statement(analysis, explained);
-  if (runs) analysis.within(actionOf(explained), run);
+  if (runs) measured(analysis, () => analysis.within(actionOf(explained), run));
   else explainOnly(analysis, run);
   const leaks = analysis.parts.some((part) => part.functions.size > 0) && callsOpaque(analysis);
   return rows({ columns: [{ name: "QUERY PLAN", trace: leaks ? LEAK : NOTHING }], open: null });
+}
+
+/** ANALYZE counts rows, pages and bytes on the way: of whatever the statement looks at, and of the rows it writes. */
+function measured(analysis: Analysis, run: () => void): void {
+  const read = analysis.allReads(run);
+  const written = analysis.parts.flatMap((part) => [...part.tablesWritten].map((name) => wholeTable(analysis, name)));
+  // What is prepared was understood before.
+  const executes = analysis.session.some(({ kind }) => kind === "executes");
+  const touched = union([read, ...written, ...(executes ? [LEAK] : [])]);
+  analysis.inClause("EXPLAIN", () => analysis.notes(touched, ORDER.plan, "ANALYZE"));
+}
+
+function wholeTable(analysis: Analysis, name: string): Trace {
+  const dot = name.indexOf(".");
+  const relation = analysis.context.catalog.relation(name.slice(0, dot), name.slice(dot + 1));
+  return relation ? wholeRow(analysis.relationRow(name, relation)) : NOTHING;
 }
 
 /** Keeps what an explained statement reads, drops what it would do. */
@@ -454,9 +480,10 @@ function set(analysis: Analysis, n: NodeFields<"VariableSetStmt">): Returned {
   if (kind === "VAR_SET_MULTI") return NOTHING_BACK;
   const current = kind === "VAR_SET_CURRENT";
   const values = kind === "VAR_SET_VALUE" ? args.map(constantText) : null;
-  const effect = current ? { action: "sql:set" as const } : settingEffect(name, values);
+  const effect: SettingEffect = current ? { action: "sql:set" } : settingEffect(name, values);
+  if (effect.plans) analysis.inClause("SET", () => analysis.notes(LEAK, ORDER.plan, name.toLowerCase()));
   if (effect.action !== "sql:session") analysis.effects.extra(effect.action, name);
-  if ("searchPath" in effect && effect.searchPath !== undefined) {
+  if (effect.searchPath !== undefined) {
     analysis.session.push({ kind: "searchPath", path: effect.searchPath, local: n.is_local ?? false });
   }
   return NOTHING_BACK;

@@ -191,6 +191,17 @@ describe("COPY", () => {
   });
 });
 
+test("JSON_ARRAYAGG orders the rows of every aggregate beside it", async () => {
+  const orders = [
+    "json_arrayagg(c.name order by c.email), array_agg(c.id)",
+    "json_arrayagg(1) over (order by c.email)",
+  ];
+  for (const outputs of orders) {
+    const { uses } = await only(`select ${outputs} from customers c`);
+    expect(uses).toMatchObject([{ action: "order", use: "sort", column: { column: "email" } }]);
+  }
+});
+
 test("EXPLAIN keeps the reads and drops the deeds", async () => {
   const plain = await only("explain with d as (delete from orders returning *) select * from d, customers");
   expect(plain.operations).toHaveLength(1);

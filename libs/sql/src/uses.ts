@@ -18,6 +18,7 @@ export const ORDER = {
   sort: { action: "order", use: "sort" },
   group: { action: "order", use: "group" },
   distinct: { action: "order", use: "distinct" },
+  plan: { action: "order", use: "plan" },
 } as const satisfies Record<string, Use>;
 
 /** What is noted of a use besides the column. */

@@ -146,7 +146,15 @@ export const ASKED: readonly Asked[] = [
     "select 'a' except select email from customers": "filter join",
     "with recursive x(e) as (select email from customers union select e from x) select count(*) from x":
       "order distinct",
-    "select count(*) from customers having min(email) > 'm'": "filter other",
+    "select count(*) from customers having min(email) > 'm'": ["filter other", "order sort"],
+    "select min(email) from customers": "order sort",
+    "select id, max(email) over () from customers": "order sort",
+    "select min(e) from (select id, email as e from customers) s where case when id = 1 then 1 / (id - 1) = 1 else id = 7 end":
+      "order sort",
+    "select count(distinct email) from customers": "order distinct",
+    "select array_agg(id), count(distinct email) from customers": "order distinct",
+    "select array_agg(id), string_agg(email, ',' order by email) from customers": "order sort",
+    "select array_agg(id), mode() within group (order by email) from customers": "order sort",
     "select count(*) from customers having bool_or(email like 'a%')": ["filter pattern", "filter other"],
     "select id from customers limit (select length(email) from customers where id = 1)": "filter other",
     "select id from customers offset (select length(email) from customers where id = 1)": "filter other",
@@ -163,7 +171,7 @@ export const ASKED: readonly Asked[] = [
     "select (array['a', 'b'])[length(email)] from customers": "filter other",
     "select to_jsonb(email) -> 'a' from customers": "filter other",
     "select greatest(email, 'm') from customers": "filter range",
-    "select max(e) from (select email as e from customers union all select 'm') s": "filter range",
+    "select max(e) from (select email as e from customers union all select 'm') s": ["filter range", "order sort"],
     "select 1 / (case when email like 'a%' then 0 else 1 end) from customers": ["filter pattern", "filter other"],
     "select 1 / (length(email) - 15) from customers": "filter other",
     "select email::int from customers": "filter other",
@@ -187,7 +195,67 @@ export const ASKED: readonly Asked[] = [
     "select count(*) from customers, xmltable('/a' passing xmlelement(name a, email) columns v text path '.')":
       "filter other",
     "explain select 1 from customers where email like 'a%'": "filter pattern",
-    "explain analyze select 1 from customers where email like 'a%'": "filter pattern",
+    "explain analyze select 1 from customers where email like 'a%'": ["filter pattern", "order plan"],
+  }),
+  ...asks("by how the server goes about it", {
+    "set enable_hashjoin = off": "order plan *",
+    "set local enable_hashagg to 'off'": "order plan *",
+    'set session "Work_Mem" = 64': "order plan *",
+    "set hash_mem_multiplier = 1": "order plan *",
+    "set random_page_cost = 1": "order plan *",
+    "set join_collapse_limit = 1": "order plan *",
+    "set plan_cache_mode = force_generic_plan": "order plan *",
+    "set geqo_threshold = 2": "order plan *",
+    "set max_parallel_workers_per_gather = 0": "order plan *",
+    "select set_config('enable_seqscan', 'off', true)": "order plan *",
+    "select set_config(n, 'off', true) from (values ('enable_seqscan')) s(n)": "order plan *",
+    "alter role current_user set enable_hashjoin = off": "order plan *",
+    "alter function mood_number(mood) set work_mem = '64kB'": "order plan *",
+    "create function f() returns int language sql set enable_nestloop = off as 'select 1'": "order plan *",
+    "update pg_settings set setting = 'off' where name = 'enable_hashjoin'": "order plan *",
+    "explain analyze select email from customers where id = 1": "order plan",
+    "explain (analyze 1, buffers) select t.id from transfers t join accounts a using (iban)": [
+      "order plan accounts.iban",
+      "order plan transfers.iban",
+    ],
+    "explain analyze select folded from contacts": "order plan",
+    "explain (analyze, wal) update customers set city = 'x' where id = 1": [
+      "order plan",
+      "order plan customers.phone",
+      "order plan customers.card",
+    ],
+    "prepare p as select email from customers; explain analyze execute p": "order plan *",
+    "select t.id from transfers t join accounts a using (iban) limit 1": [
+      "order sort accounts.iban",
+      "order sort transfers.iban",
+    ],
+    "select t.id from transfers t join accounts a using (iban) order by a.holder fetch first row only": [
+      "order sort accounts.iban",
+      "order sort transfers.iban",
+    ],
+    "select a.holder from accounts a where a.iban in (select iban from transfers) limit 2": [
+      "order sort accounts.iban",
+      "order sort transfers.iban",
+    ],
+    "select a.holder from accounts a where exists (select from transfers t where t.iban = a.iban) limit 2": [
+      "order sort accounts.iban",
+      "order sort transfers.iban",
+    ],
+    "with j as (select t.id from transfers t join accounts a using (iban)) select id from j union all select 0 limit 1":
+      ["order sort accounts.iban", "order sort transfers.iban"],
+    "select exists (select from transfers t join accounts a using (iban) where 1 / t.id > 5)": [
+      "order sort accounts.iban",
+      "order sort transfers.iban",
+    ],
+    "select 5 in (select t.id from transfers t join accounts a using (iban))": [
+      "order sort accounts.iban",
+      "order sort transfers.iban",
+    ],
+    "declare c cursor for select t.id from transfers t join accounts a using (iban)": [
+      "order sort accounts.iban",
+      "order sort transfers.iban",
+    ],
+    "select who_first from by_email limit 1": "order sort",
   }),
   ...asks("in a write", {
     "update orders set note = 'hit' where exists (select from customers where email like 'a%')": "filter pattern",
@@ -229,6 +297,45 @@ export const ASKED: readonly Asked[] = [
   }),
 ];
 
+/**
+ * Ways to see whether a row of one's own comes before the labelled values, by the order in which the server works. The
+ * row is customer 100; what is set stands before, and is refused.
+ */
+export const ARRANGED: readonly { why: string; sets: readonly string[]; ask: string; since?: number }[] = [
+  {
+    why: "a merge join",
+    sets: ["set enable_hashjoin = off"],
+    ask: "select a.id from customers a full join customers b on a.email = b.email",
+  },
+  {
+    why: "a merge join, numbered",
+    sets: ["set enable_hashjoin to 'off'"],
+    ask: "select a.id, row_number() over () from customers a full join customers b using (email)",
+  },
+  {
+    why: "the ranks of a merge join",
+    sets: ["select set_config('enable_hashjoin', 'off', false)", "set enable_nestloop = off"],
+    ask: `explain (analyze, costs off, timing off, summary off, buffers off)
+      select from customers a join (select email from customers offset 0) b on a.email = b.email where a.id = 100`,
+  },
+  {
+    why: "an index that is read through",
+    sets: ["set enable_seqscan = off", "set enable_bitmapscan = off", "set enable_indexonlyscan = off"],
+    ask: "select id, row_number() over () from customers where email is not null",
+  },
+  {
+    why: "an error before a least value is found",
+    sets: ["set enable_seqscan = off", "set enable_bitmapscan = off"],
+    ask: "select min(email) from customers where case when id = 100 then 1 / (id - 100) = 1 else id = 3 end",
+  },
+  {
+    why: "an aggregate beside one of distinct values",
+    sets: [],
+    ask: "select array_agg(id), count(distinct email) from customers",
+    since: 16,
+  },
+];
+
 /** What labelled values only pass through, on their way into outputs that are masked, or where keys are compared. */
 export const NOT_ASKED: readonly Asked[] = asks("in nothing", {
   "select lower(email) || upper(phone) || ' ' || coalesce(email, '') || left(email, 2) || md5(email) from customers":
@@ -237,8 +344,8 @@ export const NOT_ASKED: readonly Asked[] = asks("in nothing", {
   "select id, upper(email), name || ' <' || email || '>', email::text from customers where id = 1": [],
   "select coalesce(email, ''), md5(email), length(email), substring(email from 1 for 3) from customers": [],
   "select to_json(c), row_to_json(c), jsonb_build_object('mail', email), json_agg(c) over () from customers c": [],
-  "select count(*), count(email), count(distinct email), min(email), max(email) from customers": [],
-  "select string_agg(email, ',' order by email), array_agg(phone), json_agg(c) from customers c where city = 'x'": [],
+  "select count(*), count(email), mode() within group (order by id), min(city), max(id) from customers": [],
+  "select string_agg(email, ',' order by id), array_agg(phone), json_agg(c) from customers c where city = 'x'": [],
   "select array(select email from customers order by id), row(email, phone), array[email] from customers": [],
   "select lag(email) over (order by id), first_value(email) over (partition by city order by created) from customers":
     [],
@@ -251,6 +358,16 @@ export const NOT_ASKED: readonly Asked[] = asks("in nothing", {
     [],
   "select t.id, a.iban from transfers t join accounts a on a.iban = t.iban": [],
   "select t.id from transfers t join accounts a using (iban)": [],
+  "select t.id from transfers t join accounts a using (iban) order by t.id limit 10": [],
+  "select a.holder, count(*) from transfers t join accounts a using (iban) group by a.holder order by 2 desc limit 10":
+    [],
+  "declare c cursor for select t.id from transfers t join accounts a using (iban) order by t.id": [],
+  "select who_first from by_email": [],
+  "explain select t.id from transfers t join accounts a using (iban)": [],
+  "explain analyze select id, status from orders order by id": [],
+  "reset enable_hashjoin": [],
+  "set work_mem to default": [],
+  "select relname, n_live_tup, last_vacuum from pg_stat_user_tables where n_dead_tup > 1 order by n_live_tup": [],
   "select t.id from transfers t, transfers u where t.iban = u.back": [],
   "select a.holder from accounts a join accounts b on a.iban = b.iban": [],
   "select a.holder from accounts a where a.iban in (select iban from transfers)": [],

@@ -85,8 +85,8 @@ export const stores = (title: string, ways: Readonly<Record<string, Way<Stored>>
 /** Texts with what they ask, as `filter pattern table.column`; of `customers.email` where no column is said. */
 export const asks = (title: string, ways: Readonly<Record<string, Actions>>): readonly Asked[] =>
   Object.entries(ways).map(([sql, uses]) => {
-    const said = [uses].flat().map((use) => (use.includes(".") ? use : `${use} customers.email`));
-    const uniform = said.map((use) => use.replace(/ (\S+)$/, " public.$1"));
+    const said = [uses].flat().map((use) => (/[.*]/.test(use) ? use : `${use} customers.email`));
+    const uniform = said.map((use) => use.replace(/ ([^\s*]+)$/, " public.$1"));
     return { why: `${title}: ${sql}`, steps: [sql], apart: true, uses: uniform };
   });
 

@@ -20,6 +20,6 @@ export const SHOWN = [
   ...SHOWN_NAMES,
   ...SHOWN_COPIES,
 ];
-export { ASKED, NOT_ASKED } from "./asked.fixture.js";
+export { ARRANGED, ASKED, NOT_ASKED } from "./asked.fixture.js";
 export { ORDINARY } from "./ordinary.fixture.js";
 export { STORED } from "./shown-copies.fixture.js";

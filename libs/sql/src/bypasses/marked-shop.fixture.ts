@@ -45,6 +45,7 @@ const MORE_SQL = `
   create cast (marker as text) with function marker_text(marker);
   create function app.shout(text) returns text language sql as 'select upper($1)';
   create view touching as select touch();
+  create view by_email as select email, min(id) as who_first from customers group by email;
   create foreign data wrapper nothing;
   create server abroad foreign data wrapper nothing;
   create function tell() returns trigger language plpgsql as $$ begin raise notice '%', secret(1); return new; end $$;

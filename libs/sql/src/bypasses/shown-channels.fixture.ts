@@ -1,5 +1,7 @@
 import { type Shown, shows } from "./bypass.fixture.js";
 
+const COUNTS = "a count holds no mark";
+
 /** What carries values besides the rows of a query. */
 export const SHOWN_CHANNELS: readonly Shown[] = [
   ...shows("EXPLAIN, statistics and what others run", {
@@ -102,6 +104,31 @@ export const SHOWN_CHANNELS: readonly Shown[] = [
       masked: [],
       blunt: "nothing is in progress",
     },
+  }),
+  ...shows("counts that tell how far the server went", {
+    "rows of an index": {
+      sql: "select idx_tup_fetch, relname from pg_stat_xact_user_tables where relname = 'customers'",
+      clear: [1],
+      blunt: COUNTS,
+    },
+    "rows of an index, summed": { sql: "select sum(idx_tup_read) from pg_stat_all_indexes", blunt: COUNTS },
+    "scans, by function": { sql: "select pg_stat_get_xact_numscans('customers_pkey'::regclass)", blunt: COUNTS },
+    pages: {
+      sql: "select idx_blks_hit, heap_blks_read, relname from pg_statio_user_tables",
+      masked: [0, 1],
+      clear: [2],
+      blunt: COUNTS,
+    },
+    "rows of the database": { sql: "select tup_returned, datname from pg_stat_database", clear: [1], blunt: COUNTS },
+    "bytes of the log": { sql: "select wal_bytes from pg_stat_wal", blunt: COUNTS },
+    "bytes of the log, by place": { sql: "select pg_current_wal_insert_lsn()", blunt: COUNTS },
+    "pages and rows that are locked": {
+      sql: "select page, tuple, mode from pg_locks",
+      masked: [0, 1],
+      clear: [2],
+      blunt: COUNTS,
+    },
+    "pages and rows that are locked, as rows": { sql: "select to_json(l) from pg_locks l", blunt: COUNTS },
   }),
   ...shows("COPY (COPY)", {
     "a table": { sql: "copy customers to stdout", masked: [2, 3, 4] },
