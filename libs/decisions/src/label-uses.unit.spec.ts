@@ -65,6 +65,19 @@ describe("given no policy about a label", () => {
     expect(verdictOf("", [use])).toMatchObject({ kind: "deny", uses: [{ label: "pii.email", permitted: false }] });
   });
 
+  test("a setting that chooses plans is denied, and the reason says what to leave out", () => {
+    const set: ColumnUse = { action: "order", use: "plan", column: null, clause: "SET", by: "enable_hashjoin" };
+    expect(verdictOf("", [set])).toMatchObject({
+      kind: "deny",
+      reason: expect.stringMatching(
+        /order on label pii\.email \(\*, plan\).*enable_hashjoin in SET chooses or measures how/,
+      ),
+      advice: expect.stringMatching(/^Leave enable_hashjoin out, or ask .*when \{ context\.use == "plan" \}/),
+    });
+    const permit = 'permit(principal, action == Action::"order", resource) when { context.use == "plan" };';
+    expect(verdictOf(permit, [set])).toMatchObject({ kind: "allow" });
+  });
+
   test.each([
     ["another column", filter("pattern", { column: name })],
     ["another table", filter("pattern", { column: { ...email, table: "orders" } })],

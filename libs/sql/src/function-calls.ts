@@ -7,7 +7,7 @@ import { functionEffect, keepsArguments, UNKNOWN_FUNCTION } from "./functions.js
 import { as, constantText, strings } from "./parser/ast.js";
 import { isText, TEXT } from "./scalar-types.js";
 import { everything, type Scope } from "./scope.js";
-import { pathNames, settingEffect } from "./settings.js";
+import { couldPlan, pathNames, settingEffect } from "./settings.js";
 import { isTotal } from "./total-functions.js";
 import { type Column, LEAK, type Trace, union } from "./trace.js";
 import { FILTER, ORDER } from "./uses.js";
@@ -37,7 +37,7 @@ export function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): 
   }
   if (spelled.replace(/^pg_catalog\./, "") === "set_config") {
     if (knownSetting(analysis, call, routines.length)) return given;
-    analysis.notes(LEAK, ORDER.plan, spelled);
+    if (couldPlan(constantText(call.args?.[1]))) analysis.notes(LEAK, ORDER.plan, spelled);
   }
   const own = analysis.calls(routines, spelled, given, (call.args ?? []).every(isFixed));
   passes(analysis, call, routines, args, own);

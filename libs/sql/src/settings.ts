@@ -29,6 +29,8 @@ const PLANNING: ReadonlySet<string> = new Set(
     .trim()
     .split(/\s+/),
 );
+/** What they take is a number, a switch or a word. */
+const PLANNING_VALUE = /^[\w\s.+-]*$/;
 const PLANNING_FAMILY = /^(enable_[a-z_]+|geqo(_[a-z_]+)?)$/;
 
 /** Harmless with these values only: any other changes how SQL is read or hides rows. */
@@ -70,6 +72,9 @@ export function settingEffect(name: string, values: readonly (string | undefined
   const harmless = values === null || (value !== undefined && allowed.includes(value.toLowerCase()));
   return { action: harmless ? "sql:session" : "sql:set" };
 }
+
+/** Whether a setting whose name is not known could be one that the server plans by. @param value undefined: any. */
+export const couldPlan = (value: string | undefined): boolean => value === undefined || PLANNING_VALUE.test(value);
 
 /** A search_path as text: names separated by commas, quoted or folded. */
 export function pathNames(value: string): string[] {

@@ -191,6 +191,12 @@ describe("COPY", () => {
   });
 });
 
+test("a setting whose name is not known could choose plans, unless its value says that it does not", async () => {
+  const sets = (value: string) => only(`select set_config(name, ${value}, false) from orders`);
+  expect((await sets("'off'")).uses).toContainEqual(expect.objectContaining({ use: "plan", column: null }));
+  expect((await sets("'view, foreign-table'")).uses.filter((use) => use.action === "order")).toEqual([]);
+});
+
 test("JSON_ARRAYAGG orders the rows of every aggregate beside it", async () => {
   const orders = [
     "json_arrayagg(c.name order by c.email), array_agg(c.id)",
