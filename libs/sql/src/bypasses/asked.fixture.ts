@@ -8,7 +8,10 @@ export const ASKED: readonly Asked[] = [
     'select length(concat(email, email))::"char" from customers': "filter other",
     'select email::"char" from customers': "filter other",
     "select to_char(sum(length(email)), '9V999999999999999999') from customers": "filter other",
-    "select array[array_agg(distinct substr(email, 1, 1)), array['a', 'b']] from customers": "filter other",
+    "select array[array_agg(distinct substr(email, 1, 1)), array['a', 'b']] from customers": [
+      "filter other",
+      "order distinct",
+    ],
     "select array_agg(email) || array[['a', 'b']] from customers": "filter other",
     "select array['a'] || array_agg(email) from customers": "filter other",
     "select array_agg(a) from (select array_agg(email) as a from customers group by id) s": "filter other",
