@@ -36,9 +36,7 @@ export class Channel {
       this.bytesIn += chunk.length;
       if (!this.#closed) events.data(chunk);
     });
-    this.socket.on("drain", () => {
-      if (!this.#closed && !this.clogged) events.drained();
-    });
+    this.socket.on("drain", () => this.#drained());
     this.socket.on("end", () => this.#gone());
     this.socket.on("close", () => this.#gone());
     if (this.socket.destroyed || this.socket.readableEnded) setImmediate(() => this.#gone());
@@ -65,7 +63,7 @@ export class Channel {
   }
 
   flush(): void {
-    const { socket } = this;
+    const { socket, clogged } = this;
     if (this.#waiting === 0) return;
     const pieces = this.#pieces;
     const bytes = this.#waiting;
@@ -79,6 +77,8 @@ export class Channel {
       for (const piece of pieces) socket.write(piece);
       socket.uncork();
     }
+    // What the network takes at once, no "drain" tells of.
+    if (clogged && !this.clogged && !socket.writableNeedDrain) setImmediate(() => this.#drained());
   }
 
   /** Stops or lets go on reading. */
@@ -93,6 +93,10 @@ export class Channel {
     this.#closed = true;
     this.flush();
     farewell(this.socket);
+  }
+
+  #drained(): void {
+    if (!this.#closed && !this.clogged) this.#events?.drained();
   }
 
   #gone(): void {
