@@ -322,7 +322,7 @@ seven\tx\t2024-01-01
       \\unset FETCH_COUNT
       begin; declare c scroll cursor for select id, name from products order by id;
       fetch 3 from c; move 5 in c; fetch backward 2 from c; fetch absolute 20 from c; fetch all in c; fetch prior from c;
-      close c; declare h cursor with hold for select 1 union select 2; commit; fetch all h; close h; fetch h;`,
+      close c; declare h cursor with hold for select 1 union select 2; commit; fetch all h; close h;`,
   },
   {
     name: "prepared by SQL",
