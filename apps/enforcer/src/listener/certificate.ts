@@ -12,7 +12,7 @@ import type { Log } from "../log.js";
 export interface ListenerTls {
   readonly context: SecureContext;
   /** `tls-server-end-point` (RFC 5929 section 4.1), where the certificate's signature has one hash. */
-  readonly endpoint: Uint8Array | null;
+  endpoint(): Promise<Uint8Array | null>;
 }
 
 export interface CertificateOptions {
@@ -90,7 +90,7 @@ export class ListenerCertificate {
     const { control, clock, log, softwareVersion, hosts, file } = this.options;
     for (let said = ""; !this.#stopped; ) {
       try {
-        const { key, request } = makeRequest(this.options.commonName, hosts);
+        const { key, request } = await makeRequest(this.options.commonName, hosts);
         const answer = await control.call(edgeV1.EdgeIdentity.method.enroll, {
           certificateRequest: request,
           softwareVersion,
@@ -113,9 +113,10 @@ export class ListenerCertificate {
 
   #use({ key, certificate }: Kept): void {
     const leaf = new X509Certificate(certificate);
+    let endpoint: Promise<Uint8Array | null> | undefined;
     this.#current = {
       context: createSecureContext({ key, cert: certificate, minVersion: "TLSv1.2" }),
-      endpoint: endpointBinding(leaf.raw),
+      endpoint: () => (endpoint ??= endpointBinding(leaf.raw)),
     };
     if (this.options.enrolls === "never") return;
     const born = Date.parse(leaf.validFrom);

@@ -41,7 +41,7 @@ beforeAll(async () => {
   const authority = await Authority.create("CA of the door");
   const { key, certificate } = await authority.sign(["127.0.0.1"]);
   ca = authority.pem;
-  const tls = { context: createSecureContext({ key, cert: certificate }), endpoint: null };
+  const tls = { context: createSecureContext({ key, cert: certificate }), endpoint: () => Promise.resolve(null) };
   const shop: ResourcePart = {
     name: "shop",
     protocol: "postgres",

@@ -64,13 +64,13 @@ export async function logIn(plain: Socket, options: LoginOptions): Promise<Login
         socket.write(step.bytes);
         break;
       case "start-tls": {
-        const { context, endpoint } = options.tls!;
+        const { context } = options.tls!;
         const received = Buffer.concat([step.received, ...inbox.detach()]);
         const secured = await takeTls(socket, received, context, options.protocol.alpn);
         if (!secured) return { kind: "gone" };
         socket = secured;
         inbox = new Inbox(socket);
-        steps.push(...login.tlsStarted({ endpoint, alpn: secured.alpnProtocol || "" }));
+        steps.push(...login.tlsStarted({ endpoint: await options.tls!.endpoint(), alpn: secured.alpnProtocol || "" }));
         break;
       }
       case "lookup": {

@@ -523,13 +523,13 @@ const KNOWN: ReadonlySet<number> = new Set(
 /** What asks to pass. */
 const DECIDED: ReadonlySet<number> = new Set([CLIENT.Query, CLIENT.Parse, CLIENT.Bind, CLIENT.FunctionCall]);
 
-/** What may come while the server reads COPY data; it ignores Flush and Sync there. */
 const inParts = ({ refusal }: CommandLimit): Refusal => ({
   ...refusal,
   message: `${refusal.message} What it changes is counted when it ends, so it cannot be run in parts.`,
   hint: "Ask for all of its rows at once.",
 });
 
+/** What may come while the server reads COPY data; it ignores Flush and Sync there. */
 const DURING_COPY: ReadonlySet<number> = new Set([
   CLIENT.CopyDone,
   CLIENT.CopyFail,
