@@ -85,7 +85,6 @@ class BundleDecider implements Decider {
   #met = new WeakMap<SessionFacts, WeakMap<readonly Operation[], Met>>();
   readonly #connects = new Lru<number, Settled>(CACHED_SESSIONS);
   readonly #masks = new Lru<number, Masks>(CACHED_SESSIONS);
-  readonly #uses = new Lru<string, Settled>(CACHED_VERDICTS);
   #disposed = false;
 
   constructor(bundle: Bundle) {
@@ -126,7 +125,7 @@ class BundleDecider implements Decider {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const cache of [this.#verdicts, this.#connects, this.#masks, this.#uses]) cache.clear();
+    for (const cache of [this.#verdicts, this.#connects, this.#masks]) cache.clear();
     this.#met = new WeakMap();
     this.#index.dispose();
   }
@@ -282,10 +281,6 @@ class BundleDecider implements Decider {
     if (!inScope(session.scope, action)) {
       return { kind: "deny", denial: denial.outOfScope(useOf(question), session.scope, action), timeless: true };
     }
-    const key = JSON.stringify([this.#sessions.number(session), resource.name, action, label, column, kind]);
-    const known = this.#uses.get(key);
-    // What is said of it also tells where it stands.
-    if (known?.kind === "allow") return known;
     const context: Context = {
       resource: { __entity: { type: "Resource", id: resource.name } },
       table,
@@ -293,9 +288,7 @@ class BundleDecider implements Decider {
       ...(action === "copy" ? { target: kind } : { use: kind }),
     };
     const matches = this.#ask(action, labelEntity(label), session, context, now, [resourceEntity(resource)]);
-    const outcome = settle(useOf(question), matches, () => denial.useNotPermitted(question, session));
-    if (outcome.timeless) this.#uses.set(key, outcome);
-    return outcome;
+    return settle(useOf(question), matches, () => denial.useNotPermitted(question, session));
   }
 
   #ask(

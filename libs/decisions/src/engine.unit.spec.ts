@@ -1,7 +1,32 @@
 import { CedarFailure, engine } from "./cedar.js";
 import { createDecider } from "./decider.js";
-import { bundleOf, CONNECT_ALL, command, session } from "./decisions.fixture.js";
+import { bundleOf, CONNECT_ALL, command, operation, session } from "./decisions.fixture.js";
 import { Lru } from "./lru.js";
+
+type Cedar = typeof import("@cedar-policy/cedar-wasm/nodejs");
+
+/** Tells of each call of one of the engine's functions while `run` runs. */
+function watchingEngine<K extends "preparsePolicySet" | "statefulIsAuthorized">(
+  called: K,
+  tell: (...given: Parameters<Cedar[K]>) => void,
+  run: () => void,
+): void {
+  const original = engine.run.bind(engine);
+  const watched = (cedar: Cedar, name: string | symbol) => {
+    const method = cedar[name as K] as (...given: Parameters<Cedar[K]>) => unknown;
+    if (name !== called) return method;
+    return (...given: Parameters<Cedar[K]>) => {
+      tell(...given);
+      return method(...given);
+    };
+  };
+  engine.run = (use) => original((cedar) => use(new Proxy(cedar, { get: watched })));
+  try {
+    run();
+  } finally {
+    engine.run = original;
+  }
+}
 
 const READS = `${CONNECT_ALL}permit(principal, action in Action::"sql:read", resource);`;
 
@@ -18,7 +43,8 @@ test("a broken engine is replaced, and deciders go on with the next command", ()
 });
 
 test("an engine that fails on a decision denies it, and does not remember that", () => {
-  const decider = createDecider(bundleOf(READS));
+  const timed = `${READS} forbid(principal, action == Action::"sql:select", resource) when { context.now < 0 };`;
+  const decider = createDecider(bundleOf(timed));
   const broken = Object.assign(session(), {
     principal: {
       ...session().principal,
@@ -58,30 +84,38 @@ test("a thousand policies: a question meets only those that can match it", () =>
     bundleOf("", { policies: [READS, texts.join("\n")].map((text, n) => ({ name: `d${n}`, text })) }),
   );
   const prepared: number[] = [];
-  const original = engine.run.bind(engine);
-  engine.run = (use) =>
-    original((cedar) =>
-      use(
-        new Proxy(cedar, {
-          get: (target, name) =>
-            name === "preparsePolicySet"
-              ? (id: string, set: { staticPolicies: object }) => {
-                  prepared.push(Object.keys(set.staticPolicies).length);
-                  return target.preparsePolicySet(id, set as never);
-                }
-              : target[name as keyof typeof target],
-        }),
-      ),
-    );
-  try {
-    expect(decider.decide(command("sql:select"), session(), 1).kind).toBe("allow");
-    expect(decider.decide(command("sql:show"), session(), 1).kind).toBe("allow");
-  } finally {
-    engine.run = original;
-    decider.dispose();
-  }
+  watchingEngine(
+    "preparsePolicySet",
+    (_id, { staticPolicies }) => prepared.push(Object.keys(staticPolicies!).length),
+    () => {
+      expect(decider.decide(command("sql:select"), session(), 1).kind).toBe("allow");
+      expect(decider.decide(command("sql:show"), session(), 1).kind).toBe("allow");
+    },
+  );
+  decider.dispose();
   // One for connect, one that both reads share.
   expect(prepared).toEqual([1, 1]);
+});
+
+test("what differs only where no policy looks is not asked again, and is told apart where one does", () => {
+  const about = (columnsRead: readonly string[], tablesRead = ["public.orders"]) =>
+    command(operation("sql:select", { tablesRead, columnsRead }));
+  const closed =
+    'forbid(principal, action in Action::"sql:read", resource) when { context.tables_read.contains("public.pay") };';
+  const decider = createDecider(bundleOf(READS + closed));
+  const told: object[] = [];
+  watchingEngine(
+    "statefulIsAuthorized",
+    ({ context }) => told.push(context),
+    () => {
+      const who = session();
+      expect(decider.decide(about(["public.orders.id"]), who, 1).kind).toBe("allow");
+      expect(decider.decide({ ...about(["public.orders.note"]), statementCount: 2 }, who, 2).kind).toBe("allow");
+      expect(decider.decide(about(["public.orders.id"], ["public.pay"]), who, 3).kind).toBe("deny");
+    },
+  );
+  decider.dispose();
+  expect(told).toEqual([{}, { tables_read: ["public.orders"] }, { tables_read: ["public.pay"] }]);
 });
 
 test("an LRU forgets what was used longest ago and says so", () => {

@@ -2,15 +2,39 @@ import { ANYWHERE, FILTER_USES, ORDER_USES } from "#commands";
 
 /** Questions about a policy's conditions, asked of Cedar's JSON form of them (Cedar's "JSON policy format"). */
 
-/** Whether the verdict can change with time alone. A context used whole counts, since it holds the time. */
-export function asksTime(node: unknown): boolean {
-  if (Array.isArray(node)) return node.some(asksTime);
-  if (!isRecord(node)) return false;
-  if (typeof node.Var === "string") return node.Var === "context";
-  const access = node["."] ?? node.has;
-  if (isRecord(access) && isContext(access.left)) return [access.attr].flat().includes("now");
-  return Object.values(node).some(asksTime);
+/** What conditions can look at besides who acts, how and on what. */
+export interface Asked {
+  /** Attributes of the context; null where it is used whole: then all of them. */
+  readonly context: ReadonlySet<string> | null;
+  /** Whether attributes of entities are looked at. */
+  readonly attributes: boolean;
 }
+
+/** What any of these can look at. Never less: what is not recognised as one attribute of the context counts as all. */
+export function askedBy(conditions: readonly unknown[]): Asked {
+  const context = new Set<string>();
+  let whole = false;
+  let attributes = false;
+  const visit = (node: unknown): void => {
+    if (Array.isArray(node)) node.forEach(visit);
+    if (!isRecord(node)) return;
+    if (node.Var === "context") whole = true;
+    const access = node["."] ?? node.has;
+    if (isRecord(access) && isContext(access.left)) {
+      for (const attribute of [access.attr].flat()) context.add(String(attribute));
+      return;
+    }
+    attributes ||= ACCESS.some((operator) => Object.hasOwn(node, operator));
+    Object.values(node).forEach(visit);
+  };
+  conditions.forEach(visit);
+  return { context: whole ? null : context, attributes };
+}
+
+/** Whether the verdict can change with time alone. */
+export const asksTime = ({ context }: Asked): boolean => context === null || context.has("now");
+
+const ACCESS = [".", "has", "getTag", "hasTag"];
 
 interface Rule {
   /** Whether the context's attribute could be, or hold, that text. */

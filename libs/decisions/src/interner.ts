@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import { Lru } from "./lru.js";
 
-/** Longer contents are kept by their digest, so that what is remembered has a bound. */
 const LONGEST = 512;
+
+/** Stands for a content where it is remembered: itself or, so that this has a bound, its digest. */
+export const bounded = (content: string): string =>
+  content.length > LONGEST ? createHash("sha256").update(content).digest("base64") : content;
 
 /**
  * Small numbers for values that are equal by content. A value met again by identity costs one WeakMap lookup. Numbers
@@ -23,8 +26,7 @@ export class Interner<T extends object> {
   number(value: T): number {
     const known = this.#byIdentity.get(value);
     if (known !== undefined) return known;
-    const whole = this.content(value);
-    const content = whole.length > LONGEST ? createHash("sha256").update(whole).digest("base64") : whole;
+    const content = bounded(this.content(value));
     const number = this.#byContent.get(content) ?? this.#next++;
     this.#byContent.set(content, number);
     this.#byIdentity.set(value, number);

@@ -1,8 +1,9 @@
-import type { Context, Entities, PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
+import type { Context, Entities, PolicyJson, StatefulAuthorizationCall } from "@cedar-policy/cedar-wasm/nodejs";
 import type { PolicyPart } from "#commands";
 import { CedarFailure, engine } from "./cedar.js";
 import { entitiesOf, type ReadPolicy, readDocument } from "./document.js";
-import { asksTime } from "./expression.js";
+import { type Asked, askedBy, asksTime } from "./expression.js";
+import { bounded } from "./interner.js";
 import { Lru } from "./lru.js";
 import { groupsOf } from "./schema.js";
 
@@ -36,6 +37,7 @@ export interface Matches {
 
 interface Partition {
   readonly policies: ReadonlyMap<string, ReadPolicy>;
+  readonly asked: Asked;
   readonly timeless: boolean;
   slot: string | null;
   generation: number;
@@ -44,16 +46,20 @@ interface Partition {
 /** How many prepared policy sets a bundle keeps in the engine. */
 const MAX_PREPARED = 256;
 const MAX_ROUTES = 4_096;
+const MAX_ANSWERED = 4_096;
 
 /**
  * A bundle's policies, cut by action and target: a question meets only the policies whose scope can match it, so its
- * cost grows with those and not with the bundle.
+ * cost grows with those and not with the bundle. The engine is told only what these can look at, which costs as much as
+ * evaluating them, and is not asked again where it would be told the same.
  */
 export class PolicyIndex {
   readonly #policies: readonly ReadPolicy[];
   /** By action and target. Targets with the same policies share a partition. */
   readonly #routes = new Lru<string, string>(MAX_ROUTES);
   readonly #partitions = new Lru<string, Partition>(MAX_PREPARED, free);
+  /** By all that the engine was told: action and target among it, which say by which policies. */
+  readonly #answered = new Lru<string, Matches>(MAX_ANSWERED);
 
   /** @throws Error for a document that validation would have refused. */
   constructor(documents: readonly PolicyPart[]) {
@@ -68,15 +74,22 @@ export class PolicyIndex {
   ask(question: Question): Matches {
     const partition = this.#partition(question);
     if (partition.policies.size === 0) return { permits: [], forbids: [], failed: [], timeless: true };
+    const told = toldOf(question, partition.asked);
+    const key = partition.timeless ? bounded(JSON.stringify(told)) : null;
+    const known = key === null ? undefined : this.#answered.get(key);
+    if (known) return known;
     try {
-      return evaluate(partition, question);
+      const matches = evaluate(partition, told);
+      if (key !== null && matches.timeless) this.#answered.set(key, matches);
+      return matches;
     } catch (error) {
       if (!(error instanceof CedarFailure)) throw error;
-      return { permits: [], forbids: [], failed: [{ policy: "", message: error.message }], timeless: false };
+      return undecided(error.message);
     }
   }
 
   dispose(): void {
+    this.#answered.clear();
     this.#routes.clear();
     this.#partitions.clear();
   }
@@ -98,9 +111,11 @@ export class PolicyIndex {
     if (shared) return shared;
 
     const members = numbers.map((number) => this.#policies[number]!);
+    const asked = askedBy(members.map(({ json }) => json.conditions));
     const partition: Partition = {
       policies: new Map(members.map((policy) => [policy.id, policy])),
-      timeless: !members.some(({ json }) => asksTime(json.conditions)),
+      asked,
+      timeless: !asksTime(asked),
       slot: null,
       generation: -1,
     };
@@ -140,7 +155,35 @@ function coversTarget(constraint: PolicyJson["resource"], targets: readonly Enti
   return true;
 }
 
-function evaluate(partition: Partition, question: Question): Matches {
+type Told = Omit<StatefulAuthorizationCall, "preparsedPolicySetId">;
+
+/** The question without what no policy can look at. An entity that only has its name need not be told either. */
+function toldOf({ principal, action, target, context, entities }: Question, asked: Asked): Told {
+  return {
+    principal,
+    action: { type: "Action", id: action },
+    resource: target,
+    context: asked.context ? only(asked.context, context) : context,
+    entities: [
+      ...(asked.attributes
+        ? entities
+        : entities.flatMap(({ uid, parents }) => (parents.length > 0 ? [{ uid, attrs: {}, parents }] : []))),
+      actionEntity(action),
+    ],
+  };
+}
+
+const only = (names: ReadonlySet<string>, context: Context): Context =>
+  Object.fromEntries(Object.entries(context).filter(([name]) => names.has(name)));
+
+const undecided = (message: string): Matches => ({
+  permits: [],
+  forbids: [],
+  failed: [{ policy: "", message }],
+  timeless: false,
+});
+
+function evaluate(partition: Partition, told: Told): Matches {
   const answer = engine.run((cedar) => {
     partition.slot ??= engine.takeSlot();
     if (partition.generation !== engine.generation) {
@@ -149,23 +192,9 @@ function evaluate(partition: Partition, question: Question): Matches {
       if (prepared.type === "failure") throw new Error(prepared.errors[0]?.message);
       partition.generation = engine.generation;
     }
-    return cedar.statefulIsAuthorized({
-      principal: question.principal,
-      action: { type: "Action", id: question.action },
-      resource: question.target,
-      context: question.context,
-      entities: [...question.entities, actionEntity(question.action)],
-      preparsedPolicySetId: partition.slot,
-    });
+    return cedar.statefulIsAuthorized({ ...told, preparsedPolicySetId: partition.slot });
   });
-  if (answer.type === "failure") {
-    return {
-      permits: [],
-      forbids: [],
-      failed: [{ policy: "", message: answer.errors[0]?.message ?? "" }],
-      timeless: false,
-    };
-  }
+  if (answer.type === "failure") return undecided(answer.errors[0]?.message ?? "");
   const { reason, errors } = answer.response.diagnostics;
   // In the order written: Cedar's own order changes from run to run.
   const written = [...partition.policies.values()];
