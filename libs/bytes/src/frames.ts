@@ -1,4 +1,5 @@
 import { TooLarge } from "./faults.js";
+import { ByteReader } from "./reader.js";
 
 /** How a protocol's frames begin. */
 export interface FrameFormat {
@@ -14,11 +15,13 @@ export interface FrameFormat {
 const SMALL = 1024;
 const BLOCK = 16 * 1024;
 
+const EMPTY = Buffer.alloc(0);
+
 /**
  * Cuts a stream of chunks into frames. What is taken is contiguous and capped; what is passed is never gathered: its
  * bytes come out as they came in, also while the frame is not complete, neighbours in one piece.
  *
- * Use: `next()`, then `pass()` or `drop()` the frame, after a look at the `whole()` of it where that is needed; `take()`
+ * Use: `next()`, then `pass()` or `drop()` the frame, after a `read()` or the `whole()` of it where that is needed; `take()`
  * is the whole, dropped. `passed()` gives what may leave. Chunks are kept until consumed and views of them are given out:
  * the caller must not reuse them.
  */
@@ -26,6 +29,7 @@ export class FrameAssembler {
   readonly #format: FrameFormat;
   readonly #limit: number;
   readonly #scratch: Buffer;
+  readonly #reader = new ByteReader(EMPTY);
   /** Chunks that are not consumed; the first from `#at` on. */
   #chunks: Uint8Array[] = [];
   #at = 0;
@@ -38,7 +42,7 @@ export class FrameAssembler {
   #pieces: Uint8Array[] = [];
   #runFrom = 0;
   /** Where small chunks are gathered; the last chunk, if it is such a gathering. */
-  #block = Buffer.alloc(0);
+  #block = EMPTY;
   #tail: Uint8Array | null = null;
   #tailEnd = 0;
 
@@ -133,6 +137,20 @@ export class FrameAssembler {
     const frame = Buffer.allocUnsafe(this.#size);
     this.#copy(frame, this.#size);
     return frame;
+  }
+
+  /**
+   * After `next`: a reader of what is behind the frame's header, or null while the frame is not complete. It is the same one
+   * each time, so it is read before the next is asked for.
+   * @throws TooLarge before anything is gathered.
+   */
+  read(): ByteReader | null {
+    const { headerLength } = this.#format;
+    if (this.#size <= this.#limit && this.inOnePiece) {
+      return this.#reader.over(this.#chunks[0] as Uint8Array, this.#at + headerLength, this.#at + this.#size);
+    }
+    const frame = this.whole();
+    return frame && this.#reader.over(frame, headerLength, this.#size);
   }
 
   /** `whole` and `drop`. */

@@ -2,43 +2,59 @@ import { MalformedBytes } from "./faults.js";
 
 const NOTHING = new Uint8Array(0);
 
+/** From here on the search of the platform is the faster one. */
+const LONG = 64;
+
 /**
  * Reads big-endian fields from a window of bytes and never past its end. Strings and byte runs are views or copies of
  * the window only.
  */
 export class ByteReader {
-  readonly #bytes: Buffer;
+  #bytes: Buffer;
   #at: number;
+  #end: number;
 
   /** @param from where reading begins; at most the window's length. */
   constructor(bytes: Uint8Array, from = 0) {
-    this.#bytes = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = bufferOf(bytes);
     this.#at = from;
+    this.#end = bytes.length;
+  }
+
+  /** Reads another window from here on: `bytes[from, end)`. */
+  over(bytes: Uint8Array, from: number, end: number): this {
+    this.#bytes = bufferOf(bytes);
+    this.#at = from;
+    this.#end = end;
+    return this;
   }
 
   get remaining(): number {
-    return this.#bytes.length - this.#at;
+    return this.#end - this.#at;
   }
 
   /** @throws MalformedBytes from here on, as every reading function does where the window ends too early. */
   uint8(): number {
-    return this.#bytes.readUInt8(this.#take(1));
+    return this.#bytes[this.#take(1)]!;
   }
 
   int16(): number {
-    return this.#bytes.readInt16BE(this.#take(2));
+    return (this.uint16() << 16) >> 16;
   }
 
   uint16(): number {
-    return this.#bytes.readUInt16BE(this.#take(2));
+    const at = this.#take(2);
+    return (this.#bytes[at]! << 8) | this.#bytes[at + 1]!;
   }
 
   int32(): number {
-    return this.#bytes.readInt32BE(this.#take(4));
+    const bytes = this.#bytes;
+    const at = this.#take(4);
+    return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
   }
 
   uint32(): number {
-    return this.#bytes.readUInt32BE(this.#take(4));
+    return this.int32() >>> 0;
   }
 
   /** A view, not a copy. */
@@ -60,29 +76,53 @@ export class ByteReader {
     return this.#bytes.toString("utf8", start, this.#passNul());
   }
 
+  /** The bytes up to a NUL as Latin-1, a character a byte; at most the first `most` of them. */
+  latin1(most: number): string {
+    const start = this.#at;
+    const end = this.#passNul();
+    return end === start ? "" : this.#bytes.toString("latin1", start, Math.min(end, start + most));
+  }
+
   /** Everything that is left; a view. */
   rest(): Uint8Array {
     return this.view(this.remaining);
   }
 
+  /** Whether what is left is these bytes. */
+  restIs(bytes: Uint8Array): boolean {
+    if (bytes.length !== this.remaining) return false;
+    for (let i = 0; i < bytes.length; i++) if (bytes[i] !== this.#bytes[this.#at + i]) return false;
+    return true;
+  }
+
   /** @throws MalformedBytes where something is left. */
   end(): void {
-    if (this.remaining !== 0) throw new MalformedBytes(`${this.remaining} bytes too many`);
+    if (this.#at !== this.#end) throw new MalformedBytes(`${this.remaining} bytes too many`);
   }
 
   #passNul(): number {
-    const end = this.#bytes.indexOf(0, this.#at);
-    if (end < 0) throw new MalformedBytes("a string has no end");
+    let end = this.#at;
+    for (const near = Math.min(this.#end, end + LONG); end < near; end++) {
+      if (this.#bytes[end] === 0) {
+        this.#at = end + 1;
+        return end;
+      }
+    }
+    end = this.#bytes.indexOf(0, end);
+    if (end < 0 || end >= this.#end) throw new MalformedBytes("a string has no end");
     this.#at = end + 1;
     return end;
   }
 
   #take(length: number): number {
     const start = this.#at;
-    if (length < 0 || start + length > this.#bytes.length) {
+    if (length < 0 || start + length > this.#end) {
       throw new MalformedBytes(`${length} bytes expected, ${this.remaining} left`);
     }
     this.#at = start + length;
     return start;
   }
 }
+
+const bufferOf = (bytes: Uint8Array): Buffer =>
+  bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -69,15 +69,19 @@ export function utf8(bytes: Uint8Array): string | null {
   }
 }
 
+/** A whole message, or a reader that stands behind its header. */
+export type Frame = Uint8Array | ByteReader;
+
 /** Reads a frame's body with `read` and sees that nothing is left over. */
-function body<T>(frame: Uint8Array, read: (reader: ByteReader) => T): T {
-  const reader = new ByteReader(frame, MESSAGE_FORMAT.headerLength);
+function body<T>(frame: Frame, read: (reader: ByteReader) => T): T {
+  const reader = frame instanceof ByteReader ? frame : new ByteReader(frame, MESSAGE_FORMAT.headerLength);
   const message = read(reader);
   reader.end();
   return message;
 }
 
-const name = (reader: ByteReader) => nameKey(reader.untilNul());
+/** As `nameKey`. */
+const name = (reader: ByteReader) => reader.latin1(NAME_LENGTH);
 
 function format(reader: ByteReader): Format {
   const code = reader.int16();
@@ -100,33 +104,35 @@ export function formatOf(formats: readonly Format[], index: number): Format {
 
 function values(reader: ByteReader): WireValue[] {
   const formats = list(reader, format);
-  const bytes = list(reader, (inner) => {
-    const length = inner.int32();
-    if (length < -1) throw new MalformedBytes(`a value cannot have the length ${length}`);
-    return length === -1 ? null : inner.view(length);
-  });
-  if (formats.length > 1 && formats.length !== bytes.length) {
-    throw new MalformedBytes(`${formats.length} formats for ${bytes.length} values`);
+  const count = reader.uint16();
+  if (formats.length > 1 && formats.length !== count) {
+    throw new MalformedBytes(`${formats.length} formats for ${count} values`);
   }
-  return bytes.map((value, index) => ({ format: formatOf(formats, index), bytes: value }));
+  const values: WireValue[] = [];
+  for (let index = 0; index < count; index++) {
+    const length = reader.int32();
+    if (length < -1) throw new MalformedBytes(`a value cannot have the length ${length}`);
+    values.push({ format: formatOf(formats, index), bytes: length === -1 ? null : reader.view(length) });
+  }
+  return values;
 }
 
 // ---- from the client -----------------------------------------------------------------------------------------------
 
-export const decodeQuery = (frame: Uint8Array): Query => body(frame, (r) => ({ text: utf8(r.untilNul()) }));
+export const decodeQuery = (frame: Frame): Query => body(frame, (r) => ({ text: utf8(r.untilNul()) }));
 
-export const decodeParse = (frame: Uint8Array): Parse =>
+export const decodeParse = (frame: Frame): Parse =>
   body(frame, (r) => {
     const message = { name: name(r), text: utf8(r.untilNul()) };
     list(r, (inner) => inner.uint32()); // parameter types
     return message;
   });
 
-export const decodeBind = (frame: Uint8Array): Bind =>
+export const decodeBind = (frame: Frame): Bind =>
   body(frame, (r) => ({ portal: name(r), statement: name(r), values: values(r), resultFormats: list(r, format) }));
 
 /** Describe and Close. */
-export const decodeTarget = (frame: Uint8Array): Target =>
+export const decodeTarget = (frame: Frame): Target =>
   body(frame, (r) => {
     const letter = r.uint8();
     if (letter === 0x53 /* S */) return { kind: "statement", name: name(r) };
@@ -134,20 +140,19 @@ export const decodeTarget = (frame: Uint8Array): Target =>
     throw new MalformedBytes("neither a statement nor a portal");
   });
 
-export const decodeExecute = (frame: Uint8Array): Execute =>
-  body(frame, (r) => ({ portal: name(r), maxRows: r.int32() }));
+export const decodeExecute = (frame: Frame): Execute => body(frame, (r) => ({ portal: name(r), maxRows: r.int32() }));
 
-export const decodeFunctionCall = (frame: Uint8Array): FunctionCall =>
+export const decodeFunctionCall = (frame: Frame): FunctionCall =>
   body(frame, (r) => {
     return { oid: r.uint32(), values: values(r), resultFormat: format(r) };
   });
 
 /** Sync, Flush, Terminate, CopyDone: nothing inside. */
-export const decodeEmpty = (frame: Uint8Array): void => body(frame, () => undefined);
+export const decodeEmpty = (frame: Frame): void => body(frame, () => undefined);
 
 // ---- from the server -----------------------------------------------------------------------------------------------
 
-export const decodeRowDescription = (frame: Uint8Array): RowDescription =>
+export const decodeRowDescription = (frame: Frame): RowDescription =>
   body(frame, (r) =>
     list(r, (inner) => {
       const column = { name: inner.cstring(), tableOid: inner.uint32(), attribute: inner.int16() };
@@ -158,33 +163,33 @@ export const decodeRowDescription = (frame: Uint8Array): RowDescription =>
     }),
   );
 
-export const decodeCommandComplete = (frame: Uint8Array): string => body(frame, (r) => r.cstring());
+export const decodeCommandComplete = (frame: Frame): string => body(frame, (r) => r.cstring());
 
-export const decodeReadyForQuery = (frame: Uint8Array): number => body(frame, (r) => r.uint8());
+export const decodeReadyForQuery = (frame: Frame): number => body(frame, (r) => r.uint8());
 
-export const decodeParameterStatus = (frame: Uint8Array): ParameterStatus =>
+export const decodeParameterStatus = (frame: Frame): ParameterStatus =>
   body(frame, (r) => ({ name: r.cstring(), value: r.cstring() }));
 
 /** CopyInResponse, CopyOutResponse. */
-export const decodeCopyResponse = (frame: Uint8Array): CopyResponse =>
+export const decodeCopyResponse = (frame: Frame): CopyResponse =>
   body(frame, (r) => ({ format: r.uint8() === 0 ? "text" : "binary", columns: list(r, format).length }));
 
 /** ErrorResponse, NoticeResponse. */
-export const decodeFields = (frame: Uint8Array): Fields =>
+export const decodeFields = (frame: Frame): Fields =>
   body(frame, (r) => {
     const fields = new Map<string, string>();
     for (let letter = r.uint8(); letter !== 0; letter = r.uint8()) fields.set(String.fromCharCode(letter), r.cstring());
     return fields;
   });
 
-export const decodeNotification = (frame: Uint8Array): { pid: number; channel: string; payload: string } =>
+export const decodeNotification = (frame: Frame): { pid: number; channel: string; payload: string } =>
   body(frame, (r) => ({ pid: r.int32(), channel: r.cstring(), payload: r.cstring() }));
 
 /** The method and what belongs to it. */
-export const decodeAuthentication = (frame: Uint8Array): { method: number; data: Uint8Array } =>
+export const decodeAuthentication = (frame: Frame): { method: number; data: Uint8Array } =>
   body(frame, (r) => ({ method: r.int32(), data: r.rest() }));
 
-export const decodeNegotiateProtocolVersion = (frame: Uint8Array): { version: number; unknown: readonly string[] } =>
+export const decodeNegotiateProtocolVersion = (frame: Frame): { version: number; unknown: readonly string[] } =>
   body(frame, (r) => {
     const version = r.int32();
     const unknown: string[] = [];
@@ -192,4 +197,4 @@ export const decodeNegotiateProtocolVersion = (frame: Uint8Array): { version: nu
     return { version, unknown };
   });
 
-export const decodeBody = (frame: Uint8Array): Uint8Array => body(frame, (r) => r.rest());
+export const decodeBody = (frame: Frame): Uint8Array => body(frame, (r) => r.rest());

@@ -1,4 +1,4 @@
-import { FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
+import { type ByteReader, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
 import type { MaskPlan, Refusal } from "#commands";
 import { NOTHING_MASKED } from "#commands";
 import type { ClientStep, CommandLimit, Gate } from "../../protocol.js";
@@ -34,9 +34,11 @@ interface OpenGate {
   readonly gate: Gate;
   readonly simple: boolean;
   readonly effects: Effect[];
-  /** Sends the message: gives what goes upstream. */
-  pass(plan: MaskPlan, effects: readonly Effect[], limit: CommandLimit | null): Uint8Array;
+  readonly pass: Pass;
 }
+
+/** Sends the message: what goes upstream in its place; null where it goes as it came. */
+type Pass = (gate: Gate, plan: MaskPlan, effects: readonly Effect[], limit: CommandLimit | null) => Uint8Array | null;
 
 /** The client's messages: what passes, what asks first, what waits. */
 export class FromClient {
@@ -91,18 +93,30 @@ export class FromClient {
 
   allow(gate: Gate, plan: MaskPlan, limit: CommandLimit | null): Uint8Array {
     const open = this.#close(gate);
-    if (gate.refusal) return this.#refuse(open.simple, gate.refusal, true).toServer;
+    const instead = this.#allowed(open, plan, limit);
+    if (instead === null) {
+      this.#frames.pass();
+      return NOTHING;
+    }
+    this.#frames.drop();
+    return instead;
+  }
+
+  #allowed({ gate, simple, effects, pass }: OpenGate, plan: MaskPlan, limit: CommandLimit | null): Uint8Array | null {
+    if (gate.refusal) return this.#refuse(simple, gate.refusal, true).toServer;
     if (this.#state.skipping) {
       // What came before it has failed meanwhile: the server would skip this too, so it is not sent.
       if (gate.stage === "run") this.#state.skipped(new RunningCommand(gate, plan));
       return NOTHING;
     }
     this.#flushed = false;
-    return open.pass(plan, open.effects, limit);
+    return pass(gate, plan, effects, limit);
   }
 
   deny(gate: Gate, refusal: Refusal): { toServer: Uint8Array; toClient: Uint8Array } {
-    return this.#refuse(this.#close(gate).simple, gate.refusal ?? refusal, false);
+    const { simple } = this.#close(gate);
+    this.#frames.drop();
+    return this.#refuse(simple, gate.refusal ?? refusal, false);
   }
 
   effect(gate: Gate, effect: Effect): void {
@@ -138,7 +152,7 @@ export class FromClient {
     if (state.limited && !(state.copyingIn && !state.copyEnded)) return this.#wait();
     if (!KNOWN.has(type)) throw new MalformedBytes("a message of an unknown type");
     if (DECIDED.has(type) && this.#frames.size > state.options.messageLimit) return this.#refuseUnread(type);
-    const frame = this.#frames.whole();
+    const frame = this.#frames.read();
     if (!frame) return false;
     switch (type) {
       case CLIENT.Query:
@@ -169,34 +183,34 @@ export class FromClient {
     }
   }
 
-  #query(frame: Uint8Array): boolean {
+  #query(frame: ByteReader): boolean {
     if (this.#namesUnsettled()) return this.#wait();
     const { text, refusal } = readable(decodeQuery(frame).text, this.#state.encoding);
     return this.#ask({ stage: "run", text, several: true }, refusal, true, (gate, plan, effects, limit) => {
       const { state } = this;
       const command = state.begin(new RunningCommand(gate, plan, effects, limit));
       state.applyEffects(command);
-      if (limit) return this.#alone(command, frame);
+      if (limit) return this.#alone(command, this.#frames.whole() as Uint8Array);
       this.#sending();
       state.answers.push({ kind: "query", command, segment: state.segment++ });
       state.runs++;
       state.unsynced = false;
-      return frame;
+      return null;
     });
   }
 
-  #parse(frame: Uint8Array): boolean {
+  #parse(frame: ByteReader): boolean {
     const message = decodeParse(frame);
     const { text, refusal } = readable(message.text, this.#state.encoding);
     return this.#ask({ stage: "prepare", text, several: false }, refusal, false, () => {
       const { state } = this.#sending();
       const change = state.statements.change(message.name, { text, asked: false }, state.segment);
       state.answers.push({ kind: "parse", change });
-      return frame;
+      return null;
     });
   }
 
-  #bind(frame: Uint8Array): boolean {
+  #bind(frame: ByteReader): boolean {
     const bind = decodeBind(frame);
     const { statements, segment } = this.#state;
     if (this.#namesUnsettled() || statements.unsettledBefore(segment, (key) => key === bind.statement)) {
@@ -222,11 +236,11 @@ export class FromClient {
       };
       const change = state.portals.change(bind.portal, portal, state.segment);
       state.answers.push({ kind: "bind", change, portal });
-      return frame;
+      return null;
     });
   }
 
-  #describe(frame: Uint8Array): boolean {
+  #describe(frame: ByteReader): boolean {
     const { kind, name } = decodeTarget(frame);
     const { state } = this.#sending();
     const of: Statement | Portal | null =
@@ -236,7 +250,7 @@ export class FromClient {
     return this.#pass();
   }
 
-  #execute(frame: Uint8Array): boolean {
+  #execute(frame: ByteReader): boolean {
     const { portal: key, maxRows } = decodeExecute(frame);
     const { state } = this;
     const known = state.portals.get(key);
@@ -266,7 +280,8 @@ export class FromClient {
           delete known.masks;
         }
         const before = this.#run(portal, key);
-        return before ? Buffer.concat([before, frame]) : frame;
+        if (before) this.#insert(before);
+        return null;
       },
     );
   }
@@ -333,7 +348,7 @@ export class FromClient {
     return true;
   }
 
-  #closeName(frame: Uint8Array): boolean {
+  #closeName(frame: ByteReader): boolean {
     const { kind, name } = decodeTarget(frame);
     const { state } = this.#sending();
     const statement = kind === "statement" ? state.statements.change(name, undefined, state.segment) : null;
@@ -342,7 +357,7 @@ export class FromClient {
     return this.#pass();
   }
 
-  #functionCall(frame: Uint8Array): boolean {
+  #functionCall(frame: ByteReader): boolean {
     const { oid, values, resultFormat } = decodeFunctionCall(frame);
     const asked = {
       stage: "run" as const,
@@ -357,11 +372,11 @@ export class FromClient {
       state.answers.push({ kind: "call", command, segment: state.segment++, format: resultFormat });
       state.runs++;
       state.unsynced = false;
-      return frame;
+      return null;
     });
   }
 
-  #sync(frame: Uint8Array): boolean {
+  #sync(frame: ByteReader): boolean {
     decodeEmpty(frame);
     const { state } = this;
     if (state.copyingIn && !state.copyEnded) {
@@ -374,12 +389,11 @@ export class FromClient {
     return this.#pass();
   }
 
-  #terminate(frame: Uint8Array): boolean {
+  #terminate(frame: ByteReader): boolean {
     decodeEmpty(frame);
     this.#over = true;
-    const passed = this.#frames.passed();
-    if (passed) this.#forward(passed);
-    this.#ready.push({ kind: "end", bytes: frame });
+    this.#frames.pass();
+    this.#ready.push({ kind: "end", bytes: this.#frames.passed() ?? NOTHING });
     return true;
   }
 
@@ -401,12 +415,7 @@ export class FromClient {
     return true;
   }
 
-  #ask(
-    asked: Asked,
-    refusal: Refusal | undefined,
-    simple: boolean,
-    pass: (gate: Gate, plan: MaskPlan, effects: readonly Effect[], limit: CommandLimit | null) => Uint8Array,
-  ): boolean {
+  #ask(asked: Asked, refusal: Refusal | undefined, simple: boolean, pass: Pass): boolean {
     const { stage, text, several, parameters = NO_PARAMETERS, functionOid, portal } = asked;
     // One after the other, as spreading costs more than all else here.
     const gate: { -readonly [Name in keyof Gate]: Gate[Name] } = {
@@ -420,11 +429,10 @@ export class FromClient {
     if (portal !== undefined) gate.portal = portal;
     if (functionOid !== undefined) gate.functionOid = functionOid;
     if (refusal) gate.refusal = refusal;
-    this.#frames.drop();
     const passed = this.#frames.passed();
     if (passed) this.#forward(passed);
     this.#ready.push({ kind: "gate", gate });
-    this.#asking = { gate, simple, effects: [], pass: (plan, effects, limit) => pass(gate, plan, effects, limit) };
+    this.#asking = { gate, simple, effects: [], pass };
     return true;
   }
 

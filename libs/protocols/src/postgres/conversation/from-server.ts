@@ -1,4 +1,4 @@
-import { ByteWriter, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
+import { type ByteReader, ByteWriter, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
 import { NOTHING_MASKED, type Refusal } from "#commands";
 import type { ServerStep } from "../../protocol.js";
 import { SERVER } from "../codes.js";
@@ -105,7 +105,7 @@ export class FromServer {
     if (head?.kind === "own" && !ASIDE.has(type)) return this.#own(type, head);
     if (type === SERVER.DataRow) return this.#row(head);
     if (type === SERVER.CopyData) return this.#copyData(head);
-    const frame = this.#frames.whole();
+    const frame = this.#frames.read();
     if (!frame) return false;
     switch (type) {
       case SERVER.ErrorResponse:
@@ -117,13 +117,13 @@ export class FromServer {
       case SERVER.ParameterStatus: {
         const { name, value } = decodeParameterStatus(frame);
         this.#state.parameter(name, value);
-        return this.#pass(frame);
+        return this.#pass();
       }
       case SERVER.ReadyForQuery:
         return this.#readyForQuery(frame, head);
       case SERVER.CommandComplete:
       case SERVER.EmptyQueryResponse:
-        return this.#complete(frame, type === SERVER.CommandComplete ? decodeCommandComplete(frame) : "", head);
+        return this.#complete(type === SERVER.CommandComplete ? decodeCommandComplete(frame) : "", head);
       case SERVER.RowDescription:
       case SERVER.NoData:
       case SERVER.ParameterDescription:
@@ -137,32 +137,32 @@ export class FromServer {
       case SERVER.CopyDone: {
         if (!flowing(head) || head.copy?.direction !== "out") throw unexpected("CopyDone");
         head.copy.masker?.end();
-        return this.#pass(frame);
+        return this.#pass();
       }
       case SERVER.ParseComplete:
         if (head?.kind !== "parse") throw unexpected("ParseComplete");
         this.#state.statements.settle(head.change);
-        return this.#answered(frame);
+        return this.#answered();
       case SERVER.BindComplete:
         if (head?.kind !== "bind") throw unexpected("BindComplete");
         this.#state.portals.settle(head.change);
         // The unnamed portal has gone to make room.
         if (head.change.before) this.#state.finish(head.change.before.command);
-        return this.#answered(frame);
+        return this.#answered();
       case SERVER.CloseComplete:
         if (head?.kind !== "close") throw unexpected("CloseComplete");
         if (head.statement) this.#state.statements.settle(head.statement);
         if (head.portal) this.#state.portals.settle(head.portal);
         if (head.portal?.before) this.#state.finish(head.portal.before.command);
-        return this.#answered(frame);
+        return this.#answered();
       case SERVER.PortalSuspended:
         if (head?.kind !== "execute") throw unexpected("PortalSuspended");
         if (head.command.struck) return this.#limitReached(head);
         head.command.suspend();
         this.#state.limited = null;
-        return this.#answered(frame);
+        return this.#answered();
       case SERVER.FunctionCallResponse:
-        return this.#functionResult(frame, head);
+        return this.#functionResult(head);
       default:
         throw unexpected("a message of this type");
     }
@@ -185,7 +185,7 @@ export class FromServer {
     const described = (head.kind === "query" ? head.described : describedPortal(head.portal)) ?? [];
     const { masked, anew } = maskRow(frame, masks, described, this.#frames.inOnePiece, this.#anew);
     command.row(frame.length, masked);
-    if (!anew) return this.#pass(frame);
+    if (!anew) return this.#pass();
     this.#frames.drop();
     return true;
   }
@@ -217,7 +217,7 @@ export class FromServer {
     return true;
   }
 
-  #copy(frame: Uint8Array, type: number, head: Answer | undefined): boolean {
+  #copy(frame: ByteReader, type: number, head: Answer | undefined): boolean {
     if (!flowing(head)) throw unexpected("CopyResponse");
     const state = this.#state;
     if (type === SERVER.CopyInResponse) {
@@ -233,35 +233,35 @@ export class FromServer {
       const masker = columns && copyMasker(decodeCopyResponse(frame), format, columns, messageLimit);
       head.copy = { direction: "out", masker };
     }
-    return this.#pass(frame);
+    return this.#pass();
   }
 
-  #functionResult(frame: Uint8Array, head: Answer | undefined): boolean {
+  #functionResult(head: Answer | undefined): boolean {
     if (head?.kind !== "call") throw unexpected("FunctionCallResponse");
     const { command, format } = head;
     const described = [{ name: "", tableOid: 0, attribute: 0, type: { oid: 0, format } }];
     const mask = command.plan === NOTHING_MASKED ? null : masksFor(command.plan, described)?.[0];
     if (!mask) {
-      command.row(frame.length, 0);
-      return this.#pass(frame);
+      command.row(this.#frames.size, 0);
+      return this.#pass();
     }
     this.#rewrite();
-    command.row(frame.length, maskFunctionResult(frame, mask, format, this.#rewritten));
+    command.row(this.#frames.size, maskFunctionResult(this.#whole, mask, format, this.#rewritten));
     this.#frames.drop();
     return true;
   }
 
-  #description(frame: Uint8Array, type: number, head: Answer | undefined): boolean {
+  #description(frame: ByteReader, type: number, head: Answer | undefined): boolean {
     if (type === SERVER.ParameterDescription) {
       if (head?.kind !== "describe") throw unexpected("ParameterDescription");
-      return this.#pass(frame);
+      return this.#pass();
     }
     if (head?.kind === "query" && type === SERVER.RowDescription) {
       const { plan, statement } = head.command;
-      if (plan === NOTHING_MASKED) return this.#pass(frame);
+      if (plan === NOTHING_MASKED) return this.#pass();
       head.described = decodeRowDescription(frame);
       head.masks = masksFor(planOf(plan, statement), head.described);
-      return this.#pass(frame);
+      return this.#pass();
     }
     if (head?.kind !== "describe") throw unexpected("a description");
     const { of } = head;
@@ -269,14 +269,14 @@ export class FromServer {
     if (of && "bind" in of && of.command.plan === NOTHING_MASKED) of.asked = false;
     else if (of && type === SERVER.NoData) of.columns = null;
     else if (of) of.columns = "bind" in of ? lookOf(of.statement, frame) : decodeRowDescription(frame);
-    if (!head.own) return this.#answered(frame);
+    if (!head.own) return this.#answered();
     this.#state.answers.shift();
     return this.#swallow();
   }
 
   // ---- ends --------------------------------------------------------------------------------------------------------
 
-  #complete(frame: Uint8Array, tag: string, head: Answer | undefined): boolean {
+  #complete(tag: string, head: Answer | undefined): boolean {
     if (!flowing(head)) throw unexpected("CommandComplete");
     const state = this.#state;
     const { command } = head;
@@ -291,16 +291,16 @@ export class FromServer {
     if (head.kind === "query") {
       delete head.described;
       delete head.masks;
-      if (!head.enclosed) return this.#pass(frame);
-      head.completion = Buffer.from(frame);
+      if (!head.enclosed) return this.#pass();
+      head.completion = Buffer.from(this.#whole);
       return this.#swallow();
     }
     state.undoEffects(command);
     state.finish(command);
-    return this.#answered(frame);
+    return this.#answered();
   }
 
-  #readyForQuery(frame: Uint8Array, head: Answer | undefined): boolean {
+  #readyForQuery(frame: ByteReader, head: Answer | undefined): boolean {
     const state = this.#state;
     const status = decodeReadyForQuery(frame);
     if (head?.kind === "query" && endsOwn(this.#state, head, status)) return this.#swallow();
@@ -320,7 +320,7 @@ export class FromServer {
       state.skipping = false;
     } else throw unexpected("ReadyForQuery");
     state.endSegment(segment);
-    return this.#pass(frame);
+    return this.#pass();
   }
 
   #endCopy(): void {
@@ -330,7 +330,7 @@ export class FromServer {
 
   // ---- texts -------------------------------------------------------------------------------------------------------
 
-  #error(frame: Uint8Array, head: Answer | undefined): boolean {
+  #error(frame: ByteReader, head: Answer | undefined): boolean {
     const state = this.#state;
     const fields = decodeFields(frame);
     const command = head && "command" in head ? head.command : head?.kind === "bind" ? head.portal.command : null;
@@ -339,7 +339,7 @@ export class FromServer {
       command.error = { code: told.get("C") ?? "", message: told.get("M") ?? "" };
     }
     // The server is about to close; nothing is answered any more.
-    if (["FATAL", "PANIC"].includes(fields.get("V") ?? "")) return this.#text(frame, fields, errorResponse);
+    if (["FATAL", "PANIC"].includes(fields.get("V") ?? "")) return this.#text(fields, errorResponse);
     if (head?.kind === "refusal") {
       this.#rewrite();
       this.#rewritten.bytes(head.error);
@@ -349,28 +349,28 @@ export class FromServer {
     }
     if (flowing(head) && head.copy?.direction === "in") this.#endCopy();
     if (flowing(head) && head.command.struck) this.#replace(limitError(head.command));
-    else this.#text(frame, fields, errorResponse);
+    else this.#text(fields, errorResponse);
     if (head?.kind === "query" || head?.kind === "call") state.undoEffects(head.command);
     else if (head && head.kind !== "sync") state.skipToSync();
     return true;
   }
 
-  #notice(frame: Uint8Array): boolean {
-    return this.#text(frame, decodeFields(frame), noticeResponse);
+  #notice(frame: ByteReader): boolean {
+    return this.#text(decodeFields(frame), noticeResponse);
   }
 
   /** An error's or a notice's text, scrubbed where it could quote what the transaction's commands may not show. */
-  #text(frame: Uint8Array, fields: Fields, encode: (fields: Fields) => Buffer): boolean {
-    if (!this.#state.scrubbing) return this.#pass(frame);
+  #text(fields: Fields, encode: (fields: Fields) => Buffer): boolean {
+    if (!this.#state.scrubbing) return this.#pass();
     this.#rewrite();
     this.#rewritten.bytes(encode(scrubbed(fields)));
     this.#frames.drop();
     return true;
   }
 
-  #notification(frame: Uint8Array): boolean {
+  #notification(frame: ByteReader): boolean {
     const { pid, channel } = decodeNotification(frame);
-    if (!this.#state.options.scrubNotifications && !this.#state.scrubbing) return this.#pass(frame);
+    if (!this.#state.options.scrubNotifications && !this.#state.scrubbing) return this.#pass();
     this.#rewrite();
     this.#rewritten.bytes(notificationResponse(pid, channel, ""));
     this.#frames.drop();
@@ -406,18 +406,23 @@ export class FromServer {
   // ---- the way out -------------------------------------------------------------------------------------------------
 
   /** The answer is complete, and passes. */
-  #answered(frame: Uint8Array): boolean {
+  #answered(): boolean {
     this.#state.answers.shift();
-    return this.#pass(frame);
+    return this.#pass();
   }
 
   /** A small message: it joins what is rewritten before it, so that both leave in one piece. */
-  #pass(frame: Uint8Array): boolean {
+  #pass(): boolean {
     if (this.#rewritten.length > 0) {
-      this.#rewritten.bytes(frame);
+      this.#rewritten.bytes(this.#whole);
       this.#frames.drop();
     } else this.#frames.pass();
     return true;
+  }
+
+  /** The message at hand, which is all here. */
+  get #whole(): Uint8Array {
+    return this.#frames.whole() as Uint8Array;
   }
 
   /** A message of any size, as far as it is here. */

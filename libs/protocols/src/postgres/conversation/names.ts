@@ -54,7 +54,9 @@ export class Names<T> {
 
   /** Whether a change of an earlier segment is still unanswered: of `key`, or of any that `matters`. */
   unsettledBefore(segment: number, matters: (key: string) => boolean): boolean {
-    return this.#unsettled.some((change) => change.segment < segment && matters(change.key));
+    return (
+      this.#unsettled.length > 0 && this.#unsettled.some((change) => change.segment < segment && matters(change.key))
+    );
   }
 
   /** Takes the meaning from the names whose meaning is over for the server; those with a change under way stay. */

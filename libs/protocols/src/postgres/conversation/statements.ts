@@ -1,3 +1,4 @@
+import { ByteReader } from "#bytes";
 import type { MaskPlan } from "#commands";
 import type { RunningCommand } from "../commands.js";
 import { decodeRowDescription, formatOf } from "../decoder.js";
@@ -16,7 +17,8 @@ export interface Statement {
 }
 
 interface Look {
-  readonly frame: Uint8Array;
+  /** Of the RowDescription. */
+  readonly body: Uint8Array;
   readonly columns: RowDescription;
   plan?: MaskPlan;
   masks?: Masks;
@@ -43,9 +45,10 @@ export interface Portal {
 }
 
 /** What a RowDescription says of a portal of the statement: the same object as the last time where it says the same. */
-export function lookOf(statement: Statement, frame: Uint8Array): RowDescription {
-  if (!statement.look || Buffer.compare(statement.look.frame, frame) !== 0) {
-    statement.look = { frame: Uint8Array.from(frame), columns: decodeRowDescription(frame) };
+export function lookOf(statement: Statement, description: ByteReader): RowDescription {
+  if (!statement.look || !description.restIs(statement.look.body)) {
+    const body = Uint8Array.from(description.rest());
+    statement.look = { body, columns: decodeRowDescription(new ByteReader(body)) };
   }
   return statement.look.columns;
 }
