@@ -320,7 +320,9 @@ export class Spool {
     active.bytes += bytes;
     active.last += count;
     this.#bytes += bytes;
-    for (const payload of this.#pending.splice(0, count)) this.#recent.push({ sequence: ++this.#written, payload });
+    const written = this.#pending;
+    this.#pending = count === written.length ? [] : written.slice(count);
+    for (let i = 0; i < count; i++) this.#recent.push({ sequence: ++this.#written, payload: written[i]! });
     this.#pendingBytes -= bytes;
   }
 

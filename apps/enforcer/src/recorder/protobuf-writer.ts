@@ -1,4 +1,5 @@
 const SLAB = 64 * 1024;
+const SHORT = 64;
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 
@@ -27,12 +28,26 @@ export class ProtobufWriter {
   /** Of a `oneof`, where the empty text says which it is. */
   member(field: number, value: string | Uint8Array): this {
     const mark = this.begin(field);
-    if (typeof value === "string") {
+    if (typeof value !== "string") this.raw(value);
+    else if (!this.#shortAscii(value)) {
       // UTF-8 has at most three bytes for a UTF-16 unit.
       this.#room(value.length * 3);
       this.#at += this.#slab.write(value, this.#at, "utf8");
-    } else this.raw(value);
+    }
     return this.end(mark);
+  }
+
+  /** Most texts are: a call out of JavaScript costs more than they do. False where it is another, and nothing is written. */
+  #shortAscii(text: string): boolean {
+    if (text.length > SHORT) return false;
+    this.#room(text.length);
+    for (let i = 0; i < text.length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit > 0x7f) return false;
+      this.#slab[this.#at + i] = unit;
+    }
+    this.#at += text.length;
+    return true;
   }
 
   /** Fields that are encoded already. */

@@ -64,10 +64,10 @@ export class RunningCommand {
   /** Its output comes by COPY. */
   bulk = false;
   /** What its text does to prepared statements, once sent: settled one by one as the server confirms each. */
-  pending: { kind: Effect["kind"]; changes: Change<Statement>[] }[] = [];
+  pending: Pending[] = NOTHING_PENDING;
   /** Rows sent since the last completion. */
   #shown = 0;
-  #tags: string[] = [];
+  #tags = "";
 
   constructor(
     readonly gate: Gate,
@@ -83,7 +83,7 @@ export class RunningCommand {
 
   /** Whether it has changed more rows than it may, by the tag of its completion, or was stopped for giving more. */
   past(tag: string): boolean {
-    return this.limit !== null && (this.struck || Number(COUNT.exec(tag)?.[1] ?? 0) > this.limit.rows);
+    return this.limit !== null && (this.struck || (countOf(tag) ?? 0) > this.limit.rows);
   }
 
   row(size: number, masked: number): void {
@@ -100,11 +100,10 @@ export class RunningCommand {
 
   /** A statement is complete: its tag counts its rows where it counts at all. */
   complete(tag: string): void {
-    const count = COUNT.exec(tag)?.[1];
-    this.rows += count === undefined ? this.#shown : Number(count);
+    this.rows += countOf(tag) ?? this.#shown;
     this.#shown = 0;
-    if (this.#tags.length < MOST_TAGS) this.#tags.push(tag);
-    else this.#tags[MOST_TAGS] = "…";
+    if (this.statement === 0) this.#tags = tag;
+    else if (this.statement <= MOST_TAGS) this.#tags += this.statement < MOST_TAGS ? `; ${tag}` : "; …";
     this.statement++;
   }
 
@@ -113,15 +112,34 @@ export class RunningCommand {
       rows: this.rows + this.#shown,
       bytes: this.bytes,
       valuesMasked: this.valuesMasked,
-      tag: this.#tags.join("; "),
+      tag: this.#tags,
       error: this.error,
     };
   }
 }
 
+interface Pending {
+  readonly kind: Effect["kind"];
+  readonly changes: Change<Statement>[];
+}
+/** Of most commands; never added to. */
+const NOTHING_PENDING: Pending[] = [];
+
 const MOST_TAGS = 20;
-/** The rows of a command's tag, where it counts them. */
-const COUNT = /(?:^| )(\d{1,15})$/;
+const SPACE = 0x20;
+
+/** The rows of a command's tag (manual, "CommandComplete"); undefined where it counts none. */
+function countOf(tag: string): number | undefined {
+  let count = 0;
+  let at = tag.length - 1;
+  for (let unit = 1; at >= 0; at--, unit *= 10) {
+    const digit = tag.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) break;
+    count += digit * unit;
+  }
+  const digits = tag.length - 1 - at;
+  return digits > 0 && digits <= 15 && (at < 0 || tag.charCodeAt(at) === SPACE) ? count : undefined;
+}
 
 /** What becomes of a command that the server skipped because one before it in the pipeline failed. */
 export const NOT_RUN = { code: "57014", message: "not run: an earlier command of the pipeline failed" };

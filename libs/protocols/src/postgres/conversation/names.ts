@@ -39,8 +39,8 @@ export class Names<T> {
 
   settle(change: Change<T>): void {
     // Answers come in the order of sending, so it is the first but for what an error has left.
-    const at = this.#unsettled.indexOf(change);
-    if (at >= 0) this.#unsettled.splice(at, 1);
+    if (this.#unsettled[0] === change) this.#unsettled.shift();
+    else this.#unsettled = this.#unsettled.filter((other) => other !== change);
   }
 
   undo(change: Change<T>): void {

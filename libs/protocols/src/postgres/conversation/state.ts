@@ -94,7 +94,8 @@ export class SessionState {
 
   /** Puts what a command's text does to prepared statements in force, as far as sending goes. */
   applyEffects(command: RunningCommand): void {
-    if (command.pending.length > 0) return;
+    if (command.effects.length === 0 || command.pending.length > 0) return;
+    const pending: RunningCommand["pending"] = [];
     for (const { kind, name, text } of command.effects) {
       const changes =
         kind === "define"
@@ -102,8 +103,9 @@ export class SessionState {
           : name === null
             ? this.statements.clear(this.segment)
             : [this.statements.change(name, undefined, this.segment)];
-      command.pending.push({ kind, changes });
+      pending.push({ kind, changes });
     }
+    command.pending = pending;
   }
 
   /** The server has done the next statement of a command: what that did to prepared statements is in force. */
