@@ -15,11 +15,12 @@ import {
   MESSAGE_FORMAT,
   nameOfKey,
 } from "../decoder.js";
-import { goodbyeResponse, POISON_PARSE, POISON_QUERY, refusalResponse } from "../denial.js";
-import { describePortal, flush, readyForQuery } from "../encoder.js";
+import { goodbyeResponse } from "../denial.js";
+import { describePortal, flush } from "../encoder.js";
 import { sendOwn } from "./limits.js";
+import { inParts, refuse, tooLarge } from "./refusals.js";
 import type { SessionState } from "./state.js";
-import type { Portal, Statement } from "./statements.js";
+import { cursorPortal, type Portal, type Statement } from "./statements.js";
 
 const NOTHING = new Uint8Array(0);
 const FLUSH = flush();
@@ -51,7 +52,6 @@ export class FromClient {
   #open: OpenGate | null = null;
   /** Sends the command with a limit that waits for everything before it to be answered. */
   #start: (() => void) | null = null;
-  #flushed = false;
   #over = false;
 
   constructor(state: SessionState) {
@@ -103,20 +103,20 @@ export class FromClient {
   }
 
   #allowed({ gate, simple, effects, pass }: OpenGate, plan: MaskPlan, limit: CommandLimit | null): Uint8Array | null {
-    if (gate.refusal) return this.#refuse(simple, gate.refusal, true).toServer;
+    if (gate.refusal) return refuse(this.#state, simple, gate.refusal, true).toServer;
     if (this.#state.skipping) {
       // What came before it has failed meanwhile: the server would skip this too, so it is not sent.
       if (gate.stage === "run") this.#state.skipped(new RunningCommand(gate, plan));
       return NOTHING;
     }
-    this.#flushed = false;
+    this.#state.flushed = false;
     return pass(gate, plan, effects, limit);
   }
 
   deny(gate: Gate, refusal: Refusal): { toServer: Uint8Array; toClient: Uint8Array } {
     const { simple } = this.#close(gate);
     this.#frames.drop();
-    return this.#refuse(simple, gate.refusal ?? refusal, false);
+    return refuse(this.#state, simple, gate.refusal ?? refusal, false);
   }
 
   effect(gate: Gate, effect: Effect): void {
@@ -187,11 +187,11 @@ export class FromClient {
     if (this.#namesUnsettled()) return this.#wait();
     const { text, refusal } = readable(decodeQuery(frame).text, this.#state.encoding);
     return this.#ask({ stage: "run", text, several: true }, refusal, true, (gate, plan, effects, limit) => {
-      const { state } = this;
+      const state = this.#state;
       const command = state.begin(new RunningCommand(gate, plan, effects, limit));
       state.applyEffects(command);
       if (limit) return this.#alone(command, this.#frames.whole() as Uint8Array);
-      this.#sending();
+      state.sending();
       state.answers.push({ kind: "query", command, segment: state.segment++ });
       state.runs++;
       state.unsynced = false;
@@ -203,7 +203,8 @@ export class FromClient {
     const message = decodeParse(frame);
     const { text, refusal } = readable(message.text, this.#state.encoding);
     return this.#ask({ stage: "prepare", text, several: false }, refusal, false, () => {
-      const { state } = this.#sending();
+      const state = this.#state;
+      state.sending();
       const change = state.statements.change(message.name, { text, asked: false }, state.segment);
       state.answers.push({ kind: "parse", change });
       return null;
@@ -222,7 +223,8 @@ export class FromClient {
     const named: Asked = { stage: "run", text: statement.text, several: false, parameters };
     const asked = bind.portal === "" ? named : { ...named, portal: nameOfKey(bind.portal) };
     return this.#ask(asked, undefined, false, (gate, plan, effects, limit) => {
-      const { state } = this.#sending();
+      const state = this.#state;
+      state.sending();
       const command = state.begin(new RunningCommand(gate, plan, effects, limit));
       const portal: Portal = {
         statement,
@@ -242,7 +244,8 @@ export class FromClient {
 
   #describe(frame: ByteReader): boolean {
     const { kind, name } = decodeTarget(frame);
-    const { state } = this.#sending();
+    const state = this.#state;
+    state.sending();
     const of: Statement | Portal | null =
       (kind === "statement" ? state.statements.get(name) : this.#certainPortal(name)) ?? null;
     if (of) of.asked = true;
@@ -252,7 +255,7 @@ export class FromClient {
 
   #execute(frame: ByteReader): boolean {
     const { portal: key, maxRows } = decodeExecute(frame);
-    const { state } = this;
+    const state = this.#state;
     const known = state.portals.get(key);
     // Behind anything else that runs, the name may have become another's: an SQL CLOSE and DECLARE share it.
     if (!this.#isCertain(key, known) && !state.answers.empty) return this.#wait();
@@ -269,9 +272,9 @@ export class FromClient {
       undefined,
       false,
       (gate, plan, effects, limit) => {
-        if (limit?.changes && maxRows > 0) return this.#refuse(false, inParts(limit), true).toServer;
+        if (limit?.changes && maxRows > 0) return refuse(this.#state, false, inParts(limit), true).toServer;
         const command = state.begin(new RunningCommand(gate, plan, effects, limit));
-        const portal = known ?? cursor(text, command, state);
+        const portal = known ?? cursorPortal(text, command, state);
         if (known) {
           state.finish(known.command);
           known.command = command;
@@ -291,7 +294,8 @@ export class FromClient {
    * nobody has asked.
    */
   #run(portal: Portal, key: string): Uint8Array | null {
-    const { state } = this.#sending();
+    const state = this.#state;
+    state.sending();
     const { command } = portal;
     const describe = command.plan !== NOTHING_MASKED && !portal.asked && !portal.statement.asked;
     if (describe) {
@@ -312,7 +316,7 @@ export class FromClient {
    * counted.
    */
   #alone(command: RunningCommand, frame: Uint8Array): Uint8Array {
-    const { state } = this;
+    const state = this.#state;
     state.limited = command;
     state.holding = true;
     this.#start = () => {
@@ -342,7 +346,7 @@ export class FromClient {
 
   /** What it changes in all is not known before it has run to its end. */
   #inParts(limit: CommandLimit): boolean {
-    const { toServer } = this.#refuse(false, inParts(limit), true);
+    const { toServer } = refuse(this.#state, false, inParts(limit), true);
     this.#frames.drop();
     this.#insert(toServer);
     return true;
@@ -350,7 +354,8 @@ export class FromClient {
 
   #closeName(frame: ByteReader): boolean {
     const { kind, name } = decodeTarget(frame);
-    const { state } = this.#sending();
+    const state = this.#state;
+    state.sending();
     const statement = kind === "statement" ? state.statements.change(name, undefined, state.segment) : null;
     const portal = kind === "portal" ? state.portals.change(name, undefined, state.segment) : null;
     state.answers.push({ kind: "close", statement, portal });
@@ -367,7 +372,8 @@ export class FromClient {
       functionOid: oid,
     };
     return this.#ask(asked, undefined, true, (gate, plan) => {
-      const { state } = this.#sending();
+      const state = this.#state;
+      state.sending();
       const command = state.begin(new RunningCommand(gate, plan));
       state.answers.push({ kind: "call", command, segment: state.segment++, format: resultFormat });
       state.runs++;
@@ -378,7 +384,7 @@ export class FromClient {
 
   #sync(frame: ByteReader): boolean {
     decodeEmpty(frame);
-    const { state } = this;
+    const state = this.#state;
     if (state.copyingIn && !state.copyEnded) {
       state.ignoredSyncs++;
       return this.#pass();
@@ -398,17 +404,6 @@ export class FromClient {
   }
 
   // ---- steps -------------------------------------------------------------------------------------------------------
-
-  get state(): SessionState {
-    return this.#state;
-  }
-
-  /** Something that is answered goes out. */
-  #sending(): { state: SessionState } {
-    this.#flushed = false;
-    this.#state.unsynced = true;
-    return { state: this.#state };
-  }
 
   #pass(): boolean {
     this.#frames.pass();
@@ -449,8 +444,9 @@ export class FromClient {
 
   /** The message has to wait for answers. Without a Sync the server may keep them back, so it is asked for them once. */
   #wait(): boolean {
-    if (!this.#flushed && this.#state.unsynced) {
-      this.#flushed = true;
+    const state = this.#state;
+    if (!state.flushed && state.unsynced) {
+      state.flushed = true;
       this.#insert(FLUSH);
     }
     return false;
@@ -475,44 +471,16 @@ export class FromClient {
 
   /** An error of the server's own kind, in its place: what is meant does not exist, so nothing can be decided. */
   #unknown(message: string, code: string): boolean {
-    const { toServer } = this.#refuse(false, { code: "not_understood", message }, true, code);
+    const { toServer } = refuse(this.#state, false, { code: "not_understood", message }, true, code);
     this.#frames.drop();
     this.#insert(toServer);
     return true;
   }
 
-  #refuse(
-    simple: boolean,
-    refusal: Refusal,
-    inPlace: boolean,
-    code?: string,
-  ): { toServer: Uint8Array; toClient: Uint8Array } {
-    const { state } = this;
-    if (state.skipping) return { toServer: NOTHING, toClient: NOTHING };
-    const error = refusalResponse(refusal, "ERROR", code);
-    if (simple && !inPlace && state.answers.empty && !state.unsynced && state.status !== STATUS.transaction) {
-      return { toServer: NOTHING, toClient: Buffer.concat([error, readyForQuery(state.status)]) };
-    }
-    this.#sending();
-    state.answers.push({ kind: "refusal", error, simple, segment: state.segment });
-    if (simple) {
-      state.segment++;
-      state.unsynced = false;
-    } else {
-      // The poison fails, or something before it has: either way the server skips what follows, so it is not sent.
-      state.skipping = true;
-    }
-    return { toServer: simple ? POISON_QUERY : POISON_PARSE, toClient: NOTHING };
-  }
-
   /** Larger than may be held to be looked at: it is refused, and falls as it comes. */
   #refuseUnread(type: number): boolean {
     const { size } = this.#frames;
-    const refusal: Refusal = {
-      code: "too_large",
-      message: `a statement with its parameters may have ${this.#state.options.messageLimit} bytes, not ${size}`,
-      hint: "Send it in parts, or as COPY data, which has no limit.",
-    };
+    const refusal = tooLarge(size, this.#state.options.messageLimit);
     const simple = type === CLIENT.Query || type === CLIENT.FunctionCall;
     const stage = type === CLIENT.Parse ? "prepare" : "run";
     return this.#ask({ stage, text: "", several: false }, refusal, simple, () => NOTHING);
@@ -531,12 +499,6 @@ const KNOWN: ReadonlySet<number> = new Set(
 /** What asks to pass. */
 const DECIDED: ReadonlySet<number> = new Set([CLIENT.Query, CLIENT.Parse, CLIENT.Bind, CLIENT.FunctionCall]);
 
-const inParts = ({ refusal }: CommandLimit): Refusal => ({
-  ...refusal,
-  message: `${refusal.message} What it changes is counted when it ends, so it cannot be run in parts.`,
-  hint: "Ask for all of its rows at once.",
-});
-
 /** What may come while the server reads COPY data; it ignores Flush and Sync there. */
 const DURING_COPY: ReadonlySet<number> = new Set([
   CLIENT.CopyDone,
@@ -545,17 +507,3 @@ const DURING_COPY: ReadonlySet<number> = new Set([
   CLIENT.Sync,
   CLIENT.Terminate,
 ]);
-
-/** A portal that SQL made: nothing of it is known but its name, so it is asked about each time. */
-function cursor(text: string, command: RunningCommand, state: SessionState): Portal {
-  return {
-    statement: { text, asked: false },
-    bind: { portal: "", statement: "", values: [], resultFormats: [] },
-    segment: state.segment,
-    command,
-    epoch: state.epoch,
-    runs: state.runs,
-    ran: false,
-    asked: false,
-  };
-}

@@ -18,6 +18,8 @@ export class SessionState {
   answered = 0;
   /** Extended messages were sent since the last Sync or Query: an implicit transaction may be open. */
   unsynced = false;
+  /** The server was asked for the answers it keeps back until a Sync, and nothing was sent since. */
+  flushed = false;
   /** The server has failed, or is sure to, and skips everything up to a Sync that has not been sent yet. */
   skipping = false;
   /** Counts what was sent to run. */
@@ -64,6 +66,12 @@ export class SessionState {
     const client = this.#parameters.get("client_encoding") ?? "UTF8";
     const server = this.#parameters.get("server_encoding") ?? "UTF8";
     this.encoding = client === "UTF8" || (client === "SQL_ASCII" && server === "UTF8") ? "utf8" : "other";
+  }
+
+  /** Something that is answered goes out. */
+  sending(): void {
+    this.flushed = false;
+    this.unsynced = true;
   }
 
   begin(command: RunningCommand): RunningCommand {

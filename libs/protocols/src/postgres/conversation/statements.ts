@@ -78,3 +78,21 @@ export function describedPortal(portal: Portal): RowDescription | null | undefin
     })) ?? columns
   );
 }
+
+/** A portal that SQL made: nothing of it is known but its name, so it is asked about each time. */
+export function cursorPortal(
+  text: string,
+  command: RunningCommand,
+  { segment, epoch, runs }: Pick<Portal, "segment" | "epoch" | "runs">,
+): Portal {
+  return {
+    statement: { text, asked: false },
+    bind: { portal: "", statement: "", values: [], resultFormats: [] },
+    segment,
+    command,
+    epoch,
+    runs,
+    ran: false,
+    asked: false,
+  };
+}
