@@ -120,9 +120,18 @@ export class FrameAssembler {
     this.#advance();
   }
 
-  /** After `next`: the whole frame is here in one piece, so that what `whole` gives is what `pass` lets through. */
+  /** After `next`: the whole frame lies in one piece, in `chunk` from `at` on, and is within the limit. */
   get inOnePiece(): boolean {
-    return this.#available >= this.#size && (this.#chunks[0] as Uint8Array).length - this.#at >= this.#size;
+    const size = this.#size;
+    return size <= this.#limit && this.#available >= size && this.chunk.length - this.#at >= size;
+  }
+
+  get chunk(): Uint8Array {
+    return this.#chunks[0] as Uint8Array;
+  }
+
+  get at(): number {
+    return this.#at;
   }
 
   /**
@@ -146,8 +155,8 @@ export class FrameAssembler {
    */
   read(): ByteReader | null {
     const { headerLength } = this.#format;
-    if (this.#size <= this.#limit && this.inOnePiece) {
-      return this.#reader.over(this.#chunks[0] as Uint8Array, this.#at + headerLength, this.#at + this.#size);
+    if (this.inOnePiece) {
+      return this.#reader.over(this.chunk, this.#at + headerLength, this.#at + this.#size);
     }
     const frame = this.whole();
     return frame && this.#reader.over(frame, headerLength, this.#size);

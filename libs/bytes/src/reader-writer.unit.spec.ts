@@ -39,6 +39,14 @@ describe("ByteReader and ByteWriter", () => {
     expect(writer.take().toString()).toBe("second");
   });
 
+  test("what is written into its room directly counts as far as it is said to", () => {
+    const writer = new ByteWriter(16).utf8("before");
+    writer.room(100).fill(0x78, writer.length, writer.length + 100);
+    writer.advance(3).utf8("behind");
+    expect(writer.take().toString()).toBe("beforexxxbehind");
+    expect(writer.utf8("kept gone").cut(4).cut(9).take().toString()).toBe("kept");
+  });
+
   test("a NUL cannot end a string early", () => {
     expect(new ByteWriter().cstring("a\0b").take().toString("latin1")).toBe("a b\0");
   });

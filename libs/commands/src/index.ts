@@ -31,8 +31,10 @@ export {
   type BulkColumn,
   type BulkFormat,
   type DescribedColumn,
+  type Hide,
   type Mask,
   type MaskPlan,
+  type MaskTarget,
   NOTHING_MASKED,
   type ValueType,
 } from "./mask.js";

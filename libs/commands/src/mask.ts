@@ -8,11 +8,26 @@ export interface ValueType {
 /** What hides the values of one output column. */
 export interface Mask {
   readonly labels: readonly string[];
-  /**
-   * The masked value in the same type and format, or null for SQL NULL. Never throws: what cannot be transformed is
-   * hidden whole. A NULL input never reaches it.
-   */
-  apply(value: Uint8Array, type: ValueType): Uint8Array | null;
+  /** How it hides values of one type. Asked once a description, so that a value costs no more than its bytes. */
+  hide(type: ValueType): Hide;
+}
+
+/**
+ * Hides `source[from, to)`, a value that is not NULL: writes behind `out` what stands for it, in the same type and format.
+ * Changes nothing of the source, keeps nothing of it, and never throws: what cannot be transformed is hidden whole.
+ *
+ * @returns false for SQL NULL: then nothing is written
+ */
+export type Hide = (source: Uint8Array, from: number, to: number, out: MaskTarget) => boolean;
+
+/** Where masked values are written, one behind the other. */
+export interface MaskTarget {
+  readonly length: number;
+  bytes(value: Uint8Array): unknown;
+  /** A buffer to write into directly, at least `size` bytes from `length` on, until the next call of anything here. */
+  room(size: number): Uint8Array;
+  /** So many bytes from `length` on have been written. */
+  advance(size: number): unknown;
 }
 
 /** A column as the resource describes it. */

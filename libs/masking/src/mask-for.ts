@@ -1,6 +1,5 @@
-import type { Mask, TransformSpec, ValueType } from "./mask.js";
+import type { Mask, TransformSpec } from "./mask.js";
 import { TRANSFORMS } from "./registry.js";
-import type { Hide } from "./transform.js";
 import { redact } from "./transforms/redact.js";
 import { typeOf } from "./types/catalog.js";
 import { wholeOf } from "./whole.js";
@@ -35,8 +34,7 @@ export function checkTransform(transform: TransformSpec): string | null {
 }
 
 /**
- * What hides an output's values. A transform that does not pass `checkTransform` hides whole. The bytes `apply` returns
- * may be shared between calls: they must not be written into.
+ * What hides an output's values. A transform that does not pass `checkTransform` hides whole.
  *
  * @throws RangeError where `hash` comes with a key under HASH_KEY_BYTES.
  */
@@ -47,26 +45,20 @@ export function maskFor({ transform, labels, direct, hashKey }: MaskRequest): Ma
   const asked = checkTransform(transform) === null ? TRANSFORMS.get(transform.kind)! : redact;
   const definition = direct || asked.whole ? asked : redact;
 
-  // An output has one type and one format, so this is made once and then only compared.
-  let oid = -1;
-  let format: ValueType["format"] = "text";
-  let hide: Hide = () => null;
-  let whole: Hide = hide;
   return {
     labels,
-    apply(value, as) {
-      if (as.oid !== oid || as.format !== format) {
-        const type = typeOf(as.oid);
-        whole = wholeOf(type, as.format, direct);
-        hide = definition.hide({ options: transform.options, type, format: as.format, hashKey, whole });
-        oid = as.oid;
-        format = as.format;
-      }
-      try {
-        return hide(value);
-      } catch {
-        return whole(value);
-      }
+    hide({ oid, format }) {
+      const type = typeOf(oid);
+      const whole = wholeOf(type, format, direct);
+      const hide = definition.hide({ options: transform.options, type, format, hashKey, whole });
+      if (hide === whole) return whole;
+      return (source, from, to, out) => {
+        try {
+          return hide(source, from, to, out);
+        } catch {
+          return whole(source, from, to, out);
+        }
+      };
     },
   };
 }

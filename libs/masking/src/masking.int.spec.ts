@@ -1,4 +1,5 @@
 import pg from "pg";
+import { maskedBy } from "../../../test/masks.js";
 import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
 import { maskFor } from "./mask-for.js";
 import { KNOWN_OIDS, typeOf } from "./types/catalog.js";
@@ -109,7 +110,7 @@ describe("masked values sent back to PostgreSQL", () => {
       for (const format of ["text", "binary"] as const) {
         const mask = maskFor({ transform, labels: ["pii"], direct: true, hashKey: new Uint8Array(32).fill(3) });
         const value = await sent(type, sampleOf(type), format);
-        const masked = mask.apply(value, { oid, format });
+        const masked = maskedBy(mask, value, { oid, format });
         if (transform.kind === "null") expect(masked).toBeNull();
         else expect([type, masked]).not.toContain(null);
         const read = masked && (await understood(type, masked, format));
@@ -128,7 +129,7 @@ describe("masked values sent back to PostgreSQL", () => {
       hashKey: new Uint8Array(32).fill(3),
     });
     const read = async (type: string, oid: number) =>
-      understood(type, mask.apply(await sent(type, "4111", "binary"), { oid, format: "binary" })!, "binary");
+      understood(type, maskedBy(mask, await sent(type, "4111", "binary"), { oid, format: "binary" })!, "binary");
     expect(await read("text", 25)).toBe(await read("varchar", 1043));
   });
 });

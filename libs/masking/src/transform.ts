@@ -1,7 +1,5 @@
+import type { Hide } from "./mask.js";
 import type { PgType } from "./types/pg-type.js";
-
-/** Hides one value that is not NULL: the same type and format, or null for SQL NULL. What it throws hides the value whole. */
-export type Hide = (value: Uint8Array) => Uint8Array | null;
 
 /** One way of hiding. */
 export interface TransformDefinition {
@@ -11,7 +9,8 @@ export interface TransformDefinition {
   check(options: Options): string | null;
   /**
    * How values of a type are hidden in a format; `context.whole` where the type leaves no other way. The options have
-   * passed `check`. Called once per column, type and format.
+   * passed `check`. Called once per column, type and format. What `Hide` throws before it has written anything hides the
+   * value whole.
    */
   hide(context: HideContext): Hide;
 }

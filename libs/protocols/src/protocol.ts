@@ -170,6 +170,7 @@ export interface Conversation {
   /** `chunk` is kept until consumed: the caller must not reuse it. */
   pushClient(chunk: Uint8Array): void;
   nextClient(): ClientStep | null;
+  /** `chunk` is the conversation's own from here on: what hides a value may take its place in it. */
   pushServer(chunk: Uint8Array): void;
   nextServer(): ServerStep | null;
 

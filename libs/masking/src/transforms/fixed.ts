@@ -1,4 +1,5 @@
 import { type TransformDefinition, unknownOption } from "../transform.js";
+import { always } from "../whole.js";
 
 /**
  * The same given value for every one. A column whose type cannot hold it gets the type's neutral value.
@@ -21,7 +22,6 @@ export const fixed: TransformDefinition = {
     if (type.family === "padded") return whole;
     const encoded = type.encode?.(options.value!);
     if (!encoded || encoded.text.length > (type.maxBytes ?? Number.POSITIVE_INFINITY)) return whole;
-    const value = encoded[format];
-    return () => value;
+    return always(encoded[format]);
   },
 };

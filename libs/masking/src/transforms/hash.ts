@@ -14,39 +14,49 @@ export const hash: TransformDefinition = {
   whole: false,
   check: (options) => unknownOption(options, ["length"]) ?? numberProblem(options, "length", 8, 64),
   hide(context) {
-    const { type, format, options } = context;
-    const length = Math.min(Number(options.length ?? DEFAULT_LENGTH), type.maxBytes ?? 64);
-    const digest = digestUnder(context);
-    const hexOf = (value: Uint8Array) => digest(value).toString("hex").slice(0, length);
-    switch (type.family) {
-      case "text":
-        return (value) => utf8(hexOf(value));
-      case "padded":
-        return (value) => fitted(hexOf(withoutPadding(value)), value);
-      case "json":
-        return format === "binary" && type.neutral?.binary[0] === 1
-          ? (value) => Buffer.concat([JSONB_VERSION, utf8(`"${hexOf(value.subarray(1))}"`)])
-          : (value) => utf8(`"${hexOf(value)}"`);
-      case "bytea":
-        return format === "binary" ? digest : (value) => utf8(`\\x${digest(byteaOf(value)).toString("hex")}`);
-      case "uuid":
-        return format === "binary"
-          ? (value) => digest(exactly(16, value)).subarray(0, 16)
-          : (value) => utf8(uuidText(digest(orThrow(uuidBytes(value))).subarray(0, 16)));
-      case "int8":
-        return format === "binary"
-          ? (value) => int8(digest(exactly(8, value)))
-          : (value) =>
-              utf8(
-                int8(digest(int8Of(value)))
-                  .readBigInt64BE()
-                  .toString(),
-              );
-      default:
-        return context.whole;
-    }
+    const hashed = hashOf(context);
+    if (!hashed) return context.whole;
+    return (source, from, to, out) => {
+      out.bytes(hashed(source.subarray(from, to)));
+      return true;
+    };
   },
 };
+
+/** What stands for a value; null where the type has no room for it. */
+function hashOf(context: HideContext): ((value: Uint8Array) => Uint8Array) | null {
+  const { type, format, options } = context;
+  const length = Math.min(Number(options.length ?? DEFAULT_LENGTH), type.maxBytes ?? 64);
+  const digest = digestUnder(context);
+  const hexOf = (value: Uint8Array) => digest(value).toString("hex").slice(0, length);
+  switch (type.family) {
+    case "text":
+      return (value) => utf8(hexOf(value));
+    case "padded":
+      return (value) => fitted(hexOf(withoutPadding(value)), value);
+    case "json":
+      return format === "binary" && type.neutral?.binary[0] === 1
+        ? (value) => Buffer.concat([JSONB_VERSION, utf8(`"${hexOf(value.subarray(1))}"`)])
+        : (value) => utf8(`"${hexOf(value)}"`);
+    case "bytea":
+      return format === "binary" ? digest : (value) => utf8(`\\x${digest(byteaOf(value)).toString("hex")}`);
+    case "uuid":
+      return format === "binary"
+        ? (value) => digest(exactly(16, value)).subarray(0, 16)
+        : (value) => utf8(uuidText(digest(orThrow(uuidBytes(value))).subarray(0, 16)));
+    case "int8":
+      return format === "binary"
+        ? (value) => int8(digest(exactly(8, value)))
+        : (value) =>
+            utf8(
+              int8(digest(int8Of(value)))
+                .readBigInt64BE()
+                .toString(),
+            );
+    default:
+      return null;
+  }
+}
 
 const JSONB_VERSION = Uint8Array.of(1);
 

@@ -1,6 +1,5 @@
 import { type TransformDefinition, unknownOption } from "../transform.js";
-
-const toNull = () => null;
+import { toNull } from "../whole.js";
 
 /** Makes every value SQL NULL. */
 export const nothing: TransformDefinition = {

@@ -1,5 +1,6 @@
 import { isUtf8 } from "node:buffer";
-import { type Hide, numberProblem, type Options, type TransformDefinition, unknownOption } from "../transform.js";
+import type { Hide } from "../mask.js";
+import { numberProblem, type Options, type TransformDefinition, unknownOption } from "../transform.js";
 
 const DEFAULT_KEEP_LAST = 4;
 /** A longer one is no domain's last label, and a longer one no domain: text that was made to look like one. */
@@ -42,27 +43,29 @@ function partly(options: Options, padded: boolean, whole: Hide): Hide {
   const mask = (options.mask ?? "*").charCodeAt(0);
   const keepDomain = options.keep_domain === "true";
 
-  return (value) => {
+  return (value, from, to, out) => {
     // Bytes of another client encoding could be cut in the middle of a character.
-    const ascii = isAscii(value);
-    if (!ascii && !isUtf8(value)) return whole(value);
-    let end = value.length;
-    if (padded) while (end > 0 && value[end - 1] === BLANK) end--;
-    const at = atSignOf(value, end);
-    const out = Buffer.allocUnsafe(value.length);
+    const ascii = isAscii(value, from, to);
+    if (!ascii && !isUtf8(value.subarray(from, to))) return whole(value, from, to, out);
+    let end = to;
+    if (padded) while (end > from && value[end - 1] === BLANK) end--;
+    const at = atSignOf(value, from, end);
+    const target = out.room(to - from);
+    const start = out.length;
     let length: number;
     if (at === -1) {
-      length = hidePart(value, 0, end, ascii, first, last, mask, out, 0);
+      length = hidePart(value, from, end, ascii, first, last, mask, target, start);
     } else {
-      length = hidePart(value, 0, at, ascii, first, last, mask, out, 0);
-      out[length++] = AT;
+      length = hidePart(value, from, at, ascii, first, last, mask, target, start);
+      target[length++] = AT;
       const shown = keepDomain ? at + 1 : lastDot(value, end);
-      if (shown > at + 1) length = hidePart(value, at + 1, shown, ascii, 0, 0, mask, out, length);
-      length = copy(value, shown, end, out, length);
+      if (shown > at + 1) length = hidePart(value, at + 1, shown, ascii, 0, 0, mask, target, length);
+      length = copy(value, shown, end, target, length);
     }
     // What pads char(n) stays, so the value keeps its width.
-    length = copy(value, end, value.length, out, length);
-    return length === out.length ? out : out.subarray(0, length);
+    length = copy(value, end, to, target, length);
+    out.advance(length - start);
+    return true;
   };
 }
 
@@ -70,11 +73,11 @@ const AT = 0x40;
 const DOT = 0x2e;
 const BLANK = 0x20;
 
-/** Where the one `@` of something like `name@domain.tld` stands, else -1. */
-function atSignOf(value: Uint8Array, end: number): number {
+/** Where the one `@` of something like `name@domain.tld` in `value[from, end)` stands, else -1. */
+function atSignOf(value: Uint8Array, from: number, end: number): number {
   let at = -1;
   let dot = -1;
-  for (let i = 0; i < end; i++) {
+  for (let i = from; i < end; i++) {
     const byte = value[i]!;
     if (byte <= BLANK) return -1;
     if (byte === DOT) dot = i;
@@ -83,16 +86,16 @@ function atSignOf(value: Uint8Array, end: number): number {
       at = i;
     }
   }
-  if (at < 1 || dot <= at + 1 || end - dot < 3) return -1;
+  if (at <= from || dot <= at + 1 || end - dot < 3) return -1;
   if (end - dot - 1 > LAST_LABEL_AT_MOST || end - at - 1 > DOMAIN_AT_MOST) return -1;
   for (let i = dot + 1; i < end; i++) if (!isLetter(value[i]!)) return -1;
   return at;
 }
 
 /** Short values cost less looked at here than a call out of JavaScript. */
-function isAscii(value: Uint8Array): boolean {
+function isAscii(value: Uint8Array, from: number, to: number): boolean {
   let bits = 0;
-  for (let i = 0; i < value.length; i++) bits |= value[i]!;
+  for (let i = from; i < to; i++) bits |= value[i]!;
   return bits < 0x80;
 }
 
@@ -118,20 +121,28 @@ function hidePart(
 ): number {
   const characters = ascii ? to - from : charactersOf(value, from, to);
   if ((first + last) * 2 > characters) first = last = 0;
-
-  let headEnd = from;
-  for (let left = first; left > 0; left--)
-    do headEnd++;
-    while (headEnd < to && !startsCharacter(value[headEnd]!));
-  let tailStart = to;
-  for (let left = last; left > 0; left--)
-    do tailStart--;
-    while (!startsCharacter(value[tailStart]!));
-
+  const headEnd = ascii ? from + first : behindFirst(value, from, to, first);
+  const tailStart = ascii ? to - last : beforeLast(value, to, last);
   length = copy(value, from, headEnd, out, length);
   const hidden = Math.min(characters - first - last, HIDDEN_AT_MOST);
   for (let left = hidden; left > 0; left--) out[length++] = mask;
   return copy(value, tailStart, to, out, length);
+}
+
+function behindFirst(value: Uint8Array, from: number, to: number, characters: number): number {
+  let at = from;
+  for (let left = characters; left > 0; left--)
+    do at++;
+    while (at < to && !startsCharacter(value[at]!));
+  return at;
+}
+
+function beforeLast(value: Uint8Array, to: number, characters: number): number {
+  let at = to;
+  for (let left = characters; left > 0; left--)
+    do at--;
+    while (!startsCharacter(value[at]!));
+  return at;
 }
 
 function charactersOf(value: Uint8Array, from: number, to: number): number {

@@ -1,11 +1,13 @@
-import { type Mask, type MaskPlan, NOTHING_MASKED, type Refusal } from "#commands";
+import { type MaskPlan, NOTHING_MASKED, type Refusal } from "#commands";
+import { maskBy } from "../../../../test/masks.js";
 import type { CommandLimit, Conversation, ConversationOptions, Gate, Outcome } from "../protocol.js";
 import { postgres } from "./protocol.js";
 
 export const DENIED: Refusal = { code: "denied", message: "policy prod forbids it", hint: "ask" };
 
 /** Shows the length of what it hides. */
-const MASK: Mask = { labels: ["secret"], apply: (value) => Buffer.from(`<${value.length}>`) };
+const MASK = maskBy((value) => Buffer.from(`<${value.length}>`), ["secret"]);
+const NULLED = maskBy(() => null);
 
 export const masking = (...columns: string[]): MaskPlan => ({
   columns: (described) => described.map(({ name }) => (columns.includes(name) ? MASK : null)),
@@ -15,8 +17,8 @@ export const masking = (...columns: string[]): MaskPlan => ({
 
 /** Hides all there is. */
 export const HIDING: MaskPlan = {
-  columns: (described) => described.map(() => ({ labels: [], apply: () => null })),
-  bulk: [{ mask: { labels: [], apply: () => null }, oid: 25 }],
+  columns: (described) => described.map(() => NULLED),
+  bulk: [{ mask: NULLED, oid: 25 }],
   scrubTexts: true,
 };
 

@@ -1,4 +1,5 @@
 import { NOTHING_MASKED } from "#commands";
+import { maskBy } from "../../../../test/masks.js";
 import { DENIED, Driven, masking } from "./conversation.fixture.js";
 import { back, errorFields, front, message, taken, types, valuesOf } from "./wire.fixture.js";
 
@@ -347,12 +348,9 @@ describe("no way around", () => {
 
   test("a mask that throws hides the value", () => {
     const driven = new Driven();
-    const mask = {
-      labels: [],
-      apply: () => {
-        throw new Error("x");
-      },
-    };
+    const mask = maskBy(() => {
+      throw new Error("x");
+    });
     driven.decide = () => ({ columns: (described) => described.map(() => mask), bulk: null, scrubTexts: false });
     driven.client(front.query("q"));
     expect(rowsOf(driven.server(columns, back.row("a", "b"), back.complete("SELECT 1"), back.ready()))).toEqual([

@@ -3,7 +3,8 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import pg from "pg";
-import { type Mask, type MaskPlan, NOTHING_MASKED, type Refusal } from "#commands";
+import { type MaskPlan, NOTHING_MASKED, type Refusal } from "#commands";
+import { maskBy } from "../../../../test/masks.js";
 import { type FreshDatabase, freshDatabase } from "../../../../test/servers/postgres.js";
 import type { ClientLoginStep, Conversation, Gate, Outcome, UpstreamLoginStep, UpstreamReady } from "../protocol.js";
 import { postgres } from "./protocol.js";
@@ -195,7 +196,7 @@ class Relay {
 const DENIED: Refusal = { code: "denied", message: "policy prod forbids sql:delete", hint: "ask for it" };
 
 /** Shows the length of what it hides; right for text columns in both formats. */
-const MASK: Mask = { labels: ["secret"], apply: (value) => Buffer.from(`<${value.length}>`) };
+const MASK = maskBy((value) => Buffer.from(`<${value.length}>`), ["secret"]);
 
 const maskColumn = (name: string, scrubTexts = false): MaskPlan => ({
   columns: (described) => described.map((column) => (column.name === name ? MASK : null)),

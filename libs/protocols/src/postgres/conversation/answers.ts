@@ -1,5 +1,5 @@
 import type { RunningCommand } from "../commands.js";
-import type { Format, RowDescription } from "../messages.js";
+import type { Format } from "../messages.js";
 import type { CopyMasker } from "../rewrite/copy.js";
 import type { Masks } from "../rewrite/masks.js";
 import type { Change } from "./names.js";
@@ -52,7 +52,6 @@ export interface QueryAnswer {
   readonly command: RunningCommand;
   readonly segment: number;
   /** Of the statement that runs; undefined while it has no description. */
-  described?: RowDescription;
   masks?: Masks;
   copy?: Copying;
   /** It runs in a transaction of the conversation's own, to be undone where it goes past its limit. */

@@ -18,11 +18,11 @@ import { errorResponse, noticeResponse, notificationResponse } from "../encoder.
 import type { Fields } from "../messages.js";
 import { copyMasker } from "../rewrite/copy.js";
 import { type Masks, masksFor, planOf } from "../rewrite/masks.js";
-import { maskFunctionResult, maskRow } from "../rewrite/rows.js";
+import { maskFunctionResult, type RowMasker } from "../rewrite/rows.js";
 import type { Answer, ExecuteAnswer, OwnAnswer, QueryAnswer } from "./answers.js";
 import { endsOwn, limitError, ownAnswer, pastLimit } from "./limits.js";
 import type { SessionState } from "./state.js";
-import { describedPortal, lookOf, portalMasks } from "./statements.js";
+import { lookOf, portalMasks } from "./statements.js";
 
 /** What a server may send at any time. */
 const ASIDE: ReadonlySet<number> = new Set([
@@ -180,13 +180,33 @@ export class FromServer {
       this.#passFrame();
       return true;
     }
-    const frame = this.#frames.whole();
-    if (!frame) return false;
-    const described = (head.kind === "query" ? head.described : describedPortal(head.portal)) ?? [];
-    const { masked, anew } = maskRow(frame, masks, described, this.#frames.inOnePiece, this.#anew);
-    command.row(frame.length, masked);
-    if (!anew) return this.#pass();
-    this.#frames.drop();
+    return this.#maskedRow(masks, command);
+  }
+
+  #maskedRow(masker: RowMasker, command: RunningCommand): boolean {
+    const frames = this.#frames;
+    const { inOnePiece, size } = frames;
+    const before = masker.masked;
+    if (inOnePiece) {
+      const { chunk, at } = frames;
+      if (!masker.mask(chunk, at, at + size, this.#anew)) frames.drop();
+      else if (this.#rewritten.length === 0) frames.pass();
+      else {
+        this.#rewritten.slice(chunk, at, at + size);
+        frames.drop();
+      }
+    } else {
+      const gathered = frames.whole();
+      if (!gathered) return false;
+      const inPlace = masker.mask(gathered, 0, size, this.#anew);
+      frames.drop();
+      if (inPlace) {
+        // Apart, so that what lies in one piece behind it can pass.
+        this.#emit();
+        this.#ready.push({ kind: "forward", bytes: gathered });
+      }
+    }
+    command.row(size, masker.masked - before);
     return true;
   }
 
@@ -207,12 +227,14 @@ export class FromServer {
       this.#passFrame();
       return true;
     }
-    const frame = this.#frames.whole();
-    if (!frame) return false;
+    const { inOnePiece, chunk, at, size } = this.#frames;
+    const gathered = inOnePiece ? null : this.#frames.whole();
+    if (!inOnePiece && !gathered) return false;
     this.#rewrite();
     const before = masker.masked;
-    masker.push(frame.subarray(5), this.#rewritten);
-    command.row(frame.length, masker.masked - before);
+    if (gathered) masker.push(gathered, 5, size, this.#rewritten);
+    else masker.push(chunk, at + 5, at + size, this.#rewritten);
+    command.row(size, masker.masked - before);
     this.#frames.drop();
     return true;
   }
@@ -240,13 +262,13 @@ export class FromServer {
     if (head?.kind !== "call") throw unexpected("FunctionCallResponse");
     const { command, format } = head;
     const described = [{ name: "", tableOid: 0, attribute: 0, type: { oid: 0, format } }];
-    const mask = command.plan === NOTHING_MASKED ? null : masksFor(command.plan, described)?.[0];
-    if (!mask) {
+    const hide = command.plan === NOTHING_MASKED ? null : masksFor(command.plan, described)?.hides[0];
+    if (!hide) {
       command.row(this.#frames.size, 0);
       return this.#pass();
     }
     this.#rewrite();
-    command.row(this.#frames.size, maskFunctionResult(this.#whole, mask, format, this.#rewritten));
+    command.row(this.#frames.size, maskFunctionResult(this.#whole, hide, this.#rewritten));
     this.#frames.drop();
     return true;
   }
@@ -259,8 +281,7 @@ export class FromServer {
     if (head?.kind === "query" && type === SERVER.RowDescription) {
       const { plan, statement } = head.command;
       if (plan === NOTHING_MASKED) return this.#pass();
-      head.described = decodeRowDescription(frame);
-      head.masks = masksFor(planOf(plan, statement), head.described);
+      head.masks = masksFor(planOf(plan, statement), decodeRowDescription(frame));
       return this.#pass();
     }
     if (head?.kind !== "describe") throw unexpected("a description");
@@ -289,7 +310,6 @@ export class FromServer {
     if (tag.startsWith("DECLARE CURSOR") || tag.startsWith("CLOSE CURSOR"))
       state.forgetPortals((portal, key) => key !== "" && portal.command !== command);
     if (head.kind === "query") {
-      delete head.described;
       delete head.masks;
       if (!head.enclosed) return this.#pass();
       head.completion = Buffer.from(this.#whole);

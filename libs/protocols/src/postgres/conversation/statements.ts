@@ -68,7 +68,7 @@ export function portalMasks(portal: Portal): Masks | undefined {
 }
 
 /** What the portal's rows look like, formats included; null for no rows; undefined while unknown. */
-export function describedPortal(portal: Portal): RowDescription | null | undefined {
+function describedPortal(portal: Portal): RowDescription | null | undefined {
   if (portal.columns !== undefined) return portal.columns;
   const columns = portal.statement.columns;
   return (

@@ -1,15 +1,14 @@
 import { ByteWriter } from "#bytes";
-import type { BulkColumn, BulkFormat } from "#commands";
-import { apply, HIDE } from "./masks.js";
+import type { BulkFormat, Hide } from "#commands";
+import { same } from "./fields.js";
+import { hidden } from "./hide.js";
 import type { RowFormat } from "./row-format.js";
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
-interface Field {
-  readonly raw: Uint8Array;
-  readonly quoted: boolean;
-}
+/** No byte. */
+const NONE = -1;
 
 /** COPY's CSV format: a newline inside quotes belongs to the value. */
 export class CsvRows implements RowFormat {
@@ -17,6 +16,9 @@ export class CsvRows implements RowFormat {
   readonly #quote: number;
   readonly #escape: number;
   readonly #null: Buffer;
+  readonly fieldEnds: number[] = [];
+  readonly #value = new ByteWriter();
+  readonly #shown = new ByteWriter();
 
   constructor(format: BulkFormat) {
     this.#delimiter = (format.delimiter ?? ",").charCodeAt(0);
@@ -25,79 +27,69 @@ export class CsvRows implements RowFormat {
     this.#null = Buffer.from(format.null ?? "");
   }
 
-  end(bytes: Uint8Array, from: number, length: number): number {
+  end(bytes: Uint8Array, from: number, to: number): number {
+    const delimiter = this.#delimiter;
+    const quote = this.#quote;
+    /** Where it is the quote, it ends one part of a value and begins the next. */
+    const escaping = this.#escape === quote ? NONE : this.#escape;
+    const ends = this.fieldEnds;
+    ends.length = 0;
     let inside = false;
-    for (let at = from; at < length; at++) {
+    for (let at = from; at < to; at++) {
       const byte = bytes[at];
-      if (inside && byte === this.#escape && this.#escape !== this.#quote) at++;
-      else if (byte === this.#quote) inside = !inside;
-      else if (byte === NEWLINE && !inside) return at + 1;
+      if (inside && byte === escaping) at++;
+      else if (byte === quote) inside = !inside;
+      else if (inside) continue;
+      else if (byte === NEWLINE) {
+        ends.push(at);
+        return at + 1;
+      } else if (byte === delimiter) ends.push(at);
     }
     return -1;
   }
 
-  mask(row: Uint8Array, columns: readonly BulkColumn[], out: ByteWriter): number {
-    const fields = this.#fields(row);
-    const fits = fields.length === columns.length;
-    let masked = 0;
-    for (const [index, field] of fields.entries()) {
-      if (index > 0) out.uint8(this.#delimiter);
-      const { mask, oid } = fits ? (columns[index] as BulkColumn) : { mask: HIDE, oid: 0 };
-      if (!mask || (!field.quoted && this.#null.equals(field.raw))) {
-        out.bytes(field.raw);
-        continue;
-      }
-      masked++;
-      const shown = apply(mask, field.quoted ? this.#unquoted(field.raw) : field.raw, oid, "text");
-      if (shown === null) out.bytes(this.#null);
-      else this.#write(shown, field.quoted, out);
+  /** It is not quoted: a value that is written like it is. */
+  isNull(bytes: Uint8Array, from: number, to: number): boolean {
+    return same(this.#null, bytes, from, to);
+  }
+
+  hideField(hide: Hide, bytes: Uint8Array, from: number, to: number, out: ByteWriter): void {
+    const shown = this.#shown.cut(0);
+    const quoted = to - from >= 2 && bytes[from] === this.#quote;
+    if (!this.#hidden(hide, bytes, from, to, quoted, shown)) out.bytes(this.#null);
+    else this.#write(shown.room(0), shown.length, quoted, out);
+  }
+
+  #hidden(hide: Hide, bytes: Uint8Array, from: number, to: number, quoted: boolean, shown: ByteWriter): boolean {
+    if (!quoted) return hidden(hide, bytes, from, to, shown);
+    const value = this.#value.cut(0);
+    for (let at = from + 1; at < to - 1; at++) {
+      if (bytes[at] === this.#escape && at + 1 < to - 1) at++;
+      value.uint8(bytes[at]!);
     }
-    out.uint8(NEWLINE);
-    return masked;
+    return hidden(hide, value.room(0), 0, value.length, shown);
   }
 
-  #fields(row: Uint8Array): Field[] {
-    const fields: Field[] = [];
-    const end = row.length - 1;
-    let start = 0;
-    let inside = false;
-    for (let at = 0; at < end; at++) {
-      const byte = row[at];
-      if (inside && byte === this.#escape && this.#escape !== this.#quote) at++;
-      else if (byte === this.#quote) inside = !inside;
-      else if (byte === this.#delimiter && !inside) {
-        fields.push(this.#field(row.subarray(start, at)));
-        start = at + 1;
-      }
-    }
-    fields.push(this.#field(row.subarray(start, end)));
-    return fields;
-  }
-
-  #field(raw: Uint8Array): Field {
-    return { raw, quoted: raw.length >= 2 && raw[0] === this.#quote };
-  }
-
-  #unquoted(raw: Uint8Array): Uint8Array {
-    const out = new ByteWriter(raw.length);
-    for (let at = 1; at < raw.length - 1; at++) {
-      if (raw[at] === this.#escape && at + 1 < raw.length - 1) at++;
-      out.uint8(raw[at] as number);
-    }
-    return out.take();
-  }
-
-  #write(value: Uint8Array, quoted: boolean, out: ByteWriter): void {
-    const special = [this.#delimiter, this.#quote, NEWLINE, RETURN].some((byte) => value.includes(byte));
-    if (!quoted && !special && !this.#null.equals(value)) {
-      out.bytes(value);
+  #write(value: Uint8Array, length: number, quoted: boolean, out: ByteWriter): void {
+    if (!quoted && !this.#special(value, length) && !same(this.#null, value, 0, length)) {
+      out.slice(value, 0, length);
       return;
     }
     out.uint8(this.#quote);
-    for (const byte of value) {
+    for (let at = 0; at < length; at++) {
+      const byte = value[at]!;
       if (byte === this.#quote || byte === this.#escape) out.uint8(this.#escape);
       out.uint8(byte);
     }
     out.uint8(this.#quote);
+  }
+
+  /** Whether a value has to be quoted for what is in it. */
+  #special(value: Uint8Array, length: number): boolean {
+    for (let at = 0; at < length; at++) {
+      const byte = value[at];
+      if (byte === this.#delimiter || byte === this.#quote || byte === NEWLINE || byte === RETURN) return true;
+    }
+    return false;
   }
 }

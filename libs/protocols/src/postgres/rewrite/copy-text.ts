@@ -1,10 +1,12 @@
 import { ByteWriter } from "#bytes";
-import type { BulkColumn, BulkFormat } from "#commands";
-import { apply, HIDE } from "./masks.js";
+import type { BulkFormat, Hide } from "#commands";
+import { contains, same } from "./fields.js";
+import { hidden } from "./hide.js";
 import type { RowFormat } from "./row-format.js";
 
 const NEWLINE = 0x0a;
 const BACKSLASH = 0x5c;
+const BLANK = 0x20;
 /** What COPY TO writes behind a backslash, and the byte it means (CopyAttributeOutText). */
 const ESCAPES = new Map([
   [0x62 /* b */, 0x08],
@@ -25,76 +27,70 @@ export class TextRows implements RowFormat {
    * all that is masked is NULL then.
    */
   readonly #blurred: boolean;
+  readonly fieldEnds: number[] = [];
+  readonly #value = new ByteWriter();
+  readonly #shown = new ByteWriter();
 
   constructor(format: BulkFormat) {
     this.#delimiter = (format.delimiter ?? "\t").charCodeAt(0);
     this.#null = Buffer.from(format.null ?? "\\N");
-    const rewritten = new ByteWriter(this.#null.length);
-    this.#escape(unescaped(this.#null), rewritten);
+    const value = unescaped(this.#null, 0, this.#null.length, new ByteWriter());
+    const rewritten = new ByteWriter();
+    this.#escape(value.room(0), value.length, rewritten);
     this.#blurred = rewritten.take().equals(this.#null);
   }
 
-  end(bytes: Uint8Array, from: number, length: number): number {
-    const at = bytes.indexOf(NEWLINE, from);
-    return at < 0 || at >= length ? -1 : at + 1;
-  }
-
-  mask(row: Uint8Array, columns: readonly BulkColumn[], out: ByteWriter): number {
-    const fields = this.#fields(row);
-    const fits = fields.length === columns.length;
-    let masked = 0;
-    for (const [index, field] of fields.entries()) {
-      if (index > 0) out.uint8(this.#delimiter);
-      const { mask, oid } = fits ? (columns[index] as BulkColumn) : { mask: HIDE, oid: 0 };
-      if (!mask || (this.#null.equals(field) && !this.#blurred)) {
-        out.bytes(field);
-        continue;
+  end(bytes: Uint8Array, from: number, to: number): number {
+    const delimiter = this.#delimiter;
+    const ends = this.fieldEnds;
+    ends.length = 0;
+    for (let at = from; at < to; at++) {
+      const byte = bytes[at];
+      if (byte === NEWLINE) {
+        ends.push(at);
+        return at + 1;
       }
-      masked++;
-      const shown = this.#blurred ? null : apply(mask, unescaped(field), oid, "text");
-      if (shown === null) out.bytes(this.#null);
-      else this.#escape(shown, out);
+      if (byte === delimiter) ends.push(at);
+      else if (byte === BACKSLASH && bytes[at + 1] !== NEWLINE) at++;
     }
-    out.uint8(NEWLINE);
-    return masked;
+    return -1;
   }
 
-  #fields(row: Uint8Array): Uint8Array[] {
-    const fields: Uint8Array[] = [];
-    const end = row.length - 1;
-    let start = 0;
-    for (let at = 0; at < end; at++) {
-      if (row[at] === BACKSLASH) at++;
-      else if (row[at] === this.#delimiter) {
-        fields.push(row.subarray(start, at));
-        start = at + 1;
-      }
-    }
-    fields.push(row.subarray(start, end));
-    return fields;
+  isNull(bytes: Uint8Array, from: number, to: number): boolean {
+    return !this.#blurred && same(this.#null, bytes, from, to);
   }
 
-  #escape(value: Uint8Array, out: ByteWriter): void {
-    for (const byte of value) {
-      const letter = LETTERS.get(byte);
-      if (byte === this.#delimiter && letter === undefined) out.uint8(BACKSLASH).uint8(byte);
-      else if (letter !== undefined) out.uint8(BACKSLASH).uint8(letter);
-      else if (byte === BACKSLASH) out.uint8(BACKSLASH).uint8(BACKSLASH);
+  hideField(hide: Hide, bytes: Uint8Array, from: number, to: number, out: ByteWriter): void {
+    const shown = this.#shown.cut(0);
+    if (this.#blurred || !this.#hidden(hide, bytes, from, to, shown)) out.bytes(this.#null);
+    else this.#escape(shown.room(0), shown.length, out);
+  }
+
+  #hidden(hide: Hide, bytes: Uint8Array, from: number, to: number, shown: ByteWriter): boolean {
+    if (!contains(bytes, from, to, BACKSLASH)) return hidden(hide, bytes, from, to, shown);
+    const value = unescaped(bytes, from, to, this.#value.cut(0));
+    return hidden(hide, value.room(0), 0, value.length, shown);
+  }
+
+  #escape(value: Uint8Array, length: number, out: ByteWriter): void {
+    for (let at = 0; at < length; at++) {
+      const byte = value[at]!;
+      const letter = byte < BLANK ? LETTERS.get(byte) : undefined;
+      if (letter !== undefined) out.uint8(BACKSLASH).uint8(letter);
+      else if (byte === this.#delimiter || byte === BACKSLASH) out.uint8(BACKSLASH).uint8(byte);
       else out.uint8(byte);
     }
   }
 }
 
-function unescaped(field: Uint8Array): Uint8Array {
-  if (!field.includes(BACKSLASH)) return field;
-  const out = new ByteWriter(field.length);
-  for (let at = 0; at < field.length; at++) {
-    let byte = field[at] as number;
-    if (byte === BACKSLASH && at + 1 < field.length) {
-      byte = field[++at] as number;
+function unescaped(bytes: Uint8Array, from: number, to: number, out: ByteWriter): ByteWriter {
+  for (let at = from; at < to; at++) {
+    let byte = bytes[at]!;
+    if (byte === BACKSLASH && at + 1 < to) {
+      byte = bytes[++at]!;
       byte = ESCAPES.get(byte) ?? byte;
     }
     out.uint8(byte);
   }
-  return out.take();
+  return out;
 }

@@ -1,20 +1,18 @@
 import fc from "fast-check";
 import { ByteWriter, MalformedBytes, TooLarge } from "#bytes";
 import type { BulkColumn, BulkFormat, Mask } from "#commands";
+import { maskBy } from "../../../../../test/masks.js";
 import { taken } from "../wire.fixture.js";
 import { copyMasker } from "./copy.js";
 
 const seen: string[] = [];
 /** Notes what it is given, so that a test sees that values arrive as they are, not as they are written. */
-const noting: Mask = {
-  labels: [],
-  apply: (value) => {
-    seen.push(Buffer.from(value).toString("latin1"));
-    return Buffer.from(`<${value.length}>`);
-  },
-};
-const hiding: Mask = { labels: [], apply: () => null };
-const answering = (text: string): Mask => ({ labels: [], apply: () => Buffer.from(text) });
+const noting = maskBy((value) => {
+  seen.push(value.toString("latin1"));
+  return Buffer.from(`<${value.length}>`);
+});
+const hiding = maskBy(() => null);
+const answering = (text: string) => maskBy(() => Buffer.from(text));
 const column = (mask: Mask | null): BulkColumn => ({ mask, oid: 25 });
 const second = [column(null), column(noting)];
 
@@ -28,7 +26,7 @@ function masked(
 ): string {
   const masker = copyMasker({ format: binary ? "binary" : "text", columns: columns.length }, format, columns, 10_000);
   const out = new ByteWriter();
-  for (const chunk of data) masker.push(chunk, out);
+  for (const chunk of data) masker.push(chunk, 0, chunk.length, out);
   masker.end();
   return taken(out.take())
     .map(({ type, body }) => {
@@ -190,5 +188,5 @@ test("a masked value never comes out, in any format, and rows and fields stay as
 
 test("a row that does not end is not gathered without limit", () => {
   const masker = copyMasker({ format: "text", columns: 2 }, { kind: "text" }, second, 100);
-  expect(() => masker.push(Buffer.alloc(101, 0x61), new ByteWriter())).toThrow(TooLarge);
+  expect(() => masker.push(Buffer.alloc(101, 0x61), 0, 101, new ByteWriter())).toThrow(TooLarge);
 });

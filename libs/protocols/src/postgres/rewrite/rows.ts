@@ -1,59 +1,76 @@
-import { type ByteWriter, MalformedBytes } from "#bytes";
-import type { Mask } from "#commands";
+import { ByteWriter, MalformedBytes } from "#bytes";
+import type { Hide } from "#commands";
 import { SERVER } from "../codes.js";
-import type { RowDescription } from "../messages.js";
-import { apply } from "./masks.js";
+import { hidden, writeHidden } from "./hide.js";
 
-/**
- * Masks a DataRow: in its place, as long as what hides a value is as long as the value; from the first that is not, the row
- * is written anew, what is not masked in runs.
- * @param inPlace false: all is written anew
- * @param writer where to, asked for at most once
- * @returns how many values were masked, NULLs not counted; and whether the row was written anew
- * @throws MalformedBytes where the row is not well formed or does not fit its description: then nothing of it may be used
- */
-export function maskRow(
-  row: Uint8Array,
-  masks: readonly (Mask | null)[],
-  described: RowDescription,
-  inPlace: boolean,
-  writer: () => ByteWriter,
-): { readonly masked: number; readonly anew: boolean } {
-  const count = row.length >= 7 ? ((row[5] as number) << 8) | (row[6] as number) : -1;
-  if (count !== masks.length) throw new MalformedBytes("a row has another number of columns than its description");
-  let out = inPlace ? null : writer();
-  let start = out ? begin(out) : 0;
-  let masked = 0;
-  let copied = 5;
-  let at = 7;
-  for (let column = 0; column < count; column++) {
-    const length = int32(row, at);
-    const value = at + 4;
-    at = value + Math.max(length, 0);
-    if (length < -1 || at > row.length) throw new MalformedBytes("a row's value is longer than the row");
-    const mask = masks[column];
-    if (!mask || length === -1) continue;
-    const { oid, format } = (described[column] as RowDescription[number]).type;
-    const hidden = apply(mask, row.subarray(value, at), oid, format);
-    masked++;
-    if (!out && hidden?.length === length) {
-      overwrite(row, value, hidden);
-      continue;
+/** Masks the DataRows of one description. */
+export class RowMasker {
+  /** Values masked so far, NULLs not counted. */
+  masked = 0;
+  /** Whether the last row could keep its place: the next one mostly is like it. */
+  #inPlace = true;
+  readonly #scratch = new ByteWriter(64);
+
+  constructor(readonly hides: readonly (Hide | null)[]) {}
+
+  /**
+   * Masks the DataRow `bytes[from, to)`: in its place, which must be the caller's own, as long as what hides a value is as
+   * long as the value; else the row is written anew, what is not masked in runs.
+   * @param anew where to, asked for at most once
+   * @returns whether the row was masked in its place
+   * @throws MalformedBytes where the row is not well formed or does not fit its description: then nothing of it may be used
+   */
+  mask(bytes: Uint8Array, from: number, to: number, anew: () => ByteWriter): boolean {
+    const { hides } = this;
+    const count = to - from >= 7 ? (bytes[from + 5]! << 8) | bytes[from + 6]! : -1;
+    if (count !== hides.length) throw new MalformedBytes("a row has another number of columns than its description");
+    let out = this.#inPlace ? null : anew();
+    let start = out ? begin(out) : 0;
+    let fits = true;
+    let masked = 0;
+    let copied = from + 5;
+    let at = from + 7;
+    for (let column = 0; column < count; column++) {
+      const length = at + 4 <= to ? int32(bytes, at) : CUT_OFF;
+      const value = at + 4;
+      at = value + Math.max(length, 0);
+      if (length < -1 || at > to) throw malformed("a row's value is longer than the row", out, start);
+      const hide = hides[column];
+      if (!hide || length === -1) continue;
+      masked++;
+      if (!out) {
+        if (this.#overwrite(hide, bytes, value, at)) continue;
+        out = anew();
+        start = begin(out);
+      }
+      out.slice(bytes, copied, value - 4);
+      const field = out.length;
+      writeHidden(hide, bytes, value, at, out);
+      if (out.length - field !== length + 4) fits = false;
+      copied = at;
     }
-    if (!out) {
-      out = writer();
-      start = begin(out);
-    }
-    out.slice(row, copied, value - 4);
-    writeValue(out, hidden);
-    copied = at;
+    if (at !== to) throw malformed("a row is longer than its values", out, start);
+    this.masked += masked;
+    this.#inPlace = fits;
+    if (!out) return true;
+    out.slice(bytes, copied, to);
+    out.setInt32(start + 1, out.length - start - 1);
+    return false;
   }
-  if (at !== row.length) throw new MalformedBytes("a row is longer than its values");
-  if (!out) return { masked, anew: false };
-  out.slice(row, copied, row.length);
-  out.setInt32(start + 1, out.length - start - 1);
-  return { masked, anew: true };
+
+  /** Hides a value in its place. False where it does not fit: then nothing has changed. */
+  #overwrite(hide: Hide, bytes: Uint8Array, from: number, to: number): boolean {
+    if (to - from > SHORT) return false;
+    const shown = this.#scratch.cut(0);
+    if (!hidden(hide, bytes, from, to, shown) || shown.length !== to - from) return false;
+    const written = shown.room(0);
+    for (let at = from; at < to; at++) bytes[at] = written[at - from]!;
+    return true;
+  }
 }
+
+/** What is longer is mostly not as long as what hides it. */
+const SHORT = 256;
 
 /** The head of a row whose length is not known yet. @returns where it begins */
 function begin(out: ByteWriter): number {
@@ -62,14 +79,9 @@ function begin(out: ByteWriter): number {
   return start;
 }
 
-function overwrite(row: Uint8Array, at: number, value: Uint8Array): void {
-  if (value.length > 64) row.set(value, at);
-  else for (let i = 0; i < value.length; i++) row[at + i] = value[i]!;
-}
-
-/** A FunctionCallResponse with its value replaced. */
-export function maskFunctionResult(frame: Uint8Array, mask: Mask, format: "text" | "binary", out: ByteWriter): number {
-  const length = int32(frame, 5);
+/** A FunctionCallResponse with its value replaced. @returns how many values were. */
+export function maskFunctionResult(frame: Uint8Array, hide: Hide, out: ByteWriter): number {
+  const length = frame.length >= 9 ? int32(frame, 5) : CUT_OFF;
   if (length < -1 || 9 + Math.max(length, 0) !== frame.length)
     throw new MalformedBytes("a function's result is cut off");
   if (length === -1) {
@@ -78,22 +90,20 @@ export function maskFunctionResult(frame: Uint8Array, mask: Mask, format: "text"
   }
   const start = out.length;
   out.uint8(SERVER.FunctionCallResponse).int32(0);
-  writeValue(out, apply(mask, frame.subarray(9), 0, format));
+  writeHidden(hide, frame, 9, frame.length, out);
   out.setInt32(start + 1, out.length - start - 1);
   return 1;
 }
 
-function writeValue(out: ByteWriter, value: Uint8Array | null): void {
-  if (value === null) out.int32(-1);
-  else out.int32(value.length).bytes(value);
-}
+/** In place of a length that is not there. */
+const CUT_OFF = -2;
 
 function int32(bytes: Uint8Array, at: number): number {
-  if (at + 4 > bytes.length) throw new MalformedBytes("a row ends inside a value");
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  );
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+}
+
+/** Nothing of the row may be used, so what was written of it goes. */
+function malformed(message: string, out: ByteWriter | null, start: number): MalformedBytes {
+  out?.cut(start);
+  return new MalformedBytes(message);
 }
