@@ -52,7 +52,7 @@ export const engine = new CedarEngine();
 
 /** A module object of its own, beside the loader's cache, so that loading again makes another instance. */
 function load(): Cedar {
-  keepCallsOutOfLine();
+  tuneOlderV8();
   const path = createRequire(import.meta.url).resolve("@cedar-policy/cedar-wasm/nodejs");
   const fresh = new Module(path) as Module & { load(path: string): void };
   fresh.load(path);
@@ -62,7 +62,13 @@ function load(): Cedar {
 /**
  * V8 before 13 ends the process ("Fatal error … unreachable code", Deoptimizer::DoComputeBuiltinContinuation) where code
  * into which it has inlined a call of WebAssembly that gives an object is given up during that call. Ours gives objects.
+ *
+ * And it compiles a function of WebAssembly anew, optimised, once that has run for a moment. In an engine that has just read
+ * its policies those are the largest of all, of the grammar: on other threads 0.6 s and 15 MB that are never given back, at
+ * each start, and questions are answered no sooner for it (newer versions wait longer by themselves).
  */
-function keepCallsOutOfLine(): void {
-  if (Number.parseInt(process.versions.v8, 10) < 13) setFlagsFromString("--no-turbo-inline-js-wasm-calls");
+function tuneOlderV8(): void {
+  if (Number.parseInt(process.versions.v8, 10) >= 13) return;
+  setFlagsFromString("--no-turbo-inline-js-wasm-calls");
+  setFlagsFromString("--wasm-tiering-budget=100000000");
 }
