@@ -1,4 +1,5 @@
 import { readConfig } from "./enforcer.config.js";
+import { startingSmall } from "./starting-small.js";
 
 /** A node: one process, or several under a supervisor. What a process does not need it does not load. */
 async function main(): Promise<void> {
@@ -30,7 +31,7 @@ function endInOrder(drain: () => Promise<void>, followParent: boolean): void {
   process.stdin.on("close", gone).on("end", gone).on("error", gone).resume();
 }
 
-main().catch((error: Error) => {
+startingSmall(main).catch((error: Error) => {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);
 });
