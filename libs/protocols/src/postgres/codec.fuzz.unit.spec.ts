@@ -141,7 +141,7 @@ const FROM_SERVER = [
     kind({
       name,
       said: fields,
-      write: (m) => write(Object.fromEntries(m)),
+      write: (m) => write(new Map(m)),
       read: (frame) => [...decodeFields(frame)],
       encode: (m) => encode(new Map(m)),
     }),

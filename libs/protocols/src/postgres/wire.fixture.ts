@@ -75,6 +75,9 @@ export interface Column {
   readonly format?: number;
 }
 
+/** By their letters, and in order where they are a map. */
+type Fields = Readonly<Record<string, string>> | ReadonlyMap<string, string>;
+
 /** From a server. */
 export const back = {
   authentication: (method: number, data: Uint8Array = Buffer.alloc(0)) => message("R", int32(method), data),
@@ -110,8 +113,8 @@ export const back = {
       ),
     ),
   complete: (tag: string) => message("C", text(tag)),
-  error: (fields: Readonly<Record<string, string>>) => message("E", ...fieldsOf(fields)),
-  notice: (fields: Readonly<Record<string, string>>) => message("N", ...fieldsOf(fields)),
+  error: (fields: Fields) => message("E", ...fieldsOf(fields)),
+  notice: (fields: Fields) => message("N", ...fieldsOf(fields)),
   notification: (channel: string, payload: string, pid = 7) => message("A", int32(pid), text(channel), text(payload)),
   copyOut: (columns: number, format = 0) =>
     message("H", Buffer.from([format]), ...counted(Array.from({ length: columns }, () => int16(format)))),
@@ -122,8 +125,10 @@ export const back = {
   call: (result: Value) => message("V", value(result)),
 };
 
-const fieldsOf = (fields: Readonly<Record<string, string>>) => [
-  ...Object.entries(fields).map(([letter, content]) => Buffer.concat([Buffer.from(letter, "latin1"), text(content)])),
+const fieldsOf = (fields: Fields) => [
+  ...Array.from(fields instanceof Map ? fields : Object.entries(fields), ([letter, content]) =>
+    Buffer.concat([Buffer.from(letter, "latin1"), text(content)]),
+  ),
   Buffer.from([0]),
 ];
 
