@@ -113,7 +113,10 @@ export class PostgresClientLogin implements ClientLogin {
 
   verify(verifier: string | null): readonly ClientLoginStep[] {
     this.#verifier = verifier;
-    return this.#state === "final" && !this.#scram ? this.#challenge() : [];
+    if (this.#state !== "final" || this.#scram) return [];
+    const challenge = this.#challenge();
+    // What was sent too early to know the challenge is answered too, and not left to the deadline.
+    return [...challenge, ...this.#advance()];
   }
 
   welcome(upstream: UpstreamReady, random: Uint8Array): Welcome {

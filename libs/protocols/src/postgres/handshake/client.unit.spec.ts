@@ -113,6 +113,20 @@ describe("a client's login", () => {
     expect(kinds(machine.receive(front.sasl(client.answer(challenge))))).toEqual(["send", "verified"]);
   });
 
+  test("a proof sent before the challenge is refused, whole or cut", () => {
+    const first = front.saslInitial("SCRAM-SHA-256", new ScramClient("secret", Buffer.from("client")).first);
+    const early = front.sasl("c=biws,r=early,p=AAAA");
+    for (const pieces of [
+      [front.startup(hello), first, early],
+      [Buffer.concat([front.startup(hello), first, early])],
+    ]) {
+      const machine = login();
+      const steps = pieces.flatMap((piece) => [...machine.receive(piece)]);
+      expect(kinds(steps)).toEqual(["send", "lookup"]);
+      expect(refusal(machine.verify(verifier)).C).toBe("08P01");
+    }
+  });
+
   test("what follows the login is kept for the conversation", () => {
     const machine = login();
     const client = new ScramClient("secret", Buffer.from("client"));
