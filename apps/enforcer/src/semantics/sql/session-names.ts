@@ -162,8 +162,11 @@ export class SessionNames {
   }
 }
 
-/** What is left when the transaction has ended well. */
-const beyond = (names: Names): Names => ({ ...names, localPath: null, cursors: outliving(names.cursors) });
+/** What is left when the transaction has ended well: the same object where all is, as texts are known by it. */
+function beyond(names: Names): Names {
+  const cursors = outliving(names.cursors);
+  return names.localPath === null && cursors === names.cursors ? names : { ...names, localPath: null, cursors };
+}
 
 const outliving = (cursors: Names["cursors"]): Names["cursors"] =>
   [...cursors.values()].every(({ hold }) => hold) ? cursors : new Map([...cursors].filter(([, { hold }]) => hold));
