@@ -235,6 +235,8 @@ export type ClientStep =
   | { readonly kind: "reply"; readonly bytes: Uint8Array }
   /** A command asks to pass: decide, then call `allow` or `deny` with it. */
   | { readonly kind: "gate"; readonly gate: Gate }
+  /** One that was let through will not run: what went before it has failed. */
+  | OutcomeStep
   /** The client said goodbye; forward and close. */
   | { readonly kind: "end"; readonly bytes: Uint8Array }
   /** Not what the protocol says: send the bytes to the client and close. */
@@ -279,9 +281,15 @@ export type ServerStep =
    * been carried out, so that it meets no other command.
    */
   | { readonly kind: "stop" }
-  /** A command is over. */
-  | { readonly kind: "outcome"; readonly ordinal: number; readonly outcome: Outcome }
+  | OutcomeStep
   | { readonly kind: "fault"; readonly bytes: Uint8Array; readonly refusal: Refusal };
+
+/** A command is over. */
+export interface OutcomeStep {
+  readonly kind: "outcome";
+  readonly ordinal: number;
+  readonly outcome: Outcome;
+}
 
 export interface Outcome {
   readonly rows: number;

@@ -181,6 +181,9 @@ export class Pipeline implements Leaving {
       case "gate":
         this.#gate(step.gate);
         break;
+      case "outcome":
+        this.session.recordEnded(step.ordinal, step.outcome);
+        break;
       case "end":
         this.server.write(step.bytes);
         this.session.end("client", "", null);

@@ -90,7 +90,8 @@ export class Driven {
 
   #pump(): void {
     for (let step = this.conversation.nextClient(); step; step = this.conversation.nextClient()) {
-      if (step.kind === "gate") {
+      if (step.kind === "outcome") this.outcomes.set(step.ordinal, step.outcome);
+      else if (step.kind === "gate") {
         this.gates.push(step.gate);
         const decided = this.decide(step.gate);
         if (decided) this.#settle(step.gate, decided);

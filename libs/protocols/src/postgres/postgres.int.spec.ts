@@ -107,7 +107,8 @@ class Relay {
         step;
         step = waiting ? null : conversation.nextClient()
       ) {
-        if (step.kind === "gate") {
+        if (step.kind === "outcome") this.outcomes.push(step);
+        else if (step.kind === "gate") {
           const { gate } = step;
           this.gates.push(gate);
           const decided = this.decide(gate);

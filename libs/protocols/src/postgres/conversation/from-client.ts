@@ -1,7 +1,7 @@
 import { type ByteReader, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
 import type { MaskPlan, Refusal } from "#commands";
 import { NOTHING_MASKED } from "#commands";
-import type { ClientStep, CommandLimit, Gate } from "../../protocol.js";
+import type { ClientStep, CommandLimit, Gate, OutcomeStep } from "../../protocol.js";
 import { CLIENT, STATUS } from "../codes.js";
 import { type Effect, fetchText, parameterOf, RunningCommand, readable } from "../commands.js";
 import {
@@ -67,8 +67,9 @@ export class FromClient {
     if (this.#open) return null;
     try {
       for (;;) {
-        const { due } = this.#state;
+        const { due, outcomes } = this.#state;
         if (due.length > 0) return { kind: "forward", bytes: due.shift() as Uint8Array };
+        if (outcomes.length > 0) return outcomes.shift() as OutcomeStep;
         const ready = this.#ready.length > 0 ? this.#ready.shift() : undefined;
         if (ready?.kind === "gate") this.#open = this.#asking;
         if (ready) return ready;

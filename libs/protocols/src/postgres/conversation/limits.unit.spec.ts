@@ -111,6 +111,14 @@ describe("rows", () => {
     expect(driven.conversation.transaction).toBe("failed");
   });
 
+  test("what waits behind a message that fails will not run, and that is told at once", () => {
+    const driven = limited();
+    driven.client(front.close("S", ""), UPDATE);
+    expect(types(driven.server(failure("XX000")))).toBe("E");
+    expect(driven.outcomes.get(1)).toMatchObject({ error: { code: "57014" } });
+    expect(sent(driven.upstream())).not.toContain("Q update t");
+  });
+
   test("in the extended protocol nothing goes behind it before its end", () => {
     const driven = limited();
     driven.client(front.parse("", "q"), front.bind("", ""), front.execute(""), front.parse("s", "x"), front.sync());

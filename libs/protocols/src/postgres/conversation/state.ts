@@ -1,4 +1,4 @@
-import type { ConversationOptions, ServerStep } from "../../protocol.js";
+import type { ConversationOptions, OutcomeStep } from "../../protocol.js";
 import { STATUS } from "../codes.js";
 import { NOT_RUN, type RunningCommand } from "../commands.js";
 import { type Answer, Answers } from "./answers.js";
@@ -50,7 +50,7 @@ export class SessionState {
   readonly #parameters: Map<string, string>;
   readonly #running = new Set<RunningCommand>();
   /** Outcomes that wait to be told. */
-  readonly outcomes: Extract<ServerStep, { kind: "outcome" }>[] = [];
+  readonly outcomes: OutcomeStep[] = [];
 
   constructor(readonly options: ConversationOptions) {
     this.#parameters = new Map(options.parameters);
