@@ -37,7 +37,8 @@ export function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): 
   }
   if (spelled.replace(/^pg_catalog\./, "") === "set_config") {
     if (knownSetting(analysis, call, routines.length)) return given;
-    if (couldPlan(constantText(call.args?.[1]))) analysis.notes(LEAK, ORDER.plan, spelled);
+    const [name, value] = (call.args ?? []).map(constantText);
+    if (couldPlan(name, value)) analysis.notes(LEAK, ORDER.plan, spelled);
   }
   const own = analysis.calls(routines, spelled, given, (call.args ?? []).every(isFixed));
   passes(analysis, call, routines, args, own);

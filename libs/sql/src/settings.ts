@@ -65,7 +65,7 @@ export function settingEffect(name: string, values: readonly (string | undefined
   }
   if (PLANNING.has(setting) || PLANNING_FAMILY.test(setting))
     return { action: "sql:session", ...(values !== null && { plans: true }) };
-  if (HARMLESS.has(setting) || HARMLESS_FAMILY.test(setting)) return { action: "sql:session" };
+  if (isHarmless(setting)) return { action: "sql:session" };
   const allowed = HARMLESS_VALUES[setting];
   if (allowed === undefined) return { action: "sql:set" };
   const [value] = values ?? [];
@@ -73,8 +73,11 @@ export function settingEffect(name: string, values: readonly (string | undefined
   return { action: harmless ? "sql:session" : "sql:set" };
 }
 
-/** Whether a setting whose name is not known could be one that the server plans by. @param value undefined: any. */
-export const couldPlan = (value: string | undefined): boolean => value === undefined || PLANNING_VALUE.test(value);
+const isHarmless = (setting: string): boolean => HARMLESS.has(setting) || HARMLESS_FAMILY.test(setting);
+
+/** Whether what is set could be what the server plans by. @param name @param value undefined: any. */
+export const couldPlan = (name: string | undefined, value: string | undefined): boolean =>
+  !(name !== undefined && isHarmless(name.toLowerCase())) && (value === undefined || PLANNING_VALUE.test(value));
 
 /** A search_path as text: names separated by commas, quoted or folded. */
 export function pathNames(value: string): string[] {

@@ -197,6 +197,14 @@ test("a setting whose name is not known could choose plans, unless its value say
   expect((await sets("'view, foreign-table'")).uses.filter((use) => use.action === "order")).toEqual([]);
 });
 
+test("a setting whose value is not known could choose plans, unless its name says that it does not", async () => {
+  const sets = async (name: string) =>
+    (await only(`select set_config(${name}, $1, false)`)).uses.filter((use) => use.action === "order");
+  expect(await sets("'JIT'")).toEqual([]);
+  for (const name of ["'enable_seqscan'", "'sort_mem'", "'jit' || ''", "$2"])
+    expect(await sets(name)).toContainEqual(expect.objectContaining({ use: "plan", column: null }));
+});
+
 test("JSON_ARRAYAGG orders the rows of every aggregate beside it", async () => {
   const orders = [
     "json_arrayagg(c.name order by c.email), array_agg(c.id)",

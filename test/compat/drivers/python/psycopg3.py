@@ -109,8 +109,8 @@ with psycopg.connect("", application_name="psycopg 3") as conn:
     # The cancel request is sent once the server is seen to run it.
     def cancel():
         with psycopg.connect("", autocommit=True) as other:
-            while not other.execute("select 1 from pg_stat_get_activity(%s) where state = 'active' and query like 'select pg_sleep%%'",
-                                    (conn.info.backend_pid,)).fetchone() and not seen.wait(0.5):
+            while not other.execute("select 1 from pg_stat_activity where datname = current_database()"
+                                    " and state = 'active' and wait_event = 'PgSleep'").fetchone() and not seen.wait(0.5):
                 pass
         conn.cancel_safe()
 

@@ -65,11 +65,15 @@ export class ResourceCatalogs {
     return load;
   }
 
-  /** Loads anew for a name that is not known, unless that was just done. */
+  /**
+   * Loads anew for a name that is not known, unless that was just done. Where a load is under way it waits for that: it may be
+   * for what another session has just made.
+   */
   async refreshOnMiss(resource: ResourcePart): Promise<ResourceNames> {
+    const underWay = this.#loading.get(keyOf(resource));
+    if (underWay) return underWay;
     const known = this.#known.get(keyOf(resource));
-    if (known && this.clock.now() - known.loadedAt < MISS_PAUSE_MS) return known;
-    return this.#loading.get(keyOf(resource)) ?? this.refresh(resource);
+    return known && this.clock.now() - known.loadedAt < MISS_PAUSE_MS ? known : this.refresh(resource);
   }
 
   async #load(resource: ResourcePart): Promise<ResourceNames> {
