@@ -7,7 +7,7 @@ import { functionEffect, keepsArguments, UNKNOWN_FUNCTION } from "./functions.js
 import { as, constantText, strings } from "./parser/ast.js";
 import { isText, TEXT } from "./scalar-types.js";
 import { everything, type Scope } from "./scope.js";
-import { couldPlan, pathNames, settingEffect } from "./settings.js";
+import { couldPlan, isHarmless, pathNames, settingEffect } from "./settings.js";
 import { isTotal } from "./total-functions.js";
 import { type Column, LEAK, type Trace, union } from "./trace.js";
 import { FILTER, ORDER } from "./uses.js";
@@ -115,10 +115,17 @@ function takesAny(
 
 const isSubstring = ({ schema, name }: RoutineFacts): boolean => schema === "pg_catalog" && name === "substring";
 
-/** set_config with plain constants is the SET it stands for. */
+/** set_config by plain constants is the SET it stands for, and by the command's own parameters where any value is harmless. */
 function knownSetting(analysis: Analysis, call: FuncCall, candidates: number): boolean {
   const [name, value, local] = (call.args ?? []).map(constantText);
-  if (candidates > 1 || name === undefined || value === undefined || local === undefined) return false;
+  if (candidates > 1 || name === undefined) return false;
+  if (value === undefined || local === undefined) {
+    // In a function's body a parameter is whatever it is called with.
+    const ownParameters = analysis.running.size === 0 && call.args!.every(isFixed);
+    if (!ownParameters || !isHarmless(name)) return false;
+    analysis.effects.functions.add("pg_catalog.set_config");
+    return true;
+  }
   const effect = settingEffect(name, name.toLowerCase() === "search_path" ? pathNames(value) : [value]);
   if (effect.plans) analysis.inClause("set_config()", () => analysis.notes(LEAK, ORDER.plan, name.toLowerCase()));
   if (effect.action !== "sql:session") return false;

@@ -25,6 +25,7 @@ const SCHEMA = `
   create function here() returns int language sql as 'select id from people limit 1';
   create function fixed_path() returns int language sql set search_path = public as 'select id from people limit 1';
   create function moves() returns text language sql as $$ select set_config('search_path', 'x', false) $$;
+  create function named(text) returns text language sql as $$ select set_config('application_name', $1, false) $$;
   create function defines() returns void language sql as 'create table made (id int)';
   create function loops(int) returns int language sql as 'select 1';
   create or replace function loops(int) returns int language sql as 'select loops($1)';
@@ -135,6 +136,15 @@ describe("a function in SQL is what its body does", () => {
     expect(statements[0]!.stores).toMatchObject([
       { target: "public.log.what", sources: [{ table: "people", column: "email" }] },
     ]);
+  });
+
+  test("a harmless setting is not so by an argument, which may be anything", async () => {
+    expect(await actions("select named(email) from people")).toContain("set");
+    const { statements } = await sql.understand("select named(email) from people", context);
+    expect(statements[0]!.stores).toMatchObject([{ sources: [{ table: "people", column: "email" }] }]);
+    expect(await actions("select set_config('application_name', $1, false)")).toEqual(["select"]);
+    expect(await actions("select set_config('application_name', email, false) from people")).toContain("set");
+    expect(await actions("select set_config('search_path', $1, false)")).toContain("set");
   });
 
   test("its names follow the search_path, unless it has its own", async () => {

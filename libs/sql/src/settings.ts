@@ -73,11 +73,15 @@ export function settingEffect(name: string, values: readonly (string | undefined
   return { action: harmless ? "sql:session" : "sql:set" };
 }
 
-const isHarmless = (setting: string): boolean => HARMLESS.has(setting) || HARMLESS_FAMILY.test(setting);
+/** Whether a setting is harmless whatever its value. */
+export function isHarmless(name: string): boolean {
+  const setting = name.toLowerCase();
+  return HARMLESS.has(setting) || HARMLESS_FAMILY.test(setting);
+}
 
 /** Whether what is set could be what the server plans by. @param name @param value undefined: any. */
 export const couldPlan = (name: string | undefined, value: string | undefined): boolean =>
-  !(name !== undefined && isHarmless(name.toLowerCase())) && (value === undefined || PLANNING_VALUE.test(value));
+  !(name !== undefined && isHarmless(name)) && (value === undefined || PLANNING_VALUE.test(value));
 
 /** A search_path as text: names separated by commas, quoted or folded. */
 export function pathNames(value: string): string[] {

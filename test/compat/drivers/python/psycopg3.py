@@ -1,11 +1,15 @@
 """psycopg 3: what a Python program does with it, as a transcript. Connects as libpq's environment says."""
 
+import logging
 import threading
 import time
 from datetime import date
 
 import psycopg
 from psycopg.rows import dict_row
+
+# It warns of a pipeline's failure or not as the answers have come already or not.
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
 
 def say(*what):
