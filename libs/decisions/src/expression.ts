@@ -21,7 +21,10 @@ export function askedBy(conditions: readonly unknown[]): Asked {
     if (node.Var === "context") whole = true;
     const access = node["."] ?? node.has;
     if (isRecord(access) && isContext(access.left)) {
-      for (const attribute of [access.attr].flat()) context.add(String(attribute));
+      // `context has resource.protocol`: behind the first name it is an entity's, or a record's.
+      const [attribute, ...further] = [access.attr].flat();
+      context.add(String(attribute));
+      attributes ||= further.length > 0;
       return;
     }
     attributes ||= ACCESS.some((operator) => Object.hasOwn(node, operator));

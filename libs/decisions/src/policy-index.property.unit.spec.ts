@@ -110,22 +110,38 @@ function wholeAnswer({ principal, action, target, entities, context }: Question)
   return { matched: byName(reason), failed: byName(errors.map(({ policyId }) => policyId)) };
 }
 
+function expectAsWhole(text: string, questions: readonly Question[]): void {
+  prepareWhole(text);
+  const index = new PolicyIndex([{ name: "rules", text }]);
+  for (const asked of [...questions, ...questions]) {
+    const { permits, forbids, failed } = index.ask(asked);
+    expect({
+      matched: byName([...permits, ...forbids].map(({ id }) => id)),
+      failed: byName(failed.map((each) => each.policy)),
+    }).toEqual(wholeAnswer(asked));
+  }
+  index.dispose();
+}
+
 test("what the engine is not told, and what it is not asked again, changes no answer", () => {
   const documents = fc.array(policy, { minLength: 1, maxLength: 4 }).map((policies) => policies.join("\n"));
   fc.assert(
     fc.property(documents, fc.array(question, { minLength: 2, maxLength: 6 }), (text, questions) => {
       fc.pre(readDocument("rules", text).problems.length === 0);
-      prepareWhole(text);
-      const index = new PolicyIndex([{ name: "rules", text }]);
-      for (const asked of [...questions, ...questions]) {
-        const { permits, forbids, failed } = index.ask(asked);
-        expect({
-          matched: byName([...permits, ...forbids].map(({ id }) => id)),
-          failed: byName(failed.map((each) => each.policy)),
-        }).toEqual(wholeAnswer(asked));
-      }
-      index.dispose();
+      expectAsWhole(text, questions);
     }),
-    { numRuns: 150 },
+    { numRuns: 400 },
   );
+});
+
+test("a path from the context looks at the entity it goes through", () => {
+  const uid = { type: "Resource", id: "shop" };
+  const agent = { type: "Agent", id: "github|job-1" };
+  expectAsWhole("forbid(principal, action, resource) when { context has resource.protocol };", [
+    {
+      ...{ principal: agent, action: "sql:select", target: uid, targetParents: [] },
+      entities: [{ uid, attrs: { protocol: "postgresql" }, parents: [] }],
+      context: { resource: { __entity: uid } },
+    },
+  ]);
 });
