@@ -1,6 +1,6 @@
 // The resource: a PostgreSQL with pgbench's tables, and a million rows to read, unlabelled and labelled.
 import { join } from "node:path";
-import { startPostgres } from "#embedded";
+import { removePostgres, startPostgres } from "#embedded";
 import { run } from "./clients.mjs";
 
 export const RESOURCE = "bench";
@@ -21,13 +21,19 @@ export const WIDE = { 0: "wide", 1: "wide_one", 10: "wide_ten" };
 
 export async function startDatabase(folder) {
   const settings = { max_connections: 1200, shared_buffers: "1GB", max_wal_size: "4GB", checkpoint_timeout: "30min" };
-  const server = await startPostgres({ folder: join(folder, "postgres"), settings });
+  const own = join(folder, "postgres");
+  const server = await startPostgres({ folder: own, settings });
   await server.createDatabase(DATABASE);
   const { hostname: host, port, username: user, password } = new URL(server.url(DATABASE));
   const direct = { host, port: Number(port), user, password, database: DATABASE };
   await run(direct, "pgbench", ["-i", "-q", "-s", "20"]);
   for (const statement of TABLES.split(";")) await run(direct, "psql", ["-Xqc", statement]);
-  return { direct, stop: () => server.stop() };
+  const stop = async () => {
+    await server.stop();
+    // What is kept elsewhere too.
+    removePostgres(own);
+  };
+  return { direct, stop };
 }
 
 /** What the enforcer is told of it: some labels, and policies that every command is decided by. */
