@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { removePostgres } from "../../libs/embedded/src/index.js";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -170,6 +171,9 @@ export class Installation {
       if (running.child.exitCode === null && running.child.signalCode === null) running.child.kill("SIGKILL");
       await running.finished.catch(() => {});
     }
+    // Started by root, its database may be elsewhere.
+    const postgres = join(this.state, "postgres");
+    if (existsSync(postgres)) removePostgres(postgres);
     rmSync(this.folder, { recursive: true, force: true });
   }
 
