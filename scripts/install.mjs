@@ -1,7 +1,7 @@
 // What `npm start` and `npm test` need before any dependency can be imported. Uses nothing but Node.
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -20,22 +20,55 @@ export function requireNode() {
 /** Installs the packages the lockfile names unless exactly these are installed. */
 export function installPackages(say) {
   const wanted = digest(["package.json", "package-lock.json"]);
-  const stamp = join(root, "node_modules", ".counterfoil-installed");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  const packages = join(root, "node_modules");
+  const stamp = join(packages, ".counterfoil-installed");
+  const underWay = join(packages, ".counterfoil-installing");
+  const installed = () => !existsSync(underWay) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
+  if (installed()) return;
+  awaitOther(underWay, say);
+  if (installed()) return;
+  // What an interrupted install has left, half a package too, looks whole to the next.
+  if (existsSync(underWay)) rmSync(packages, { recursive: true });
   say("installing packages");
+  mkdirSync(packages, { recursive: true });
+  writeFileSync(underWay, String(process.pid));
+  npmInstall();
+  writeFileSync(stamp, wanted);
+  rmSync(underWay);
+}
+
+/** Waits while another process installs. */
+function awaitOther(underWay, say) {
+  for (let told = false; isRunning(underWay); told = true) {
+    if (!told) say("waiting for another install");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  }
+}
+
+function isRunning(underWay) {
+  try {
+    return process.kill(Number(readFileSync(underWay, "utf8")), 0);
+  } catch {
+    return false;
+  }
+}
+
+function npmInstall() {
+  // Ctrl-C reaches npm as well: we go once it has put away what it had begun.
+  const stay = () => {};
+  process.on("SIGINT", stay);
   // `install --no-save` rather than `ci`: the lockfile may lack other platforms' optional binaries, which `ci` refuses.
-  const result = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], {
+  const { status } = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", "ignore", "inherit"],
     env: { ...process.env, NODE_ENV: "development" },
   });
-  if (result.status !== 0) {
-    console.error(
-      "npm install failed. Check the network and the registry (`npm config get registry`), then try again.",
-    );
-    process.exit(1);
-  }
-  writeFileSync(stamp, wanted);
+  process.off("SIGINT", stay);
+  if (status === 0) return;
+  console.error(
+    "npm install did not finish: unless you ended it, check the network and the registry (`npm config get registry`); then try again.",
+  );
+  process.exit(1);
 }
 
 /** Compiles apps/ and libs/ into dist/ unless dist/ is of exactly these sources. */
