@@ -22,32 +22,56 @@ export function installPackages(say) {
   const wanted = digest(["package.json", "package-lock.json"]);
   const packages = join(root, "node_modules");
   const stamp = join(packages, ".counterfoil-installed");
-  const underWay = join(packages, ".counterfoil-installing");
-  const installed = () => !existsSync(underWay) && existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
+  const lock = join(packages, ".counterfoil-installing");
+  const installed = () => existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
   if (installed()) return;
-  awaitOther(underWay, say);
-  if (installed()) return;
-  // What an interrupted install has left, half a package too, looks whole to the next.
-  if (existsSync(underWay)) rmSync(packages, { recursive: true });
-  say("installing packages");
   mkdirSync(packages, { recursive: true });
-  writeFileSync(underWay, String(process.pid));
-  npmInstall();
-  writeFileSync(stamp, wanted);
-  rmSync(underWay);
+  takeLock(lock, say);
+  if (!installed()) {
+    say("installing packages");
+    // Without a stamp it was interrupted, and what that left, half a package too, would look whole to npm.
+    const left = existsSync(stamp) ? [stamp] : readdirSync(packages).map((name) => join(packages, name));
+    for (const path of left) if (path !== lock) rmSync(path, { recursive: true });
+    npmInstall();
+    writeFileSync(stamp, wanted);
+  }
+  rmSync(lock);
 }
 
-/** Waits while another process installs. */
-function awaitOther(underWay, say) {
-  for (let told = false; isRunning(underWay); told = true) {
+/** Waits while another process has it. */
+function takeLock(lock, say) {
+  for (let told = false; ; ) {
+    try {
+      return writeFileSync(lock, String(process.pid), { flag: "wx" });
+    } catch (error) {
+      if (error.code !== "EEXIST") throw error;
+    }
+    if (!isHeld(lock)) {
+      takeAway(lock);
+      continue;
+    }
     if (!told) say("waiting for another install");
+    told = true;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
   }
 }
 
-function isRunning(underWay) {
+/** Of a process that is gone; one that somebody else was quicker to take is put back. */
+function takeAway(lock) {
+  const taken = `${lock}-${process.pid}`;
   try {
-    return process.kill(Number(readFileSync(underWay, "utf8")), 0);
+    renameSync(lock, taken);
+    if (isHeld(taken)) renameSync(taken, lock);
+    else rmSync(taken);
+  } catch (error) {
+    if (error.code !== "ENOENT") throw error;
+  }
+}
+
+/** By a process that runs; false too where it has just been given back. */
+function isHeld(lock) {
+  try {
+    return process.kill(Number(readFileSync(lock, "utf8")), 0);
   } catch {
     return false;
   }
