@@ -105,6 +105,8 @@ interface RefusalAnswer {
 export class Answers {
   #items: Answer[] = [];
   #from = 0;
+  /** The server has said how what is at the head went: only then does ReadyForQuery end it. */
+  spoken = false;
 
   get length(): number {
     return this.#items.length - this.#from;
@@ -126,6 +128,7 @@ export class Answers {
   }
 
   shift(): void {
+    this.spoken = false;
     this.#from++;
     if (this.#from > 64 && this.#from * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#from);
@@ -140,7 +143,17 @@ export class Answers {
     const skipped = sync < 0 ? waiting : waiting.slice(0, sync);
     this.#items = sync < 0 ? [] : waiting.slice(sync);
     this.#from = 0;
+    this.spoken = false;
     return skipped;
+  }
+
+  /** Whether anything is to be done between the head and the next Sync. */
+  get goOn(): boolean {
+    for (let at = this.#from + 1; at < this.#items.length; at++) {
+      const { kind } = this.#items[at]!;
+      if (kind !== "copy-end") return kind !== "sync";
+    }
+    return false;
   }
 
   /**

@@ -149,6 +149,8 @@ export class FromClient {
     if (state.copyingIn && !state.copyEnded && !DURING_COPY.has(type)) {
       throw new MalformedBytes("a message that has no place in COPY data");
     }
+    // Should the COPY fail, it cannot be told which of these Syncs the server has read, and so what it does behind them.
+    if (state.copyEnded && state.ignoredSyncs > 0 && !ENDING.has(type)) return this.#wait();
     if (state.answers.length >= MOST_UNANSWERED) return this.#wait();
     if (state.limited && !(state.copyingIn && !state.copyEnded)) return this.#wait();
     if (!KNOWN.has(type)) throw new MalformedBytes("a message of an unknown type");
@@ -499,6 +501,8 @@ const KNOWN: ReadonlySet<number> = new Set(
 
 /** What asks to pass. */
 const DECIDED: ReadonlySet<number> = new Set([CLIENT.Query, CLIENT.Parse, CLIENT.Bind, CLIENT.FunctionCall]);
+
+const ENDING: ReadonlySet<number> = new Set([CLIENT.Sync, CLIENT.Terminate]);
 
 /** What may come while the server reads COPY data; it ignores Flush and Sync there. */
 const DURING_COPY: ReadonlySet<number> = new Set([

@@ -31,6 +31,14 @@ const ASIDE: ReadonlySet<number> = new Set([
   SERVER.ParameterStatus,
 ]);
 
+/** What says how a simple query or a call went, before ReadyForQuery ends it. */
+const TELLS: ReadonlySet<number> = new Set([
+  SERVER.CommandComplete,
+  SERVER.EmptyQueryResponse,
+  SERVER.ErrorResponse,
+  SERVER.FunctionCallResponse,
+]);
+
 /** Binary COPY ends with two bytes that are no row. */
 const COPY_TRAILER = 7;
 
@@ -101,7 +109,10 @@ export class FromServer {
 
   /** Deals with the next message. False where the rest of it is missing. */
   #message(type: number): boolean {
-    const { head } = this.#state.answers;
+    const { answers } = this.#state;
+    const { head } = answers;
+    if (TELLS.has(type)) answers.spoken = true;
+    if (type === SERVER.ReadyForQuery && head?.kind !== "sync" && !answers.spoken) return this.#readyAgain();
     if (head?.kind === "own" && !ASIDE.has(type)) return this.#own(type, head);
     if (type === SERVER.DataRow) return this.#row(head);
     if (type === SERVER.CopyData) return this.#copyData(head);
@@ -301,7 +312,11 @@ export class FromServer {
     if (!flowing(head)) throw unexpected("CommandComplete");
     const state = this.#state;
     const { command } = head;
-    if (head.copy?.direction === "in") this.#endCopy();
+    if (head.copy?.direction === "in") {
+      this.#endCopy();
+      // It has read all of them.
+      this.#state.ignoredSyncs = 0;
+    }
     delete head.copy;
     if (command.past(tag)) return this.#limitReached(head);
     command.complete(tag);
@@ -325,21 +340,31 @@ export class FromServer {
     const status = decodeReadyForQuery(frame);
     if (head?.kind === "query" && endsOwn(this.#state, head, status)) return this.#swallow();
     state.status = status;
-    let segment = state.segment;
     if (head?.kind === "query" || head?.kind === "call") {
       state.undoEffects(head.command);
       state.finish(head.command);
-      segment = head.segment;
-      state.answers.shift();
-    } else if (head?.kind === "sync" || (head?.kind === "refusal" && head.simple)) {
-      segment = head.segment;
-      state.answers.shift();
-    } else if (state.ignoredSyncs > 0) {
-      // COPY failed before the server had read a Sync that it would have ignored.
-      state.ignoredSyncs = 0;
-      state.skipping = false;
-    } else throw unexpected("ReadyForQuery");
-    state.endSegment(segment);
+    } else if (head?.kind !== "sync" && !(head?.kind === "refusal" && head.simple)) throw unexpected("ReadyForQuery");
+    state.answers.shift();
+    state.endSegment(head.segment);
+    return this.#pass();
+  }
+
+  /**
+   * It ends nothing that is due: COPY failed before the server had read a Sync that it would have ignored. What was sent
+   * behind the data has no answer yet, as the server deals with one after the other.
+   */
+  #readyAgain(): boolean {
+    const state = this.#state;
+    const frame = this.#frames.read();
+    if (!frame) return false;
+    if (state.ignoredSyncs === 0) throw unexpected("ReadyForQuery");
+    state.status = decodeReadyForQuery(frame);
+    state.ignoredSyncs--;
+    state.skipping = false;
+    if (state.answers.empty) {
+      state.unsynced = false;
+      state.endSegment(state.segment++);
+    }
     return this.#pass();
   }
 
@@ -367,7 +392,11 @@ export class FromServer {
       if (!head.simple) state.skipToSync();
       return true;
     }
-    if (flowing(head) && head.copy?.direction === "in") this.#endCopy();
+    if (flowing(head) && head.copy?.direction === "in") {
+      this.#endCopy();
+      if (head.kind === "execute" && state.ignoredSyncs > 0 && state.answers.goOn)
+        throw new MalformedBytes("whether it goes on behind the COPY that failed cannot be told");
+    }
     if (flowing(head) && head.command.struck) this.#replace(limitError(head.command));
     else this.#text(fields, errorResponse);
     if (head?.kind === "query" || head?.kind === "call") state.undoEffects(head.command);
