@@ -2,6 +2,7 @@ import type { Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import type { Relation } from "./catalog.js";
 import { as, type NodeFields } from "./parser/ast.js";
+import { relationRow } from "./relations.js";
 import { inside, ROOT } from "./scope.js";
 import { LEAK, type Trace, wholeRow } from "./trace.js";
 
@@ -16,7 +17,7 @@ export function renames(analysis: Analysis, n: NodeFields<"RenameStmt">): void {
   const to = n.newname ?? "";
   if (n.renameType === "OBJECT_SCHEMA") analysis.stored(`${to}.*`, null, "*", LEAK);
   if (!n.relation) return;
-  const { relation } = analysis.resolve(n.relation.schemaname, n.relation.relname ?? "");
+  const { relation } = analysis.names.relation(n.relation.schemaname, n.relation.relname ?? "");
   if (n.renameType === "OBJECT_COLUMN") {
     const table = relation ? `${relation.schema}.${relation.name}` : (n.relation.relname ?? "");
     const column = relation?.columns.find(({ name }) => name === n.subname);
@@ -27,15 +28,15 @@ export function renames(analysis: Analysis, n: NodeFields<"RenameStmt">): void {
 
 export function changesSchema(analysis: Analysis, n: NodeFields<"AlterObjectSchemaStmt">): void {
   if (!n.relation || !MOVED.has(n.objectType ?? "")) return;
-  const { relation } = analysis.resolve(n.relation.schemaname, n.relation.relname ?? "");
+  const { relation } = analysis.names.relation(n.relation.schemaname, n.relation.relname ?? "");
   moves(analysis, relation, n.newschema ?? "", n.relation.relname ?? "");
 }
 
 /** ALTER TABLE … TYPE … USING, … GENERATED ALWAYS AS, and leaving the parent whose labels are also its own. */
 export function altersColumns(analysis: Analysis, n: NodeFields<"AlterTableStmt">): void {
   const { relname = "", schemaname } = n.relation ?? {};
-  const { name, relation } = analysis.resolve(schemaname, relname);
-  const row = analysis.relationRow(name, relation);
+  const { name, relation } = analysis.names.relation(schemaname, relname);
+  const row = relationRow(analysis, name, relation);
   const scope = inside(ROOT, { items: [{ alias: relname, schema: null, row }], row });
   const computes = (column: string, expression: Node | undefined) => {
     if (expression) analysis.stored(name, relation, column, analysis.expression(expression, scope));
@@ -58,8 +59,8 @@ export function altersColumns(analysis: Analysis, n: NodeFields<"AlterTableStmt"
 
 /** What a trigger or a rule does with a table's rows is not read: it may write any of them anywhere. */
 export function intercepts(analysis: Analysis, relation: NodeFields<"CreateTrigStmt">["relation"], all: boolean): void {
-  const { name, relation: table } = analysis.resolve(relation?.schemaname, relation?.relname ?? "");
-  const trace = all ? LEAK : wholeRow(analysis.relationRow(name, table));
+  const { name, relation: table } = analysis.names.relation(relation?.schemaname, relation?.relname ?? "");
+  const trace = all ? LEAK : wholeRow(relationRow(analysis, name, table));
   analysis.stored(name, table, "*", trace);
 }
 
@@ -71,5 +72,5 @@ function moves(analysis: Analysis, relation: Relation | null, schema: string, ta
 }
 
 const of = (analysis: Analysis, relation: Relation, column: string): Trace =>
-  analysis.relationRow(`${relation.schema}.${relation.name}`, relation).columns.find(({ name }) => name === column)
+  relationRow(analysis, `${relation.schema}.${relation.name}`, relation).columns.find(({ name }) => name === column)
     ?.trace ?? LEAK;

@@ -2,6 +2,7 @@ import type { Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import { functionEffect } from "./functions.js";
 import { as, everyNode, type NodeFields, strings } from "./parser/ast.js";
+import { callsRoutines } from "./routine-calls.js";
 import { commonType, isScalar, isText, TEXT } from "./scalar-types.js";
 import type { Scope } from "./scope.js";
 import { NOTHING, type Row, type Trace, union } from "./trace.js";
@@ -85,7 +86,7 @@ export function operator(analysis: Analysis, n: NodeFields<"A_Expr">, scope: Sco
   const operands = { ...union(traces), typeOid: concatenates ? joinedType(traces) : 0 };
   return custom.length === 0
     ? operands
-    : { ...union([operands, analysis.calls(custom, name, operands)]), plain: false };
+    : { ...union([operands, callsRoutines(analysis, custom, name, operands)]), plain: false };
 }
 
 /** A text and anything else give a text. */
@@ -211,7 +212,7 @@ export function isConstant(analysis: Analysis, node: Node): boolean {
   everyNode(node, (kind, fields) => {
     if (VARIES.has(kind) || (kind === "ParamRef" && analysis.running.size > 0)) constant = false;
     if (kind === "FuncCall") {
-      const routines = analysis.routines(strings((fields as NodeFields<"FuncCall">).funcname));
+      const routines = analysis.names.routines(strings((fields as NodeFields<"FuncCall">).funcname));
       constant &&= routines.length > 0 && routines.every((r) => r.volatility === "immutable" && !r.returnsSet);
     }
   });

@@ -1,6 +1,7 @@
 import type { BulkFormat, SqlAction } from "#commands";
 import type { Analysis } from "./analysis.js";
 import { as, type NodeFields, NotUnderstood, strings } from "./parser/ast.js";
+import { readsRelation, relationRow, writesRelation } from "./relations.js";
 import { inner, NOTHING_BACK, type Returned } from "./returned.js";
 import { inside, ROOT } from "./scope.js";
 import { LEAK, type Row, type Trace, wholeRow } from "./trace.js";
@@ -17,12 +18,12 @@ export function copy(analysis: Analysis, n: NodeFields<"CopyStmt">): Returned {
     const row = inner(analysis, n.query);
     return copied(analysis, n, row, away);
   }
-  const { name, relation } = analysis.resolve(n.relation?.schemaname, n.relation?.relname ?? "");
-  const row = analysis.relationRow(name, relation);
+  const { name, relation } = analysis.names.relation(n.relation?.schemaname, n.relation?.relname ?? "");
+  const row = relationRow(analysis, name, relation);
   const listed = strings(n.attlist);
   if (n.is_from) {
     const into = () => {
-      analysis.writesRelation(name, relation);
+      writesRelation(analysis, name, relation);
       const written = listed.length > 0 ? listed : row.columns.map((c) => c.name);
       for (const column of written) analysis.effects.columnsWritten.add(`${name}.${column}`);
       const item = { alias: n.relation?.relname ?? "", schema: null, row };
@@ -33,7 +34,7 @@ export function copy(analysis: Analysis, n: NodeFields<"CopyStmt">): Returned {
     else into();
     return NOTHING_BACK;
   }
-  analysis.readsRelation(name, relation);
+  readsRelation(analysis, name, relation);
   const stored = relation?.columns.filter((c) => !c.generated).map((c) => c.name);
   const wanted = listed.length > 0 ? listed : (stored ?? []);
   const find = (column: string): Trace => row.columns.find((c) => c.name === column)?.trace ?? row.open ?? LEAK;

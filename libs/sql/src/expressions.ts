@@ -16,6 +16,7 @@ import {
   strings,
 } from "./parser/ast.js";
 import { isPlainType, PLAIN_TYPE_NAMES } from "./plain-types.js";
+import { callsRoutines } from "./routine-calls.js";
 import { commonType, isScalar, TEXT } from "./scalar-types.js";
 import { columnOf, everything, findColumn, findItem, type Scope } from "./scope.js";
 import { SYSTEM_COLUMNS } from "./system-names.js";
@@ -70,7 +71,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
       return { name, trace };
     });
     if (custom.length > 0) {
-      return { ...union([value, analysis.calls(custom, names.join("."), value)]), plain: false, fields: null };
+      return { ...union([value, callsRoutines(analysis, custom, names.join("."), value)]), plain: false, fields: null };
     }
     // A cast shows the value in another form: no longer the column as it stands.
     return { ...union([value]), typeOid: isTextCast(analysis, n, names) ? TEXT : 0, plain, fields: fields ?? null };
@@ -85,7 +86,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   // In an aggregate it orders what the aggregate hides; elsewhere the clause says what it decides.
   SortBy: (analysis, n, scope) => {
     const custom = analysis.context.catalog.operatorFunctions(strings(n.useOp).at(-1) ?? "");
-    if (custom.length > 0) analysis.calls(custom, strings(n.useOp).at(-1) ?? "");
+    if (custom.length > 0) callsRoutines(analysis, custom, strings(n.useOp).at(-1) ?? "");
     return analysis.expression(n.node, scope);
   },
   A_Const: constant,
@@ -245,9 +246,9 @@ function columnRef(analysis: Analysis, fields: readonly Node[], scope: Scope): T
 function attribute(analysis: Analysis, of: Trace, name: string): Trace {
   // A table's own can be asked of its row, too; any other row has a field of the name, or none.
   if (SYSTEM_COLUMNS.has(name)) return union([of]);
-  const routines = analysis.routines([name]);
+  const routines = analysis.names.routines([name]);
   if (!isTotal(routines, { count: 1, position: 0, value: of })) analysis.notes(of, FILTER.other, `${name}()`);
-  return union([of, analysis.calls(routines, name, of)]);
+  return union([of, callsRoutines(analysis, routines, name, of)]);
 }
 
 function subLink(analysis: Analysis, n: NodeFields<"SubLink">, scope: Scope): Trace {
@@ -266,7 +267,7 @@ function subLink(analysis: Analysis, n: NodeFields<"SubLink">, scope: Scope): Tr
   const test = testsMembership(analysis, n, row, scope);
   const operators = strings(n.operName);
   const custom = analysis.context.catalog.operatorFunctions(operators.at(-1) ?? "");
-  const called = custom.length > 0 ? analysis.calls(custom, operators.join(".")) : NOTHING;
+  const called = custom.length > 0 ? callsRoutines(analysis, custom, operators.join(".")) : NOTHING;
   const [only] = row.columns;
   const single = !row.open && row.columns.length === 1;
   const fields = row.open ? null : single ? (only?.trace.fields ?? null) : row.columns;
@@ -315,9 +316,9 @@ function indirection(analysis: Analysis, n: NodeFields<"A_Indirection">, scope: 
 function castRelation(analysis: Analysis, names: readonly string[]): readonly RelationColumn[] | undefined {
   const { catalog } = analysis.context;
   const name = names.at(-1) ?? "";
-  const schemas = names.length > 1 ? [names.at(-2) ?? ""] : analysis.searched;
+  const schemas = names.length > 1 ? [names.at(-2) ?? ""] : analysis.names.searched;
   // A temporary relation's columns are not known, and its name comes first.
-  if (names.length === 1 && analysis.hasTemporary(name)) return undefined;
+  if (names.length === 1 && analysis.names.hasTemporary(name)) return undefined;
   for (const schema of schemas) {
     const relation = catalog.relation(schema, name);
     if (relation) return relation.columns;
@@ -330,5 +331,5 @@ function isPlainName(analysis: Analysis, names: readonly string[]): boolean {
   const name = names.at(-1) ?? "";
   if (!PLAIN_TYPE_NAMES.has(name)) return false;
   if (names.length > 1) return names.at(-2) === "pg_catalog";
-  return analysis.searched[0] === "pg_catalog" && !analysis.hasTemporary(name);
+  return analysis.names.searched[0] === "pg_catalog" && !analysis.names.hasTemporary(name);
 }

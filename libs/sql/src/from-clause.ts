@@ -5,6 +5,8 @@ import { columnName } from "./column-names.js";
 import { mergedColumn } from "./comparisons.js";
 import { condition } from "./conditions.js";
 import { as, kindOf, must, type NodeFields, type NodeKind, NotUnderstood, ruleFor, strings } from "./parser/ast.js";
+import { readsRelation, relationRow, writesRelation } from "./relations.js";
+import { callsRoutines } from "./routine-calls.js";
 import { beside, findCte, inside, type Names, NO_NAMES, type Scope } from "./scope.js";
 import { type Column, derived, NOTHING, type Row, renamed, type Trace, union, wholeRow } from "./trace.js";
 import { FILTER } from "./uses.js";
@@ -25,7 +27,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   RangeTableSample: (analysis, n, scope, before) => {
     const sampler = strings(n.method);
     // The sampling methods are functions, of which PostgreSQL has two.
-    if (!["bernoulli", "system"].includes(sampler.join("."))) analysis.calls([], sampler.join("."));
+    if (!["bernoulli", "system"].includes(sampler.join("."))) callsRoutines(analysis, [], sampler.join("."));
     const given = [...(n.args ?? []), n.repeatable].map((node) => analysis.expression(node, inside(scope, before)));
     for (const trace of given) analysis.notes(trace, FILTER.other, "TABLESAMPLE");
     const names = fromItem(analysis, n.relation, scope, before);
@@ -77,10 +79,10 @@ function rangeVar(analysis: Analysis, n: NodeFields<"RangeVar">, scope: Scope): 
   const name = n.relname ?? "";
   const cte = n.schemaname ? undefined : findCte(scope, name);
   if (cte) return named(cte, n.alias, name);
-  const found = analysis.resolve(n.schemaname, name);
-  analysis.readsRelation(found.name, found.relation);
+  const found = analysis.names.relation(n.schemaname, name);
+  readsRelation(analysis, found.name, found.relation);
   const schema = found.name.includes(".") ? found.name.slice(0, found.name.indexOf(".")) : null;
-  return named(analysis.relationRow(found.name, found.relation), n.alias, name, schema, isStored(found.relation));
+  return named(relationRow(analysis, found.name, found.relation), n.alias, name, schema, isStored(found.relation));
 }
 
 const isStored = (relation: Relation | null): boolean => relation !== null && relation.kind !== "view";
@@ -88,9 +90,9 @@ const isStored = (relation: Relation | null): boolean => relation !== null && re
 /** What a statement writes to, by its name or alias. A WITH query can't be written to. */
 export function target(analysis: Analysis, n: NodeFields<"RangeVar"> | undefined) {
   if (n?.relname === undefined) throw new NotUnderstood("a statement without its table");
-  const found = analysis.resolve(n.schemaname, n.relname);
-  analysis.writesRelation(found.name, found.relation);
-  const row = analysis.relationRow(found.name, found.relation);
+  const found = analysis.names.relation(n.schemaname, n.relname);
+  writesRelation(analysis, found.name, found.relation);
+  const row = relationRow(analysis, found.name, found.relation);
   const schema = found.name.includes(".") ? found.name.slice(0, found.name.indexOf(".")) : null;
   return { ...found, row, names: named(row, n.alias, n.relname, schema, isStored(found.relation)) };
 }
@@ -144,7 +146,7 @@ function valueName(analysis: Analysis, call: Node, value: Trace, alias: string |
   const unnested = strings(fields.funcname).at(-1) === "unnest";
   // A text without a type may be taken for a text search vector, which gives three columns.
   if (unnested && (!value.plain || as("A_Const", only))) return undefined;
-  const routines = analysis.routines(strings(fields.funcname)).filter((r) => !unnested || r.passesRow);
+  const routines = analysis.names.routines(strings(fields.funcname)).filter((r) => !unnested || r.passesRow);
   if (routines.length === 0 || routines.some((r) => r.columns !== null || r.shapeless)) return undefined;
   if (!value.plain && routines.some((r) => r.passesRow)) return undefined;
   return routines[0]?.valueName ?? alias ?? columnName(call);

@@ -5,6 +5,7 @@ import { isConstant } from "./comparisons.js";
 import { condition } from "./conditions.js";
 import { functionEffect, keepsArguments, UNKNOWN_FUNCTION } from "./functions.js";
 import { as, constantText, strings } from "./parser/ast.js";
+import { callsRoutines } from "./routine-calls.js";
 import { isText, TEXT } from "./scalar-types.js";
 import { everything, type Scope } from "./scope.js";
 import { couldPlan, isHarmless, pathNames, settingEffect } from "./settings.js";
@@ -28,7 +29,7 @@ export function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): 
   const window = call.over?.name ?? call.over?.refname;
   if (window) rest.push(scope.windows?.get(window) ?? everything(scope));
   const given = union([...args, ...rest]);
-  const routines = analysis.routines(names);
+  const routines = analysis.names.routines(names);
   const [only] = args;
   if (routines.length === 0 && names.length === 1 && args.length === 1 && only?.fields) {
     // `email(customers)` is `customers.email`.
@@ -40,7 +41,7 @@ export function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): 
     const [name, value] = (call.args ?? []).map(constantText);
     if (couldPlan(name, value)) analysis.notes(LEAK, ORDER.plan, spelled);
   }
-  const own = analysis.calls(routines, spelled, given, (call.args ?? []).every(isFixed));
+  const own = callsRoutines(analysis, routines, spelled, given, (call.args ?? []).every(isFixed));
   passes(analysis, call, routines, args, own);
   const plain = routines.length > 0 && routines.every((r) => r.plain || (passesPlain(r) && union(args).plain));
   const fields = own.fields ?? rowFields(routines, args, [...rest, own]);

@@ -1,15 +1,47 @@
 import type { Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import type { RoutineFacts } from "./catalog.js";
+import { functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
 import { kindOf, NotUnderstood } from "./parser/ast.js";
 import { inside, type Names, ROOT } from "./scope.js";
-import { derived, NOTHING, type Row, type Trace, union, wholeRow } from "./trace.js";
+import { derived, LEAK, NOTHING, type Row, type Trace, union, wholeRow } from "./trace.js";
+
+/**
+ * Notes a call, and says what its value can show besides its arguments.
+ * @param routines every one the call could mean; none where nothing is known by the name.
+ * @param fixed whether each call in the statement has the same arguments.
+ */
+export function callsRoutines(
+  analysis: Analysis,
+  routines: readonly RoutineFacts[],
+  spelled: string,
+  args: Trace = NOTHING,
+  fixed = false,
+): Trace {
+  if (routines.length === 0) {
+    analysis.names.unknown.add(`${spelled}()`);
+    analysis.effects.runsUnknown(spelled);
+    analysis.effects.extra(UNKNOWN_FUNCTION.action!, spelled);
+    return LEAK;
+  }
+  const values = [...new Set(routines)].map((routine) => runs(analysis, routine, args, fixed));
+  return values.length === 1 ? values[0]! : union(values);
+}
+
+function runs(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: boolean): Trace {
+  const effect = functionEffect(routine);
+  const value = effect.unread ? runBody(analysis, routine, args, fixed) : null;
+  analysis.effects.runs(routine, effect.unread && value === null);
+  if (value) return value;
+  if (effect.action) analysis.effects.extra(effect.action, `${routine.schema}.${routine.name}`);
+  return effect.leaks ? LEAK : NOTHING;
+}
 
 /**
  * A function in SQL, understood through its body: what it reads and writes counts as done by the statement that calls
  * it. Gives what its value can show; null where the body cannot be told, and so could do anything.
  */
-export function runBody(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: boolean): Trace | null {
+function runBody(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: boolean): Trace | null {
   const { body } = routine;
   if (body === null || analysis.running.has(routine)) return null;
   // A path of the owner's own cannot be known.
@@ -25,7 +57,9 @@ export function runBody(analysis: Analysis, routine: RoutineFacts, args: Trace, 
   analysis.sameArguments &&= fixed;
   analysis.followsPath ||= body.searchPath === null;
   try {
-    const row = analysis.body(() => analysis.named(body.searchPath, () => last(analysis, routine, statements)));
+    const row = analysis.body(() =>
+      analysis.names.inFunction(body.searchPath, () => last(analysis, routine, statements)),
+    );
     if (session.length > kept[2]![1]) throw new NotUnderstood("a function that changes the session");
     // The same call with other arguments for each row of a query writes other rows each time.
     if (!fixed) for (const part of parts.slice(kept[0]![1])) part.bounded &&= !REPEATABLE.has(part.action);

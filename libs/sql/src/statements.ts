@@ -16,7 +16,9 @@ import {
   strings,
 } from "./parser/ast.js";
 import { query } from "./query.js";
+import { cascades, readsRelation, relationRow, writesRelation } from "./relations.js";
 import { inner, NOTHING_BACK, type Returned, rows } from "./returned.js";
+import { callsRoutines } from "./routine-calls.js";
 import { rowLimit } from "./row-limit.js";
 import { ROOT } from "./scope.js";
 import { type SettingEffect, settingEffect } from "./settings.js";
@@ -98,8 +100,8 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   RefreshMatViewStmt: {
     action: "sql:refresh_view",
     analyse: (analysis, n) => {
-      const { name, relation } = analysis.resolve(n.relation?.schemaname, n.relation?.relname ?? "");
-      analysis.readsRelation(name, relation);
+      const { name, relation } = analysis.names.relation(n.relation?.schemaname, n.relation?.relname ?? "");
+      readsRelation(analysis, name, relation);
       analysis.effects.tablesWritten.add(name);
       return NOTHING_BACK;
     },
@@ -174,7 +176,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     analyse: (analysis, n) => {
       const value = analysis.expression({ FuncCall: n.funccall ?? {} }, ROOT);
       const names = strings(n.funccall?.funcname);
-      const columns = analysis.routines(names)[0]?.columns;
+      const columns = analysis.names.routines(names)[0]?.columns;
       if (!columns || columns.length === 0) return NOTHING_BACK;
       const shown = { ...union([value]), leaks: true };
       return rows({ columns: columns.map((name) => ({ name, trace: shown })), open: null });
@@ -185,7 +187,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     analyse: (analysis, n) => {
       for (const node of n.relations ?? []) {
         const relation = writes(analysis, as("RangeVar", node));
-        if (relation && n.behavior === "DROP_CASCADE") analysis.cascades(relation, () => true);
+        if (relation && n.behavior === "DROP_CASCADE") cascades(analysis, relation, () => true);
       }
       analysis.effects.bounded = false;
       return NOTHING_BACK;
@@ -355,14 +357,14 @@ function created(analysis: Analysis, range: RangeVar | undefined): string {
 }
 
 function writes(analysis: Analysis, range: RangeVar | undefined): Relation | null {
-  const { name, relation } = analysis.resolve(range?.schemaname, range?.relname ?? "");
-  analysis.writesRelation(name, relation);
+  const { name, relation } = analysis.names.relation(range?.schemaname, range?.relname ?? "");
+  writesRelation(analysis, name, relation);
   return relation;
 }
 
 function reads(analysis: Analysis, range: RangeVar | undefined): void {
-  const { name, relation } = analysis.resolve(range?.schemaname, range?.relname ?? "");
-  analysis.readsRelation(name, relation);
+  const { name, relation } = analysis.names.relation(range?.schemaname, range?.relname ?? "");
+  readsRelation(analysis, name, relation);
 }
 
 const alterAction = (type: string | undefined): SqlAction =>
@@ -387,7 +389,7 @@ function utility(analysis: Analysis, node: Node): void {
   everyNode(node, (kind, fields) => {
     if (kind === "FuncCall") {
       const names = strings((fields as NodeFields<"FuncCall">).funcname);
-      analysis.calls(analysis.routines(names), names.join("."));
+      callsRoutines(analysis, analysis.names.routines(names), names.join("."));
     }
     if (kind === "RangeVar") reads(analysis, fields as RangeVar);
     if (kind === "VariableSetStmt") plansBy(analysis, fields);
@@ -432,7 +434,7 @@ function measured(analysis: Analysis, run: () => void): void {
 function wholeTable(analysis: Analysis, name: string): Trace {
   const dot = name.indexOf(".");
   const relation = analysis.context.catalog.relation(name.slice(0, dot), name.slice(dot + 1));
-  return relation ? wholeRow(analysis.relationRow(name, relation)) : NOTHING;
+  return relation ? wholeRow(relationRow(analysis, name, relation)) : NOTHING;
 }
 
 /** Keeps what an explained statement reads, drops what it would do. */

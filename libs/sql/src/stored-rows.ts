@@ -3,6 +3,7 @@ import type { Analysis } from "./analysis.js";
 import type { Relation } from "./catalog.js";
 import { condition } from "./conditions.js";
 import { as, type NodeFields, strings } from "./parser/ast.js";
+import { relationRow } from "./relations.js";
 import { columnOf, inside, ROOT, type Scope } from "./scope.js";
 import { LEAK, NOTHING, type Row, type Trace, union, wholeRow } from "./trace.js";
 import { FILTER, ORDER, type Use } from "./uses.js";
@@ -25,8 +26,8 @@ class Examined {
     added?: string,
   ) {
     const alias = range?.relname ?? "";
-    ({ name: this.name, relation: this.relation } = analysis.resolve(range?.schemaname, alias));
-    const { columns, open } = analysis.relationRow(this.name, this.relation);
+    ({ name: this.name, relation: this.relation } = analysis.names.relation(range?.schemaname, alias));
+    const { columns, open } = relationRow(analysis, this.name, this.relation);
     this.row = { columns: added === undefined ? columns : [...columns, { name: added, trace: NOTHING }], open };
     // What triggers and policies call it.
     const items = [alias, "old", "new"].map((each) => ({ alias: each, schema: null, row: this.row }));

@@ -37,6 +37,9 @@ function views(names: string, columns: string): Record<string, readonly string[]
   return Object.fromEntries(each.map((name) => [name, words(columns)]));
 }
 
+/** Whose relations are the server's own. */
+export const SYSTEM_SCHEMAS: ReadonlySet<string> = new Set(["pg_catalog", "information_schema", "pg_toast"]);
+
 /** Columns of system relations that can show values of any table, or statements that hold them. `*`: all of them. */
 export const LEAKING_COLUMNS: Readonly<Record<string, readonly string[]>> = {
   ...COUNTS,

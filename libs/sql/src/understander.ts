@@ -118,7 +118,7 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
         current = afterwards(current, whole);
         renamed ||= current.provisional === true && whole.session.some((effect) => effect.kind === "endsTransaction");
         stale ||= renamed || whole.session.some((effect) => effect.kind === "changesCatalog");
-        for (const name of analysis.unknown) unknown.add(name);
+        for (const name of analysis.names.unknown) unknown.add(name);
       } catch (error) {
         problems.push(problemOf(error));
       }

@@ -7,6 +7,7 @@ import { isConstant } from "./comparisons.js";
 import { condition } from "./conditions.js";
 import { fromClause, fromItem, target } from "./from-clause.js";
 import { as, must, type NodeKind, NotUnderstood } from "./parser/ast.js";
+import { cascades, runsOnWrite } from "./relations.js";
 import { insertedRows } from "./row-limit.js";
 import { beside, columnOf, inside, type Names, type Scope } from "./scope.js";
 import { targetList, where, withClause } from "./select.js";
@@ -82,7 +83,7 @@ class Target {
   cascade(): void {
     if (!this.relation) return;
     const set = ({ onUpdate, columns }: Reference) => onUpdate && columns.some((column) => this.assigned.has(column));
-    this.analysis.cascades(this.relation, set);
+    cascades(this.analysis, this.relation, set);
   }
 
   private nth(source: Node | undefined, position: number, scope: Scope): Trace {
@@ -133,7 +134,7 @@ class Target {
     this.set(clause.targetList, scope);
     if (clause.targetList) {
       this.cascade();
-      if (this.relation) this.analysis.runsOnWrite(this.relation, ["update"]);
+      if (this.relation) runsOnWrite(this.analysis, this.relation, ["update"]);
     }
     where(this.analysis, clause.whereClause, scope);
     if (clause.action !== "ONCONFLICT_UPDATE") return;
