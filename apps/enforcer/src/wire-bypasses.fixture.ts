@@ -198,4 +198,27 @@ export const WIRE_BYPASSES: readonly WireBypass[] = [
       wire.flush();
     },
   },
+  ...[
+    ["a ROLLBACK and a BEGIN", [], "rollback; begin"],
+    ["a ROLLBACK AND CHAIN", [], "rollback and chain"],
+    ["a ROLLBACK AND CHAIN past a savepoint", ["savepoint s"], "rollback /**/ And /**/ Chain"],
+    ["a ROLLBACK and a BEGIN past a savepoint", ["savepoint s"], "rollback; begin"],
+    ["a COMMIT AND CHAIN", [], "commit and chain"],
+    ["a ROLLBACK TO", ["savepoint s"], "rollback to s"],
+    ["a RELEASE and a ROLLBACK TO", ["savepoint r", "savepoint s"], "release s; rollback to r"],
+  ].map(([end, before, sql]) => ({
+    why: `a function's cursor, by the name of a portal that is gone with ${end}`,
+    before: ["begin", ...(before as string[])],
+    readies: 4,
+    send: (wire: Wire) => {
+      wire.parse({ text: "select 'x'::text" });
+      wire.bind({ portal: "c" });
+      wire.describe({ type: "P", name: "c" });
+      wire.sync();
+      wire.query(sql);
+      wire.query("select mail_cursor('c')");
+      wire.execute({ portal: "c" });
+      wire.sync();
+    },
+  })),
 ];

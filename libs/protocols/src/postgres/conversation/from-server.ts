@@ -321,9 +321,7 @@ export class FromServer {
     if (command.past(tag)) return this.#limitReached(head);
     command.complete(tag);
     state.confirmEffect(command, tag);
-    // SQL has made or closed a cursor: a portal's name may have changed hands.
-    if (tag.startsWith("DECLARE CURSOR") || tag.startsWith("CLOSE CURSOR"))
-      state.forgetPortals((portal, key) => key !== "" && portal.command !== command);
+    state.completed(command, tag);
     if (head.kind === "query") {
       delete head.masks;
       if (!head.enclosed) return this.#pass();

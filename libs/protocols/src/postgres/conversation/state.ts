@@ -2,7 +2,8 @@ import type { ConversationOptions, OutcomeStep } from "../../protocol.js";
 import { STATUS } from "../codes.js";
 import { NOT_RUN, type RunningCommand } from "../commands.js";
 import { type Answer, Answers } from "./answers.js";
-import { Names } from "./names.js";
+import { type Change, Names } from "./names.js";
+import { PortalEnds } from "./portal-ends.js";
 import type { Portal, Statement } from "./statements.js";
 
 /** What both directions of a session share. */
@@ -47,6 +48,7 @@ export class SessionState {
   /** What the conversation itself has to send upstream before anything else. */
   readonly due: Uint8Array[] = [];
 
+  readonly #portalEnds = new PortalEnds();
   readonly #parameters: Map<string, string>;
   readonly #running = new Set<RunningCommand>();
   /** Outcomes that wait to be told. */
@@ -124,6 +126,13 @@ export class SessionState {
     for (const change of command.pending.shift()?.changes ?? []) this.statements.settle(change);
   }
 
+  /** A statement of a command is complete: portals may be over with it. */
+  completed(command: RunningCommand, tag: string): void {
+    const idle = this.status === STATUS.idle;
+    const over = this.#portalEnds.after({ tag, text: command.gate.text, idle }, this.portals.values());
+    if (over) this.forgetPortals((portal, key) => key !== "" && portal.command !== command && over(portal));
+  }
+
   /** What a command's text would have done and did not. */
   undoEffects(command: RunningCommand): void {
     if (command.pending.length === 0) return;
@@ -149,16 +158,23 @@ export class SessionState {
 
   #undo(answer: Answer): void {
     if (answer.kind === "parse") this.statements.undo(answer.change);
-    else if (answer.kind === "bind") this.portals.undo(answer.change);
+    else if (answer.kind === "bind") this.#undoPortal(answer.change);
     else if (answer.kind === "describe") {
       if (answer.of && answer.of.columns === undefined) answer.of.asked = false;
     } else if (answer.kind === "close") {
       if (answer.statement) this.statements.undo(answer.statement);
-      if (answer.portal) this.portals.undo(answer.portal);
+      if (answer.portal) this.#undoPortal(answer.portal);
     } else {
       const command = commandOf(answer);
       if (command) this.undoEffects(command);
     }
+  }
+
+  /** What the name meant before may be over too, as the transaction has failed, so it is not gone back to. */
+  #undoPortal(change: Change<Portal>): void {
+    if (change.before) this.finish(change.before.command);
+    change.before = undefined;
+    this.portals.undo(change);
   }
 
   /** A segment is over: what was bound in it and not run is no command; should it run later, it asks again. */
@@ -170,6 +186,7 @@ export class SessionState {
       this.finish(portal.command);
     }
     if (this.status !== STATUS.idle) return;
+    this.#portalEnds.idle();
     this.forgetPortals((portal) => portal.segment <= segment);
     if (this.scrubbing <= segment) this.scrubbing = 0;
   }

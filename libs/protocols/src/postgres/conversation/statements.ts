@@ -37,6 +37,8 @@ export interface Portal {
   runs: number;
   /** An Execute was sent. */
   ran: boolean;
+  /** It was there before the first savepoint of its transaction. */
+  beforeSavepoints?: boolean;
   /** Its own description, with true formats. */
   columns?: RowDescription | null;
   asked: boolean;
