@@ -2,6 +2,7 @@ import { type MaskPlan, NOTHING_MASKED, type Refusal } from "#commands";
 import { maskBy } from "../../../../test/masks.js";
 import type { CommandLimit, Conversation, ConversationOptions, Gate, Outcome } from "../protocol.js";
 import { postgres } from "./protocol.js";
+import { back, errorFields, frames, front, taken, valuesOf } from "./wire.fixture.js";
 
 export const DENIED: Refusal = { code: "denied", message: "policy prod forbids it", hint: "ask" };
 
@@ -103,3 +104,24 @@ export class Driven {
     }
   }
 }
+
+/** What the gates asked about, in their order: `run SELECT 1`. */
+export const asked = (driven: Driven) => driven.gates.map(({ stage, text }) => `${stage} ${text}`);
+
+/** Runs a statement as drivers do, and the answer to it. */
+export const run = (statement: string, portal = "") => [front.bind(portal, statement), front.execute(portal)];
+export const ran = (tag = "SELECT 0") => [back.bindComplete(), back.complete(tag)];
+
+/** What goes to the server in a refused statement's place. */
+export const POISON = /counterfoil: refused/;
+/** Codes of the errors in what a client gets. */
+export const errors = (bytes: Uint8Array) =>
+  taken(bytes)
+    .filter(({ type }) => type === "E")
+    .map(({ body }) => errorFields(body).C);
+
+/** The rows in it. */
+export const rowsOf = (bytes: Uint8Array) =>
+  frames(bytes)
+    .filter((frame) => frame[0] === 0x44)
+    .map((frame) => valuesOf(frame).map((value) => value?.toString() ?? null));

@@ -13,12 +13,13 @@ import {
   decodeRowDescription,
   MESSAGE_FORMAT,
 } from "../decoder.js";
-import { goodbyeResponse, scrubbed } from "../denial.js";
+import { goodbyeResponse } from "../denial.js";
 import { errorResponse, noticeResponse, notificationResponse } from "../encoder.js";
 import type { Fields } from "../messages.js";
 import { copyMasker } from "../rewrite/copy.js";
 import { type Masks, masksFor, planOf } from "../rewrite/masks.js";
 import { maskFunctionResult, type RowMasker } from "../rewrite/rows.js";
+import { scrubbed } from "../rewrite/texts.js";
 import type { Answer, ExecuteAnswer, OwnAnswer, QueryAnswer } from "./answers.js";
 import { endsOwn, limitError, ownAnswer, pastLimit } from "./limits.js";
 import type { SessionState } from "./state.js";

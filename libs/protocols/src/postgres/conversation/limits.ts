@@ -3,8 +3,9 @@ import type { CommandLimit } from "../../protocol.js";
 import { SERVER, STATUS } from "../codes.js";
 import type { RunningCommand } from "../commands.js";
 import { decodeFields, decodeReadyForQuery } from "../decoder.js";
-import { POISON_PARSE, POISON_QUERY, refusalResponse, scrubbed } from "../denial.js";
+import { POISON_PARSE, POISON_QUERY, refusalResponse } from "../denial.js";
 import { errorResponse, query } from "../encoder.js";
+import { scrubbed } from "../rewrite/texts.js";
 import type { ExecuteAnswer, OwnAnswer, QueryAnswer } from "./answers.js";
 import type { SessionState } from "./state.js";
 
