@@ -1,88 +1,17 @@
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import pg from "pg";
 import { approvalV1 } from "#contracts";
-import { createWorld, POLICIES, type World } from "./enforcer.fixture.js";
-import { Enforcer } from "./enforcer.js";
+import { EnforcedShop, failure } from "./enforced-shop.fixture.js";
+import { POLICIES } from "./shop.fixture.js";
 
 const { ApprovalStatus } = approvalV1;
-let world: World;
-let enforcer: Enforcer;
-const clients: pg.Client[] = [];
-const children: ChildProcessWithoutNullStreams[] = [];
 
+let shop: EnforcedShop;
 beforeAll(async () => {
-  world = await createWorld();
-  enforcer = await Enforcer.start(await world.config());
+  shop = await EnforcedShop.start();
 });
-beforeEach(() => {
-  world.control.records.length = 0;
-  world.control.approvals.clear();
-});
-afterEach(async () => {
-  for (const client of clients.splice(0)) await client.end().catch(() => {});
-  for (const child of children.splice(0)) child.kill("SIGKILL");
-  // No record of this test reaches the next.
-  await world.control.until(() => enforcer.sessions === 0 && enforcer.unshipped === 0);
-});
-afterAll(async () => {
-  await enforcer?.drain();
-  await world?.drop();
-});
+afterEach(() => shop.settled());
+afterAll(() => shop?.drop());
 
-interface Connected extends pg.Client {
-  readonly notices: Partial<pg.DatabaseError>[];
-}
-
-async function connect(options: Partial<pg.ClientConfig> = {}, token = world.control.token()): Promise<Connected> {
-  const client = new pg.Client({
-    host: "127.0.0.1",
-    port: enforcer.ports[0]!,
-    user: `foil_${token.id}`,
-    password: token.secret,
-    database: "shop",
-    ssl: { ca: readFileSync(join(world.folder, "ca.pem"), "utf8") },
-    ...options,
-  });
-  client.on("error", () => {});
-  const notices: Connected["notices"] = [];
-  client.on("notice", (notice) => notices.push(notice as Partial<pg.DatabaseError>));
-  clients.push(client);
-  await client.connect();
-  return Object.assign(client, { notices });
-}
-
-/** Real psql; its answer is what it wrote and how it ended. */
-function psql(args: readonly string[], token = world.control.token()) {
-  const child = spawn("psql", ["-X", "-v", "VERBOSITY=verbose", ...args], {
-    env: {
-      PATH: process.env.PATH ?? "",
-      PGHOST: "127.0.0.1",
-      PGPORT: String(enforcer.ports[0]),
-      PGUSER: `foil_${token.id}`,
-      PGPASSWORD: token.secret,
-      PGDATABASE: "shop",
-      PGSSLMODE: "verify-full",
-      PGSSLROOTCERT: join(world.folder, "ca.pem"),
-      LC_ALL: "C.UTF-8",
-    },
-  });
-  children.push(child);
-  const said = { out: "", err: "" };
-  child.stdout.on("data", (chunk) => (said.out += chunk));
-  child.stderr.on("data", (chunk) => (said.err += chunk));
-  const ended = new Promise<{ code: number | null; out: string; err: string }>((resolve) =>
-    child.once("close", (code) => resolve({ code, ...said })),
-  );
-  return { child, said, ended };
-}
-
-const failure = (query: Promise<unknown>) =>
-  query.then(
-    () => Promise.reject(new Error("it was let through")),
-    (error: pg.DatabaseError) => error,
-  );
 const bulk = async (client: pg.Client, sql: string) =>
   new Promise<string>((resolve, reject) => {
     let text = "";
@@ -94,7 +23,7 @@ const bulk = async (client: pg.Client, sql: string) =>
 
 describe("allowed", () => {
   test("reads and writes, with everything in the records", async () => {
-    const client = await connect({ application_name: "the test" });
+    const client = await shop.connect({ application_name: "the test" });
     expect((await client.query("select count(*)::int as n from orders where total > $1", [150])).rows).toEqual([
       { n: 50 },
     ]);
@@ -103,34 +32,41 @@ describe("allowed", () => {
     expect(rowCount).toBe(1);
     await client.end();
 
-    const [session] = await world.control.recorded("sessionStarted");
+    const [session] = await shop.control.recorded("sessionStarted");
     expect(session).toMatchObject({ resource: "shop", protocol: "postgres", tls: true, clientApplication: "the test" });
     expect(session!.principal).toMatchObject({ id: "ci|job-1", run: "run-7", onBehalfOf: ["dev@example.com"] });
-    const started = await world.control.recorded("commandStarted", 3);
+    const started = await shop.control.recorded("commandStarted", 3);
     expect(started[1]!.command).toMatchObject({
       ordinal: 2n,
       statement: "insert into notes (body) values ($1), ($2)",
       actions: expect.arrayContaining(["sql:insert"]),
       tablesWritten: ["public.notes"],
-      policyEpoch: BigInt(world.control.epoch),
+      policyEpoch: BigInt(shop.control.epoch),
       policies: ["shop#2"],
     });
     expect(started[1]!.command!.parameters.map(({ value }) => value)).toEqual([
       { case: "text", value: "a" },
       { case: "null", value: true },
     ]);
-    const ended = await world.control.recorded("commandEnded", 3);
+    const ended = await shop.control.recorded("commandEnded", 3);
     expect(ended[0]).toMatchObject({ ordinal: 1n, rows: 1n, errorCode: "" });
     expect(ended[0]!.durationUs).toBeGreaterThan(0n);
     expect(ended[2]!.tag).toBe("UPDATE 1");
-    expect((await world.control.recorded("sessionEnded"))[0]).toMatchObject({ cause: "client", commands: 3n });
+    expect((await shop.control.recorded("sessionEnded"))[0]).toMatchObject({ cause: "client", commands: 3n });
     // Before its outcome stands its intent.
-    const kinds = world.control.records.map(({ fact }) => fact.case);
+    const kinds = shop.control.records.map(({ fact }) => fact.case);
     expect(kinds.indexOf("commandStarted")).toBeLessThan(kinds.indexOf("commandEnded"));
   });
 
   test("psql, with \\d and several statements", async () => {
-    const { ended } = psql(["-c", "\\d orders", "-c", "begin; select 1; commit", "-c", "select count(*) from big"]);
+    const { ended } = shop.psql([
+      "-c",
+      "\\d orders",
+      "-c",
+      "begin; select 1; commit",
+      "-c",
+      "select count(*) from big",
+    ]);
     const { code, out, err } = await ended;
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toContain("customer_id");
@@ -138,19 +74,19 @@ describe("allowed", () => {
   });
 
   test("the server's own errors", async () => {
-    const client = await connect();
+    const client = await shop.connect();
     expect(await failure(client.query("select 1/0"))).toMatchObject({ code: "22012", message: "division by zero" });
     expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
-    const [, ended] = await world.control.recorded("commandEnded", 2);
+    const [, ended] = await shop.control.recorded("commandEnded", 2);
     expect(ended!.errorCode).toBe("");
   });
 
   test("COPY in, and large results whole", async () => {
-    const { child, ended } = psql(["-c", "copy notes (id, body) from stdin"]);
+    const { child, ended } = shop.psql(["-c", "copy notes (id, body) from stdin"]);
     child.stdin.end("9001\tfrom copy\n9002\tagain\n\\.\n");
     expect((await ended).code).toBe(0);
-    expect((await world.direct("select body from notes where id = 9002")).rows).toEqual([{ body: "again" }]);
-    const client = await connect();
+    expect((await shop.direct("select body from notes where id = 9002")).rows).toEqual([{ body: "again" }]);
+    const client = await shop.connect();
     const { rows } = await client.query("select * from big");
     expect(rows).toHaveLength(20_000);
     expect(rows.every(({ filler }) => filler.length === 1000)).toBe(true);
@@ -174,8 +110,8 @@ describe("masked", () => {
     ["prepared by SQL", "prepare p as select email from customers where id = 1; execute p; deallocate p"],
     ["by a cursor", "begin; declare k cursor for select email from customers; fetch 2 from k; commit"],
   ])("%s", async (_name, sql) => {
-    const client = await connect();
-    const direct = JSON.stringify((await world.direct(sql)) as unknown);
+    const client = await shop.connect();
+    const direct = JSON.stringify((await shop.direct(sql)) as unknown);
     expect(seen(direct.toLowerCase())).toBe(true);
     const answer = JSON.stringify(await client.query(sql));
     expect(seen(answer.toLowerCase())).toBe(false);
@@ -183,9 +119,9 @@ describe("masked", () => {
   });
 
   test("by a cursor that a function opened", async () => {
-    await world.direct(`create function opened() returns refcursor language plpgsql as $$
+    await shop.direct(`create function opened() returns refcursor language plpgsql as $$
       declare c refcursor := 'c'; begin open c for select email from customers; return c; end $$`);
-    const client = await connect();
+    const client = await shop.connect();
     const [, , fetched] = (await client.query(
       "begin; select opened(); fetch 2 from c; commit",
     )) as never as pg.QueryResult[];
@@ -195,21 +131,21 @@ describe("masked", () => {
   });
 
   test("in binary, prepared twice", async () => {
-    const client = await connect();
+    const client = await shop.connect();
     for (let round = 0; round < 2; round++) {
       const query = { name: "again", text: "select id, email from customers where id = $1", values: [7], binary: true };
       const { rows } = await client.query(query as pg.QueryConfig);
       expect(rows[0].id).toBe(7);
       expect(String(rows[0].email)).toBe("[redacted]");
     }
-    const ended = await world.control.recorded("commandEnded", 2);
+    const ended = await shop.control.recorded("commandEnded", 2);
     expect(ended.map(({ valuesMasked }) => valuesMasked)).toEqual([1n, 1n]);
-    const [started] = await world.control.recorded("commandStarted");
+    const [started] = await shop.control.recorded("commandStarted");
     expect(started!.labelsMasked).toEqual(["pii.email"]);
   });
 
   test("through COPY, in each format", async () => {
-    const client = await connect();
+    const client = await shop.connect();
     for (const format of ["text", "csv", "binary"]) {
       const sql = `copy customers (id, email) to stdout with (format ${format})`;
       const text = await bulk(client, sql);
@@ -219,70 +155,70 @@ describe("masked", () => {
   });
 
   test("in error texts", async () => {
-    const client = await connect();
+    const client = await shop.connect();
     const sql = "insert into customers values (99, 'n', 'user1@example.com', null)";
-    expect((await failure(world.direct(sql))).detail).toContain("user1@example.com");
+    expect((await failure(shop.direct(sql))).detail).toContain("user1@example.com");
     const error = await failure(client.query(sql));
     expect(error).toMatchObject({ code: "23505", constraint: "customers_email_key" });
     expect(seen(JSON.stringify(error))).toBe(false);
   });
 
   test("not for whom a policy lets see it", async () => {
-    const before = world.control.policies;
-    const client = await connect();
+    const before = shop.control.policies;
+    const client = await shop.connect();
     const reveal = {
       name: "see",
       text: 'permit (principal, action == Action::"reveal", resource == Label::"pii.email");',
     };
     try {
-      world.control.change({ policies: [...POLICIES, reveal] });
+      shop.control.change({ policies: [...POLICIES, reveal] });
       let email = "";
       // In force within a second; nothing here depends on how fast it was.
       while (email !== "user1@example.com") {
         email = (await client.query("select email from customers where id = 1")).rows[0].email;
       }
     } finally {
-      world.control.change({ policies: before });
+      shop.control.change({ policies: before });
     }
   });
 
   test("in a new column of a table, once it has a label", async () => {
-    await world.direct("alter table orders add column if not exists secret text default 'user77@example.com'");
-    const client = await connect();
-    const before = world.control.labels;
+    await shop.direct("alter table orders add column if not exists secret text default 'user77@example.com'");
+    const client = await shop.connect();
+    const before = shop.control.labels;
     const column = { resource: "shop", schema: "public", table: "orders", column: "secret" };
     const label = { name: "pii.secret", columns: [column], transform: { kind: "redact" as const, options: {} } };
     try {
-      world.control.change({ labels: [...before, label] });
+      shop.control.change({ labels: [...before, label] });
       let secret = "user77@example.com";
       while (seen(secret)) secret = (await client.query("select secret from orders where id = 1")).rows[0].secret;
       expect(secret).toBe("[redacted]");
     } finally {
-      world.control.change({ labels: before });
+      shop.control.change({ labels: before });
     }
   });
 });
 
 describe("denied", () => {
   test("in the server's own words, where it would fail there too", async () => {
-    const client = await connect();
+    const client = await shop.connect();
     const misspelt = await failure(client.query("selec 1"));
     expect(misspelt).toMatchObject({ code: "42601", message: 'syntax error at or near "selec"', position: "1" });
     const nothing = await failure(client.query("execute nothing"));
     expect(nothing).toMatchObject({ code: "26000", message: 'prepared statement "nothing" does not exist' });
-    const refused = await world.control.recorded("commandRefused", 2);
+    const refused = await shop.control.recorded("commandRefused", 2);
     expect(refused.map(({ code }) => code)).toEqual(["not_understood", "not_understood"]);
   });
 
   test("natively, naming the policy and what to do; the session goes on", async () => {
-    const client = await connect();
+    const client = await shop.connect();
     const error = await failure(client.query("delete from orders"));
     expect(error).toMatchObject({ severity: "ERROR", code: "42501" });
     expect(error.message).toContain("guard#1");
     expect(error.message).toContain("Say which rows.");
     expect(error.hint).toMatch(/./);
     expect((await client.query("select count(*)::int as n from orders")).rows[0].n).toBe(200);
-    const [refused] = await world.control.recorded("commandRefused");
+    const [refused] = await shop.control.recorded("commandRefused");
     expect(refused).toMatchObject({
       code: "denied",
       command: { statement: "delete from orders", policies: ["guard#1"] },
@@ -296,7 +232,7 @@ describe("denied", () => {
     ["not understood", (client: pg.Client) => client.query("copy notes to stdout (encoding 'latin1')")],
     ["a program", (client: pg.Client) => client.query("copy notes to program 'cat'")],
   ])("%s", async (_name, run) => {
-    const client = await connect();
+    const client = await shop.connect();
     const error = await failure(run(client));
     expect(error.code).toBe("42501");
     expect((await client.query("select count(*)::int as n from orders")).rows[0].n).toBe(200);
@@ -304,30 +240,30 @@ describe("denied", () => {
   });
 
   test("inside a transaction, which is then aborted as the server would", async () => {
-    const client = await connect();
+    const client = await shop.connect();
     await client.query("begin");
     await client.query("insert into notes (body) values ('in a transaction')");
     expect((await failure(client.query("delete from orders"))).code).toBe("42501");
     expect((await failure(client.query("select 1"))).code).toBe("25P02");
     await client.query("rollback");
     expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
-    expect((await world.direct("select 1 from notes where body = 'in a transaction'")).rows).toEqual([]);
+    expect((await shop.direct("select 1 from notes where body = 'in a transaction'")).rows).toEqual([]);
   });
 
   test("the token's resource is the only one; its database may be left out or named either way", async () => {
-    const { database } = world.control.resource.upstream;
-    for (const name of [database, "shop"]) await (await connect({ database: name })).end();
-    const token = world.control.token();
-    await (await connect({ database: `foil_${token.id}` }, token)).end();
-    expect(await failure(connect({ database: "postgres" }))).toMatchObject({ code: "42501" });
-    const [refused] = await world.control.recorded("loginRefused");
+    const { database } = shop.control.resource.upstream;
+    for (const name of [database, "shop"]) await (await shop.connect({ database: name })).end();
+    const token = shop.control.token();
+    await (await shop.connect({ database: `foil_${token.id}` }, token)).end();
+    expect(await failure(shop.connect({ database: "postgres" }))).toMatchObject({ code: "42501" });
+    const [refused] = await shop.control.recorded("loginRefused");
     expect(refused!.message).toContain("not for a database postgres");
   });
 
   test("a search_path is followed, also back", async () => {
-    await world.direct("create schema if not exists side; create table if not exists side.customers (email text)");
-    await world.direct("insert into side.customers values ('plain@side')");
-    const client = await connect();
+    await shop.direct("create schema if not exists side; create table if not exists side.customers (email text)");
+    await shop.direct("insert into side.customers values ('plain@side')");
+    const client = await shop.connect();
     const mail = async () => (await client.query("select email from customers limit 1")).rows[0].email;
     expect(await mail()).toBe("[redacted]");
     await client.query("set search_path = side");
@@ -346,148 +282,25 @@ describe("denied", () => {
     expect(JSON.stringify(within)).not.toContain("USER1@");
     await client.query("reset search_path");
     expect(await mail()).toBe("[redacted]");
-    const started = await connect({ options: "-c search_path=side" });
+    const started = await shop.connect({ options: "-c search_path=side" });
     expect((await started.query("select email from customers limit 1")).rows[0].email).toBe("plain@side");
-  });
-});
-
-describe("held", () => {
-  const alter = "alter table notes add column if not exists held int";
-
-  test("approved: the same connection goes on", async () => {
-    const client = await connect({}, world.control.token({ lifetimeMs: 3_600_000 }));
-    const running = client.query(alter);
-    const id = await world.control.pending();
-    const approval = world.control.approvals.get(id)!;
-    expect(approval).toMatchObject({ statement: alter, approvers: "dba", resource: "shop", ttlSeconds: 900 });
-    await world.control.until(() => client.notices.length > 0);
-    expect(client.notices[0]!.message).toContain(id);
-    expect(client.notices[0]!.hint).toContain(`counterfoil approvals approve ${id}`);
-    world.control.decide(id, ApprovalStatus.APPROVED);
-    expect((await running).command).toBe("ALTER");
-    const [started] = await world.control.recorded("commandStarted", 1, ({ approvalId }) => approvalId === id);
-    expect(started!.command!.statement).toBe(alter);
-    const [ended] = await world.control.recorded("holdEnded");
-    expect(ended).toMatchObject({ approvalId: id, status: ApprovalStatus.CONSUMED, by: [{ name: "Dana" }] });
-    expect((await client.query("select held from notes limit 1")).rows.length).toBeLessThan(2);
-  });
-
-  test("not where a person could not be shown all of it", async () => {
-    const client = await connect();
-    const hidden = `${alter};${" ".repeat(210_000)}alter table notes add column if not exists unseen int`;
-    const before = world.control.approvals.size;
-    const error = await failure(client.query(hidden));
-    expect(error.code).toBe("42501");
-    expect(error.message).toContain("too large for a person to be shown all of it");
-    expect(world.control.approvals.size).toBe(before);
-    const spaced = failure(client.query(`${alter};${" ".repeat(150_000)}${alter}`));
-    const id = await world.control.pending();
-    expect(world.control.approvals.get(id)!.statement).toHaveLength(2 * alter.length + 150_001);
-    world.control.decide(id, ApprovalStatus.REJECTED);
-    expect((await spaced).message).toMatch(/rejected/);
-  });
-
-  test("approved in psql", async () => {
-    const { ended, said } = psql(["-c", alter]);
-    const id = await world.control.pending();
-    await world.control.until(() => said.err.includes(id));
-    world.control.decide(id, ApprovalStatus.APPROVED);
-    const { code, out } = await ended;
-    expect(code).toBe(0);
-    expect(out).toContain("ALTER TABLE");
-  });
-
-  test("the decision's push is lost: it is found anyway", async () => {
-    world.control.pushesDecisions = false;
-    try {
-      const client = await connect();
-      const running = client.query(alter);
-      world.control.decide(await world.control.pending(), ApprovalStatus.APPROVED);
-      await running;
-    } finally {
-      world.control.pushesDecisions = true;
-    }
-  });
-
-  test.each([
-    ["rejected", ApprovalStatus.REJECTED, "42501"],
-    ["expired", ApprovalStatus.EXPIRED, "42501"],
-  ])("%s: a native error, and the session goes on", async (_name, status, code) => {
-    const client = await connect();
-    const running = failure(client.query(alter));
-    world.control.decide(await world.control.pending(), status, "not today");
-    const error = await running;
-    expect(error.code).toBe(code);
-    if (status === ApprovalStatus.REJECTED) expect(error.message).toMatch(/rejected.*: not today/);
-    expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
-    const [refused] = await world.control.recorded("commandRefused");
-    expect(refused!.approvalId).not.toBe("");
-  });
-
-  test("Ctrl-C in psql withdraws the request", async () => {
-    const { child, ended, said } = psql(["-c", alter]);
-    const id = await world.control.pending();
-    await world.control.until(() => said.err.includes(id));
-    child.kill("SIGINT");
-    const { err } = await ended;
-    expect(err).toContain("57014");
-    await world.control.until(() => world.control.approvals.get(id)!.status === ApprovalStatus.WITHDRAWN);
-  });
-
-  test("a client that goes away withdraws it", async () => {
-    const { child } = psql(["-c", alter]);
-    const id = await world.control.pending();
-    child.kill("SIGKILL");
-    await world.control.until(() => world.control.approvals.get(id)!.status === ApprovalStatus.WITHDRAWN);
-    const [ended] = await world.control.recorded("holdEnded");
-    expect(ended!.status).toBe(ApprovalStatus.WITHDRAWN);
-    await world.control.recorded("sessionEnded");
-  });
-
-  test("no other session notices", async () => {
-    const held = await connect();
-    const other = await connect();
-    const running = failure(held.query(alter));
-    const id = await world.control.pending();
-    for (let n = 0; n < 20; n++) await other.query("select count(*) from orders");
-    world.control.decide(id, ApprovalStatus.REJECTED);
-    await running;
-  });
-
-  test("the policy changes meanwhile: decided anew, and the approval of before is worth nothing", async () => {
-    const before = world.control.policies;
-    const client = await connect();
-    const running = client.query(alter);
-    const first = await world.control.pending();
-    try {
-      world.control.change({});
-      await world.control.until(() => world.control.approvals.get(first)!.status === ApprovalStatus.WITHDRAWN);
-      const second = await world.control.pending();
-      expect(second).not.toBe(first);
-      expect(world.control.approvals.get(second)!.policyEpoch).toBe(BigInt(world.control.epoch));
-      const free = { name: "free", text: 'permit (principal, action in Action::"sql:ddl", resource);' };
-      world.control.change({ policies: [...POLICIES, free] });
-      expect((await running).command).toBe("ALTER");
-    } finally {
-      world.control.change({ policies: before });
-    }
   });
 });
 
 describe("the catalog", () => {
   test("knows what the session itself has just made", async () => {
-    const client = await connect();
+    const client = await shop.connect();
     const making = client.query("create table fresh (id int, email text)");
-    world.control.decide(await world.control.pending(), ApprovalStatus.APPROVED);
+    shop.control.decide(await shop.control.pending(), ApprovalStatus.APPROVED);
     await making;
     await client.query("insert into fresh values (1, 'plain@fresh')");
     expect((await client.query("select * from fresh")).rows).toEqual([{ id: 1, email: "plain@fresh" }]);
   });
 
   test("learns of what others made when it is asked for", async () => {
-    const client = await connect();
+    const client = await shop.connect();
     await client.query("select 1");
-    await world.direct("create table elsewhere (id int, what text); insert into elsewhere values (1, 'x')");
+    await shop.direct("create table elsewhere (id int, what text); insert into elsewhere values (1, 'x')");
     const read = async () => (await client.query("select what from elsewhere")).rows[0].what;
     let what = await read();
     while (what !== "x") what = await read();

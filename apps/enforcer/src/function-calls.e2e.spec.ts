@@ -1,10 +1,9 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
-import pg from "pg";
 import { approvalV1 } from "#contracts";
 import { errorFields, front, taken, type Value } from "../../../libs/protocols/src/postgres/wire.fixture.js";
-import { createWorld, POLICIES, type World } from "./enforcer.fixture.js";
-import { Enforcer } from "./enforcer.js";
+import { EnforcedShop, streamOf } from "./enforced-shop.fixture.js";
+import { POLICIES } from "./shop.fixture.js";
 
 /** Functions called by number (manual, "Function Call"): libpq's PQfn, and with it large objects, say nothing in SQL. */
 
@@ -20,41 +19,30 @@ const ASKING = `
   permit (principal, action in [Action::"connect", Action::"sql:select"], resource);
   @approval("dba") permit (principal, action == Action::"sql:function_write", resource);`;
 
-let world: World;
-let enforcer: Enforcer;
-let client: pg.Client;
+let shop: EnforcedShop;
 let socket: Socket;
 const oids: Record<string, number> = {};
 
 beforeAll(async () => {
-  world = await createWorld();
-  await world.direct(FUNCTIONS);
-  for (const name of ["plus", "mail_of", "forget_all", "unread", "unread_too"])
-    oids[name] = Number((await world.direct(`select '${name}'::regproc::oid as oid`)).rows[0].oid);
-  enforcer = await Enforcer.start(await world.config({ allowPlaintext: true }));
+  shop = await EnforcedShop.start({ allowPlaintext: true }, async (world) => {
+    await world.direct(FUNCTIONS);
+    for (const name of ["plus", "mail_of", "forget_all", "unread", "unread_too"])
+      oids[name] = Number((await world.direct(`select '${name}'::regproc::oid as oid`)).rows[0].oid);
+  });
 });
 beforeEach(async () => {
-  world.control.records.length = 0;
-  const { id, secret } = world.control.token();
-  const server = { host: "127.0.0.1", port: enforcer.ports[0]!, database: "shop", ssl: false };
-  client = new pg.Client({ ...server, user: `foil_${id}`, password: secret });
-  client.on("error", () => {});
-  await client.connect();
+  const client = await shop.connect({ ssl: false });
   // From here on the session is ours.
-  const { connection } = client as unknown as { connection: NodeJS.EventEmitter & { stream: Socket } };
+  const { connection } = client as unknown as { connection: NodeJS.EventEmitter };
   connection.removeAllListeners();
-  socket = connection.stream;
+  socket = streamOf(client);
   socket.removeAllListeners("data");
 });
 afterEach(async () => {
   socket.destroy();
-  // No record of this test reaches the next.
-  await world.control.until(() => enforcer.sessions === 0 && enforcer.unshipped === 0);
+  await shop.settled();
 });
-afterAll(async () => {
-  await enforcer?.drain();
-  await world?.drop();
-});
+afterAll(() => shop?.drop());
 
 /** What is answered to the messages, up to the last one's ReadyForQuery. */
 async function answers(...messages: readonly Buffer[]): Promise<{ type: string; body: string }[]> {
@@ -77,7 +65,7 @@ const error = (told: { type: string; body: string }[]) => errorFields(told.find(
 
 test("an allowed one is answered and recorded, with what it runs and its arguments", async () => {
   expect(value(await answers(call("plus", "20", "22")))).toBe("42");
-  const [started] = await world.control.recorded("commandStarted");
+  const [started] = await shop.control.recorded("commandStarted");
   const { statement, functions, parameters, ordinal } = started!.command!;
   expect({ statement, functions }).toEqual({
     statement: `function call ${oids.plus}`,
@@ -85,16 +73,16 @@ test("an allowed one is answered and recorded, with what it runs and its argumen
   });
   expect(parameters.map((parameter) => parameter.value.value)).toEqual(["20", "22"]);
   expect(started!.labelsMasked).toEqual([]);
-  expect(await world.control.recorded("commandEnded")).toMatchObject([{ ordinal, rows: 1n, errorCode: "" }]);
+  expect(await shop.control.recorded("commandEnded")).toMatchObject([{ ordinal, rows: 1n, errorCode: "" }]);
 });
 
 test("one that does what is forbidden never leaves, and the session goes on", async () => {
-  await world.direct("insert into notes (body) values ('kept')");
+  await shop.direct("insert into notes (body) values ('kept')");
   const told = await answers(call("forget_all"), call("plus", "1", "2"));
   expect(error(told)).toMatchObject({ C: "42501", M: expect.stringContaining("Say which rows.") });
   expect(value(told)).toBe("3");
-  expect((await world.direct("select body from notes")).rows).toEqual([{ body: "kept" }]);
-  const [refused] = await world.control.recorded("commandRefused");
+  expect((await shop.direct("select body from notes")).rows).toEqual([{ body: "kept" }]);
+  const [refused] = await shop.control.recorded("commandRefused");
   expect(refused!.command).toMatchObject({
     statement: `function call ${oids.forget_all}`,
     actions: expect.arrayContaining(["sql:delete"]),
@@ -109,14 +97,14 @@ test.each([
 ])("a result that %s is hidden", async (_what, name, values) => {
   const told = await answers(call(name, ...values));
   expect(told.find(({ type }) => type === "V")!.body).toBe("\xff\xff\xff\xff");
-  const [started] = await world.control.recorded("commandStarted");
+  const [started] = await shop.control.recorded("commandStarted");
   expect(started!.labelsMasked).toEqual(["pii.email"]);
-  expect(await world.control.recorded("commandEnded")).toMatchObject([{ valuesMasked: 1n }]);
+  expect(await shop.control.recorded("commandEnded")).toMatchObject([{ valuesMasked: 1n }]);
 });
 
 test("a number that is no function's is taken for one that does anything", async () => {
   expect(error(await answers(front.call(4_000_000_000, [])))).toMatchObject({ C: "42883" });
-  const [started] = await world.control.recorded("commandStarted");
+  const [started] = await shop.control.recorded("commandStarted");
   expect(started!.command!.actions).toContain("sql:function_write");
 });
 
@@ -127,7 +115,7 @@ test("in a transaction a denied one fails it, as a failed one would", async () =
 });
 
 test("one that waits for a person shows what it is called", async () => {
-  const { control } = world;
+  const { control } = shop;
   control.change({ policies: [{ name: "shop", text: ASKING }] });
   const told = answers(call("unread_too"));
   const approval = await control.pending();

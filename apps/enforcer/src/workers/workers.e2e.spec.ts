@@ -6,7 +6,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { approvalV1 } from "#contracts";
 import { front, taken } from "../../../../libs/protocols/src/postgres/wire.fixture.js";
-import { createWorld, POLICIES, type World } from "../enforcer.fixture.js";
+import { createWorld, type World } from "../enforcer.fixture.js";
 import {
   childrenOf,
   type EnforcerProcess,
@@ -15,6 +15,7 @@ import {
   stopProcess,
   writeConfig,
 } from "../enforcer-process.fixture.js";
+import { POLICIES } from "../shop.fixture.js";
 
 let world: World;
 let config: string;

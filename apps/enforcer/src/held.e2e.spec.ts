@@ -1,0 +1,137 @@
+import { approvalV1 } from "#contracts";
+import { EnforcedShop, failure } from "./enforced-shop.fixture.js";
+import { POLICIES } from "./shop.fixture.js";
+
+/** Commands that wait for a person, from the driver's side, psql's, and the approver's. */
+
+const { ApprovalStatus } = approvalV1;
+
+let shop: EnforcedShop;
+beforeAll(async () => {
+  shop = await EnforcedShop.start();
+});
+afterEach(() => shop.settled());
+afterAll(() => shop?.drop());
+
+describe("held", () => {
+  const alter = "alter table notes add column if not exists held int";
+
+  test("approved: the same connection goes on", async () => {
+    const client = await shop.connect({}, shop.control.token({ lifetimeMs: 3_600_000 }));
+    const running = client.query(alter);
+    const id = await shop.control.pending();
+    const approval = shop.control.approvals.get(id)!;
+    expect(approval).toMatchObject({ statement: alter, approvers: "dba", resource: "shop", ttlSeconds: 900 });
+    await shop.control.until(() => client.notices.length > 0);
+    expect(client.notices[0]!.message).toContain(id);
+    expect(client.notices[0]!.hint).toContain(`counterfoil approvals approve ${id}`);
+    shop.control.decide(id, ApprovalStatus.APPROVED);
+    expect((await running).command).toBe("ALTER");
+    const [started] = await shop.control.recorded("commandStarted", 1, ({ approvalId }) => approvalId === id);
+    expect(started!.command!.statement).toBe(alter);
+    const [ended] = await shop.control.recorded("holdEnded");
+    expect(ended).toMatchObject({ approvalId: id, status: ApprovalStatus.CONSUMED, by: [{ name: "Dana" }] });
+    expect((await client.query("select held from notes limit 1")).rows.length).toBeLessThan(2);
+  });
+
+  test("not where a person could not be shown all of it", async () => {
+    const client = await shop.connect();
+    const hidden = `${alter};${" ".repeat(210_000)}alter table notes add column if not exists unseen int`;
+    const before = shop.control.approvals.size;
+    const error = await failure(client.query(hidden));
+    expect(error.code).toBe("42501");
+    expect(error.message).toContain("too large for a person to be shown all of it");
+    expect(shop.control.approvals.size).toBe(before);
+    const spaced = failure(client.query(`${alter};${" ".repeat(150_000)}${alter}`));
+    const id = await shop.control.pending();
+    expect(shop.control.approvals.get(id)!.statement).toHaveLength(2 * alter.length + 150_001);
+    shop.control.decide(id, ApprovalStatus.REJECTED);
+    expect((await spaced).message).toMatch(/rejected/);
+  });
+
+  test("approved in psql", async () => {
+    const { ended, said } = shop.psql(["-c", alter]);
+    const id = await shop.control.pending();
+    await shop.control.until(() => said.err.includes(id));
+    shop.control.decide(id, ApprovalStatus.APPROVED);
+    const { code, out } = await ended;
+    expect(code).toBe(0);
+    expect(out).toContain("ALTER TABLE");
+  });
+
+  test("the decision's push is lost: it is found anyway", async () => {
+    shop.control.pushesDecisions = false;
+    try {
+      const client = await shop.connect();
+      const running = client.query(alter);
+      shop.control.decide(await shop.control.pending(), ApprovalStatus.APPROVED);
+      await running;
+    } finally {
+      shop.control.pushesDecisions = true;
+    }
+  });
+
+  test.each([
+    ["rejected", ApprovalStatus.REJECTED, "42501"],
+    ["expired", ApprovalStatus.EXPIRED, "42501"],
+  ])("%s: a native error, and the session goes on", async (_name, status, code) => {
+    const client = await shop.connect();
+    const running = failure(client.query(alter));
+    shop.control.decide(await shop.control.pending(), status, "not today");
+    const error = await running;
+    expect(error.code).toBe(code);
+    if (status === ApprovalStatus.REJECTED) expect(error.message).toMatch(/rejected.*: not today/);
+    expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
+    const [refused] = await shop.control.recorded("commandRefused");
+    expect(refused!.approvalId).not.toBe("");
+  });
+
+  test("Ctrl-C in psql withdraws the request", async () => {
+    const { child, ended, said } = shop.psql(["-c", alter]);
+    const id = await shop.control.pending();
+    await shop.control.until(() => said.err.includes(id));
+    child.kill("SIGINT");
+    const { err } = await ended;
+    expect(err).toContain("57014");
+    await shop.control.until(() => shop.control.approvals.get(id)!.status === ApprovalStatus.WITHDRAWN);
+  });
+
+  test("a client that goes away withdraws it", async () => {
+    const { child } = shop.psql(["-c", alter]);
+    const id = await shop.control.pending();
+    child.kill("SIGKILL");
+    await shop.control.until(() => shop.control.approvals.get(id)!.status === ApprovalStatus.WITHDRAWN);
+    const [ended] = await shop.control.recorded("holdEnded");
+    expect(ended!.status).toBe(ApprovalStatus.WITHDRAWN);
+    await shop.control.recorded("sessionEnded");
+  });
+
+  test("no other session notices", async () => {
+    const held = await shop.connect();
+    const other = await shop.connect();
+    const running = failure(held.query(alter));
+    const id = await shop.control.pending();
+    for (let n = 0; n < 20; n++) await other.query("select count(*) from orders");
+    shop.control.decide(id, ApprovalStatus.REJECTED);
+    await running;
+  });
+
+  test("the policy changes meanwhile: decided anew, and the approval of before is worth nothing", async () => {
+    const before = shop.control.policies;
+    const client = await shop.connect();
+    const running = client.query(alter);
+    const first = await shop.control.pending();
+    try {
+      shop.control.change({});
+      await shop.control.until(() => shop.control.approvals.get(first)!.status === ApprovalStatus.WITHDRAWN);
+      const second = await shop.control.pending();
+      expect(second).not.toBe(first);
+      expect(shop.control.approvals.get(second)!.policyEpoch).toBe(BigInt(shop.control.epoch));
+      const free = { name: "free", text: 'permit (principal, action in Action::"sql:ddl", resource);' };
+      shop.control.change({ policies: [...POLICIES, free] });
+      expect((await running).command).toBe("ALTER");
+    } finally {
+      shop.control.change({ policies: before });
+    }
+  });
+});
