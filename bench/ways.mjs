@@ -35,7 +35,7 @@ export async function startEnforcer(config, profile = null) {
   const began = process.hrtime.bigint();
   const flags = profile ? ["--cpu-prof", `--cpu-prof-dir=${profile}`] : [];
   const child = await start(process.execPath, [...flags, ENFORCER], {
-    env: { ...process.env, COUNTERFOIL_ENFORCER_CONFIG: config },
+    env: { MALLOC_ARENA_MAX: "1", ...process.env, COUNTERFOIL_ENFORCER_CONFIG: config },
   });
   return { child, ms: Number(process.hrtime.bigint() - began) / 1e6 };
 }
