@@ -221,4 +221,33 @@ export const WIRE_BYPASSES: readonly WireBypass[] = [
       wire.sync();
     },
   })),
+  {
+    why: "a portal bound before the search_path was another",
+    before: ["begin"],
+    readies: 3,
+    send: (wire) => {
+      wire.parse({ text: MAILS });
+      wire.bind({ portal: "c" });
+      wire.sync();
+      wire.query("set local search_path = app");
+      wire.execute({ portal: "c" });
+      wire.sync();
+    },
+  },
+  {
+    why: "a statement prepared before a table of its name stood nearer on the search_path",
+    before: [
+      "set search_path = app, public",
+      "prepare s as select lower(ssn) from people",
+      "create table app.people (ssn text)",
+    ],
+    readies: 3,
+    send: (wire) => {
+      wire.query("execute s");
+      wire.bind({ statement: "s" });
+      wire.execute({});
+      wire.sync();
+      wire.query("drop table app.people");
+    },
+  },
 ];

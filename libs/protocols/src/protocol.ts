@@ -195,11 +195,11 @@ export interface Conversation {
    * A prepared statement defined by a command's own text (SQL PREPARE), in force once the server confirms the gate. To be
    * called while the gate is open, before `allow`, in the order of the text; so is `dropStatement`.
    */
-  defineStatement(gate: Gate, name: string, text: string): void;
+  defineStatement(gate: Gate, name: string, prepared: Prepared): void;
   /** SQL DEALLOCATE; null for ALL. In force once the server confirms the gate. */
   dropStatement(gate: Gate, name: string | null): void;
-  /** The text of a prepared statement, whichever way it was made. */
-  statementText(name: string): string | undefined;
+  /** A prepared statement, whichever way it was made. */
+  prepared(name: string): Prepared | undefined;
 
   /**
    * Tells the client something while a command is held: what to send now. Empty where the protocol cannot, and where a
@@ -260,6 +260,12 @@ export interface Gate {
   readonly batch: number;
   /** The name this makes or makes anew for what it returns (PostgreSQL Bind), where it has one: SQL may read by it. */
   readonly portal?: string;
+  /** The prepared statement that this makes (`prepare`) or runs (`run`), where it is one: the same object each time. */
+  readonly prepared?: Prepared;
+  /** Asks again for what that gate has bound: the server has settled then what its names mean. */
+  readonly again?: Gate;
+  /** What its names mean: a note of whoever understands it. */
+  meaning?: unknown;
   /** Whether the text may hold several statements (the simple query) or only one. */
   readonly several: boolean;
   /** Not SQL text but a call by number (PostgreSQL FunctionCall), where set: the function's OID. */
@@ -269,6 +275,13 @@ export interface Gate {
    * `allow` refuses it all the same.
    */
   readonly refusal?: Refusal;
+}
+
+/** A statement that is kept to be run later. */
+export interface Prepared {
+  readonly text: string;
+  /** What its names meant so far: a note of whoever understands it. */
+  meanings?: readonly unknown[];
 }
 
 export type ServerStep =

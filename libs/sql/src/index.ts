@@ -17,7 +17,7 @@ export {
   SEARCH_PATH_QUERY,
   splitOwn,
 } from "./catalog-queries.js";
-export { noSuchStatement, SEVERAL_IN_ONE } from "./native-errors.js";
+export { noSuchStatement, OTHER_TABLES, SEVERAL_IN_ONE } from "./native-errors.js";
 export { createUnderstander, type Understander, type UnderstanderOptions } from "./understander.js";
 export type {
   SessionEffect,

@@ -12,6 +12,8 @@ export interface Resolved {
 export class NameResolution {
   /** Names that nothing was found for; functions' end in `()`. */
   readonly unknown = new Set<string>();
+  /** What names without a schema were found to be by the search_path, `schema.name`; in a function by its own. */
+  readonly byPath = new Map<string, string>();
   private searchPath: readonly string[];
   private temporary: ReadonlySet<string>;
   private readonly openColumns = new Map<string, ColumnRef>();
@@ -61,13 +63,25 @@ export class NameResolution {
       if (!relation && schema !== "pg_temp") this.unknown.add(`${schema}.${name}`);
       return { name: `${schema}.${name}`, relation };
     }
+    const found = this.found(name);
+    if (found) this.byPath.set([...this.ownPath, name].join("\0"), found.name);
     if (this.temporary.has(name)) return { name: `pg_temp.${name}`, relation: null };
-    for (const searched of this.searched) {
-      const relation = catalog.relation(searched, name);
-      if (relation) return { name: `${searched}.${name}`, relation };
-    }
+    if (found) return found;
     this.unknown.add(name);
     return { name, relation: null };
+  }
+
+  /** Within a function or a view, where it is not the session's. */
+  private get ownPath(): readonly string[] {
+    return this.searchPath === this.context.searchPath ? [] : this.searchPath;
+  }
+
+  private found(name: string): Resolved | null {
+    for (const searched of this.searched) {
+      const relation = this.context.catalog.relation(searched, name);
+      if (relation) return { name: `${searched}.${name}`, relation };
+    }
+    return null;
   }
 
   /**

@@ -9,6 +9,9 @@ export const SEVERAL_IN_ONE: NativeError = {
   message: "cannot insert multiple commands into a prepared statement",
 };
 
+/** Drivers know it, and prepare the statement anew. */
+export const OTHER_TABLES: NativeError = { code: "0A000", message: "cached plan must not change result type" };
+
 export const noSuchStatement = (name: string): NativeError => ({
   code: "26000",
   message: `prepared statement "${name}" does not exist`,

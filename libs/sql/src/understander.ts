@@ -87,6 +87,7 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     const statements: StatementFacts[] = [];
     const problems: string[] = [];
     const unknown = new Set<string>();
+    const byPath = new Map<string, string>();
     // Offsets are of UTF-8.
     const bytes = Buffer.from(text);
     let current = context;
@@ -119,6 +120,7 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
         renamed ||= current.provisional === true && whole.session.some((effect) => effect.kind === "endsTransaction");
         stale ||= renamed || whole.session.some((effect) => effect.kind === "changesCatalog");
         for (const name of analysis.names.unknown) unknown.add(name);
+        for (const [name, relation] of analysis.names.byPath) byPath.set(name, relation);
       } catch (error) {
         problems.push(problemOf(error));
       }
@@ -126,7 +128,8 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     if (cost > COSTLY) await new Promise((waited) => setTimeout(waited, cost / COST_A_MS));
     const operations = statements.flatMap((s) => s.operations);
     const uses = statements.flatMap((s) => s.uses);
-    return { text, fingerprint, statements, operations, uses, problems, unknownNames: [...unknown] };
+    const names = { unknownNames: [...unknown], byPath };
+    return { text, fingerprint, statements, operations, uses, problems, ...names };
   }
 
   /** Views and functions are parsed as the analysis comes upon them; each only once a catalog. */
@@ -261,7 +264,14 @@ function unknownFunction(oid: number): Understanding {
   const output = { name: "", sources: [], direct: false, leaks: true, typeOid: 0 };
   const none = { bulk: null, bulkFormat: null, stores: [], uses: [], session: [] };
   return {
-    ...{ text: name, fingerprint: `function:${oid}`, uses: [], problems: [], unknownNames: [`${name}()`] },
+    ...{
+      text: name,
+      fingerprint: `function:${oid}`,
+      uses: [],
+      problems: [],
+      unknownNames: [`${name}()`],
+      byPath: new Map(),
+    },
     statements: [{ kind: "FunctionCall", operations, outputs: [output], ...none }],
     operations,
   };
@@ -275,7 +285,8 @@ function selectOf({ schema, name, argumentCount }: RoutineFacts): string {
 }
 
 function notUnderstood(text: string, reason: string): Understanding {
-  return { text, fingerprint: "", statements: [], operations: [], uses: [], problems: [reason], unknownNames: [] };
+  const none = { statements: [], operations: [], uses: [], unknownNames: [], byPath: new Map() };
+  return { text, fingerprint: "", problems: [reason], ...none };
 }
 
 function problemOf(error: unknown): string {

@@ -17,6 +17,8 @@ export interface Understanding {
   readonly error?: NativeError;
   /** Relations and functions (`name()`) the catalog does not know, `schema.name` or as spelled: refresh it on a miss. */
   readonly unknownNames: readonly string[];
+  /** What names of relations without a schema were found to be by the search_path, `schema.name`. */
+  readonly byPath: ReadonlyMap<string, string>;
 }
 
 export interface StatementFacts {

@@ -1,5 +1,5 @@
 import type { MaskPlan, Parameter, Refusal } from "#commands";
-import type { CommandLimit, Gate, Outcome } from "../protocol.js";
+import type { CommandLimit, Gate, Outcome, Prepared } from "../protocol.js";
 import type { Change } from "./conversation/names.js";
 import type { Statement } from "./conversation/statements.js";
 import { nameOfKey, utf8 } from "./decoder.js";
@@ -42,13 +42,10 @@ export function fetchText(portal: string, maxRows: number): string {
   return `FETCH ${maxRows > 0 ? `FORWARD ${maxRows}` : "ALL"} FROM "${name}"`;
 }
 
-/** A prepared statement that a command's own text makes or drops. */
-export interface Effect {
-  readonly kind: "define" | "drop";
-  /** The key of the name; null for all. */
-  readonly name: string | null;
-  readonly text: string;
-}
+/** A prepared statement that a command's own text makes or drops: the key of its name, null for all. */
+export type Effect =
+  | { readonly kind: "define"; readonly name: string; readonly prepared: Prepared }
+  | { readonly kind: "drop"; readonly name: string | null };
 
 /** One `run` gate that was let through, and what is known of it so far. */
 export class RunningCommand {

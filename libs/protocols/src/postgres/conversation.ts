@@ -1,5 +1,13 @@
 import type { MaskPlan, Refusal } from "#commands";
-import type { ClientStep, CommandLimit, Conversation, ConversationOptions, Gate, ServerStep } from "../protocol.js";
+import type {
+  ClientStep,
+  CommandLimit,
+  Conversation,
+  ConversationOptions,
+  Gate,
+  Prepared,
+  ServerStep,
+} from "../protocol.js";
 import { STATUS } from "./codes.js";
 import { FromClient } from "./conversation/from-client.js";
 import { FromServer } from "./conversation/from-server.js";
@@ -50,16 +58,16 @@ export class PostgresConversation implements Conversation {
     this.#state.epoch++;
   }
 
-  defineStatement(gate: Gate, name: string, text: string): void {
-    this.#client.effect(gate, { kind: "define", name: nameKey(name), text });
+  defineStatement(gate: Gate, name: string, prepared: Prepared): void {
+    this.#client.effect(gate, { kind: "define", name: nameKey(name), prepared });
   }
 
   dropStatement(gate: Gate, name: string | null): void {
-    this.#client.effect(gate, { kind: "drop", name: name === null ? null : nameKey(name), text: "" });
+    this.#client.effect(gate, { kind: "drop", name: name === null ? null : nameKey(name) });
   }
 
-  statementText(name: string): string | undefined {
-    return this.#state.statements.get(nameKey(name))?.text;
+  prepared(name: string): Prepared | undefined {
+    return this.#state.statements.get(nameKey(name))?.prepared;
   }
 
   notice(message: string, detail: string, hint: string): Uint8Array {

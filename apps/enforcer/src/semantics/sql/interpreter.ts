@@ -1,7 +1,8 @@
 import { type NativeError, NO_CODE, NOTHING_TOUCHED, type Operation } from "#commands";
-import type { Gate } from "#protocols";
+import type { Gate, Prepared } from "#protocols";
 import {
   noSuchStatement,
+  OTHER_TABLES,
   SEVERAL_IN_ONE,
   type SessionEffect,
   type SqlContext,
@@ -12,6 +13,7 @@ import {
 } from "#sql";
 import { after } from "../../pipeline/after.js";
 import type { Understood } from "../semantics.js";
+import { differ, type Meaning, meaningOf, stillMeans } from "./kept-meanings.js";
 import type { ResourceNames } from "./resource-catalogs.js";
 import { cursorsAfter, type SessionNames } from "./session-names.js";
 
@@ -19,8 +21,14 @@ import { cursorsAfter, type SessionNames } from "./session-names.js";
 export interface UnderstoodSql extends Understood {
   readonly statements: readonly Pick<StatementFacts, "kind" | "outputs" | "bulk" | "bulkFormat">[];
   readonly unknownNames: readonly string[];
-  readonly effects: readonly SessionEffect[];
+  readonly byPath: Understanding["byPath"];
+  readonly effects: readonly Effect[];
 }
+
+/** A statement that is prepared is known from then on by what its names meant. */
+type Effect =
+  | Exclude<SessionEffect, { readonly kind: "prepares" }>
+  | (Extract<SessionEffect, { readonly kind: "prepares" }> & { readonly prepared: Prepared });
 
 export interface InterpreterOptions {
   readonly understander: Understander;
@@ -31,8 +39,8 @@ export interface InterpreterOptions {
   readonly fresh: () => ResourceNames | Promise<ResourceNames>;
   /** Loads the catalog anew, as a name is not known. */
   readonly miss: () => Promise<ResourceNames>;
-  /** The text of a prepared statement of the session. */
-  readonly statementText: (name: string) => string | undefined;
+  /** A prepared statement of the session. */
+  readonly prepared: (name: string) => Prepared | undefined;
 }
 
 /** Texts of a session that are known by themselves; of most there are few. */
@@ -44,13 +52,26 @@ const NAMELESS = new Set(["sql:session", "sql:set", "sql:show"]);
 export class Interpreter {
   #context: SqlContext | null = null;
   #contextOf: readonly [ResourceNames, object] | null = null;
+  #path = "";
   /** What the session's texts mean in the context: of those that need nothing but it. */
   readonly #known = new Map<string, UnderstoodSql>();
 
   constructor(private readonly options: InterpreterOptions) {}
 
   understand(gate: Gate): UnderstoodSql | Promise<UnderstoodSql> {
-    return this.#again(gate) ?? this.#anew(gate);
+    const understood = this.#again(gate) ?? this.#anew(gate);
+    if (!gate.prepared && !gate.again) return understood;
+    return understood instanceof Promise ? understood.then((it) => this.#kept(gate, it)) : this.#kept(gate, understood);
+  }
+
+  /** What was prepared or bound must be to the server what it is here: that has settled its names before. */
+  #kept(gate: Gate, understood: UnderstoodSql): UnderstoodSql {
+    const meaning = meaningOf(understood, this.#path);
+    gate.meaning = meaning;
+    const { prepared, again } = gate;
+    const same = again ? !differ(again.meaning as Meaning, meaning) : stillMeans(prepared!, meaning);
+    if (same || understood.problems.length > 0) return understood;
+    return { ...understood, problems: [OTHER_TABLES.message], error: OTHER_TABLES };
   }
 
   #again({ text, several, batch, functionOid }: Gate): UnderstoodSql | undefined {
@@ -97,7 +118,7 @@ export class Interpreter {
   #resolve(understanding: Understanding, context: SqlContext): UnderstoodSql | Promise<UnderstoodSql> {
     if (this.#doubtful(understanding.operations)) return refused(understanding, UNCERTAIN);
     const resolved = resolvedOf(understanding);
-    if (resolved.indirect) return this.#resolveIndirect(understanding, resolved.effects, context);
+    if (resolved.indirect) return this.#resolveIndirect(understanding, context);
     if (context === this.#context && resolved.unknownNames.length === 0) this.#know(understanding.text, resolved);
     return resolved;
   }
@@ -113,11 +134,11 @@ export class Interpreter {
   }
 
   /** EXECUTE does what the prepared statement does; FETCH returns what its cursor was declared for. */
-  async #resolveIndirect(
-    understanding: Understanding,
-    effects: readonly SessionEffect[],
-    context: SqlContext,
-  ): Promise<UnderstoodSql> {
+  async #resolveIndirect(understanding: Understanding, context: SqlContext): Promise<UnderstoodSql> {
+    const { understander } = this.options;
+    const path = this.#path;
+    const textMeans = async (text: string) =>
+      understander.lookup(text, context) ?? (await understander.understand(text, context));
     const problems = [...understanding.problems];
     let { error } = understanding;
     const fails = (native: NativeError) => {
@@ -130,21 +151,30 @@ export class Interpreter {
     const statements: UnderstoodSql["statements"][number][] = [];
     let { cursors } = this.options.names.now;
     // Names this text has given or taken; what it has not is as it was before.
-    const prepared = new Map<string, string | undefined>();
+    const prepared = new Map<string, Prepared | undefined>();
+    const byPath = new Map(understanding.byPath);
+    const resolved: Effect[] = [];
     let allDropped = false;
     const stands: string[] = [];
     // The server reads a prepared statement anew where the names it holds mean something else.
     let renamed = false;
-    const preparedText = (name: string) =>
-      prepared.has(name) || allDropped ? prepared.get(name) : this.options.statementText(name);
+    const preparedBy = (name: string) =>
+      prepared.has(name) || allDropped ? prepared.get(name) : this.options.prepared(name);
     for (const statement of understanding.statements) {
       operations.push(...statement.operations);
       let returns: UnderstoodSql["statements"][number] = statement;
       for (const effect of statement.session) {
         cursors = cursorsAfter(cursors, effect);
         renamed ||= RENAMING.has(effect.kind) || (effect.kind === "endsTransaction" && this.options.names.provisional);
-        if (effect.kind === "prepares") prepared.set(effect.name, effect.text);
-        else if (effect.kind === "discards" || (effect.kind === "deallocates" && effect.name === null)) {
+        if (effect.kind === "prepares") {
+          const made: Prepared = { text: effect.text };
+          stillMeans(made, meaningOf(await textMeans(effect.text), path));
+          prepared.set(effect.name, made);
+          resolved.push({ ...effect, prepared: made });
+          continue;
+        }
+        resolved.push(effect);
+        if (effect.kind === "discards" || (effect.kind === "deallocates" && effect.name === null)) {
           prepared.clear();
           allDropped = true;
         } else if (effect.kind === "deallocates") prepared.set(effect.name!, undefined);
@@ -153,15 +183,16 @@ export class Interpreter {
           returns = { kind: statement.kind, outputs: declared?.outputs ?? ANY_ROWS, bulk: null, bulkFormat: null };
           operations.push(...(declared?.operations ?? [ofFunction(effect.cursor)]));
         } else if (effect.kind === "executes") {
-          const text = preparedText(effect.name);
-          if (text === undefined) {
+          const kept = preparedBy(effect.name);
+          if (kept === undefined) {
             fails(noSuchStatement(effect.name));
             continue;
           }
-          const { understander } = this.options;
           if (renamed) problems.push(RENAMED);
-          stands.push(`${effect.name}: ${text}`);
-          const meant = understander.lookup(text, context) ?? (await understander.understand(text, context));
+          stands.push(`${effect.name}: ${kept.text}`);
+          const meant = await textMeans(kept.text);
+          for (const [name, table] of meant.byPath) byPath.set(name, table);
+          if (!stillMeans(kept, meaningOf(meant, path))) fails(OTHER_TABLES);
           if (meant.error) fails(meant.error);
           else problems.push(...meant.problems);
           operations.push(...meant.operations);
@@ -180,7 +211,8 @@ export class Interpreter {
       uses,
       statements,
       unknownNames,
-      effects,
+      byPath,
+      effects: resolved,
       problems,
       ...(stands.length > 0 && { standsFor: stands.join("\n") }),
       ...(error && { error }),
@@ -195,6 +227,7 @@ export class Interpreter {
     const searchPath = path ? path.map((name) => (name === "$user" ? this.options.user : name)) : fresh.searchPath;
     this.#contextOf = [fresh, now];
     this.#known.clear();
+    this.#path = searchPath.join("\0");
     this.#context = {
       catalog: fresh.catalog,
       searchPath,
@@ -218,7 +251,7 @@ const ofFunction = (cursor: string): Operation => ({
 });
 
 interface Resolved extends UnderstoodSql {
-  /** It does what another text says: EXECUTE, FETCH. */
+  /** It does what another text says, or keeps one: EXECUTE, FETCH, PREPARE. */
   readonly indirect: boolean;
 }
 
@@ -228,14 +261,15 @@ const resolutions = new WeakMap<Understanding, Resolved>();
 function resolvedOf(understanding: Understanding): Resolved {
   let resolved = resolutions.get(understanding);
   if (!resolved) {
-    const effects = understanding.statements.flatMap(({ session }) => session);
-    const indirect = effects.some(({ kind }) => kind === "executes" || kind === "fetches");
-    resolved = { ...plain(understanding), effects, indirect };
+    const session = understanding.statements.flatMap((statement) => statement.session);
+    const indirect = session.some(({ kind }) => INDIRECT.has(kind));
+    resolved = { ...plain(understanding), effects: indirect ? [] : (session as Effect[]), indirect };
     resolutions.set(understanding, resolved);
   }
   return resolved;
 }
 
+const INDIRECT: ReadonlySet<SessionEffect["kind"]> = new Set(["prepares", "executes", "fetches"]);
 const RENAMED = "an EXECUTE stands behind a change of names in the same text: send it in a command of its own";
 /** What makes names mean something else for the statements behind it. */
 const RENAMING: ReadonlySet<SessionEffect["kind"]> = new Set(["searchPath", "createsTemporary", "discards"]);
@@ -243,7 +277,7 @@ const UNCERTAIN =
   "the search_path in force cannot be known after this end of a transaction: set it again, in a command of its own";
 
 function plain(understanding: Understanding): Omit<UnderstoodSql, "effects"> {
-  const { text, operations, uses, fingerprint, statements, unknownNames, problems, error } = understanding;
+  const { text, operations, uses, fingerprint, statements, unknownNames, byPath, problems, error } = understanding;
   const statementCount = statements.length;
   // A number says nothing to a person.
   const byNumber = statements[0]?.kind === "FunctionCall";
@@ -254,6 +288,7 @@ function plain(understanding: Understanding): Omit<UnderstoodSql, "effects"> {
     fingerprint,
     statements,
     unknownNames,
+    byPath,
     problems,
     statementCount,
     ...(error && { error }),

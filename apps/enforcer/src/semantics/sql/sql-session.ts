@@ -53,7 +53,7 @@ export class SqlSession implements SessionSemantics {
       user: resource.credential.username,
       fresh: () => this.#freshNames(),
       miss: async () => this.#ours(await shared.catalogs.refreshOnMiss(resource)),
-      statementText: (name) => conversation.statementText(name),
+      prepared: (name) => conversation.prepared(name),
     });
   }
 
@@ -96,7 +96,7 @@ export class SqlSession implements SessionSemantics {
     const { conversation } = this.session;
     if (!this.#isTransactional(operations)) this.#irrevocable = gate.batch;
     for (const effect of effects) {
-      if (effect.kind === "prepares") conversation.defineStatement(gate, effect.name, effect.text);
+      if (effect.kind === "prepares") conversation.defineStatement(gate, effect.name, effect.prepared);
       else if (effect.kind === "deallocates") conversation.dropStatement(gate, effect.name);
       else if (effect.kind === "discards") conversation.dropStatement(gate, null);
       else if (effect.kind === "changesCatalog") this.#catalogChanged = true;

@@ -1,7 +1,7 @@
 import { type ByteReader, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
 import type { MaskPlan, Refusal } from "#commands";
 import { NOTHING_MASKED } from "#commands";
-import type { ClientStep, CommandLimit, Gate, OutcomeStep } from "../../protocol.js";
+import type { ClientStep, CommandLimit, Gate, OutcomeStep, Prepared } from "../../protocol.js";
 import { CLIENT, STATUS } from "../codes.js";
 import { type Effect, fetchText, parameterOf, RunningCommand, readable } from "../commands.js";
 import {
@@ -27,7 +27,8 @@ const FLUSH = flush();
 /** A client that sends on and on without reading waits here, not in memory. */
 const MOST_UNANSWERED = 10_000;
 
-type Asked = Pick<Gate, "stage" | "text" | "several"> & Partial<Pick<Gate, "parameters" | "functionOid" | "portal">>;
+type Asked = Pick<Gate, "stage" | "text" | "several"> &
+  Partial<Pick<Gate, "parameters" | "functionOid" | "portal" | "prepared" | "again">>;
 const NO_PARAMETERS: Gate["parameters"] = [];
 
 /** A gate that waits for its decision, and what to do once it passes. */
@@ -205,10 +206,11 @@ export class FromClient {
   #parse(frame: ByteReader): boolean {
     const message = decodeParse(frame);
     const { text, refusal } = readable(message.text, this.#state.encoding);
-    return this.#ask({ stage: "prepare", text, several: false }, refusal, false, () => {
+    const prepared: Prepared = { text };
+    return this.#ask({ stage: "prepare", text, several: false, prepared }, refusal, false, () => {
       const state = this.#state;
       state.sending();
-      const change = state.statements.change(message.name, { text, asked: false }, state.segment);
+      const change = state.statements.change(message.name, { prepared, asked: false }, state.segment);
       state.answers.push({ kind: "parse", change });
       return null;
     });
@@ -223,7 +225,8 @@ export class FromClient {
     const statement = statements.get(bind.statement);
     if (!statement) return this.#unknown(`prepared statement "${nameOfKey(bind.statement)}" does not exist`, "26000");
     const parameters = bind.values.map(parameterOf);
-    const named: Asked = { stage: "run", text: statement.text, several: false, parameters };
+    const { prepared } = statement;
+    const named: Asked = { stage: "run", text: prepared.text, several: false, parameters, prepared };
     const asked = bind.portal === "" ? named : { ...named, portal: nameOfKey(bind.portal) };
     return this.#ask(asked, undefined, false, (gate, plan, effects, limit) => {
       const state = this.#state;
@@ -268,10 +271,11 @@ export class FromClient {
       if (before) this.#insert(before);
       return this.#pass();
     }
-    const text = known ? known.statement.text : fetchText(key, maxRows);
+    const text = known ? known.statement.prepared.text : fetchText(key, maxRows);
     const parameters = known ? known.bind.values.map(parameterOf) : [];
+    const asked: Asked = { stage: "run", text, several: false, parameters };
     return this.#ask(
-      { stage: "run", text, several: false, parameters },
+      known ? { ...asked, again: known.command.gate } : asked,
       undefined,
       false,
       (gate, plan, effects, limit) => {
@@ -414,7 +418,7 @@ export class FromClient {
   }
 
   #ask(asked: Asked, refusal: Refusal | undefined, simple: boolean, pass: Pass): boolean {
-    const { stage, text, several, parameters = NO_PARAMETERS, functionOid, portal } = asked;
+    const { stage, text, several, parameters = NO_PARAMETERS, functionOid, portal, prepared, again } = asked;
     // One after the other, as spreading costs more than all else here.
     const gate: { -readonly [Name in keyof Gate]: Gate[Name] } = {
       stage,
@@ -425,6 +429,8 @@ export class FromClient {
       batch: this.#state.segment,
     };
     if (portal !== undefined) gate.portal = portal;
+    if (prepared !== undefined) gate.prepared = prepared;
+    if (again !== undefined) gate.again = again;
     if (functionOid !== undefined) gate.functionOid = functionOid;
     if (refusal) gate.refusal = refusal;
     const passed = this.#frames.passed();

@@ -81,20 +81,20 @@ describe("no way around by names", () => {
     const driven = new Driven();
     driven.decide = (gate) => {
       const prepared = /^PREPARE (\w+) AS (.*)$/.exec(gate.text);
-      if (prepared) driven.conversation.defineStatement(gate, prepared[1] as string, prepared[2] as string);
+      if (prepared) driven.conversation.defineStatement(gate, prepared[1]!, { text: prepared[2]! });
       if (/^DEALLOCATE ALL/.test(gate.text)) driven.conversation.dropStatement(gate, null);
       return NOTHING_MASKED;
     };
     driven.client(front.query("PREPARE s AS secret"));
     driven.server(back.complete("PREPARE"), back.ready());
-    expect(driven.conversation.statementText("s")).toBe("secret");
+    expect(driven.conversation.prepared("s")?.text).toBe("secret");
     driven.client(front.query("PREPARE s AS harmless"));
     driven.server(back.error({ V: "ERROR", C: "42P05" }), back.ready());
-    expect(driven.conversation.statementText("s")).toBe("secret");
+    expect(driven.conversation.prepared("s")?.text).toBe("secret");
     // Nothing that names a statement is asked about while one is unsettled.
     expect(types(driven.client(front.query("DEALLOCATE ALL"), front.query("EXECUTE s")))).toBe("Q");
     driven.server(back.complete("DEALLOCATE ALL"), back.ready());
     expect(asked(driven).at(-1)).toBe("run EXECUTE s");
-    expect(driven.conversation.statementText("s")).toBeUndefined();
+    expect(driven.conversation.prepared("s")?.text).toBeUndefined();
   });
 });

@@ -106,14 +106,14 @@ export class SessionState {
   applyEffects(command: RunningCommand): void {
     if (command.effects.length === 0 || command.pending.length > 0) return;
     const pending: RunningCommand["pending"] = [];
-    for (const { kind, name, text } of command.effects) {
+    for (const effect of command.effects) {
       const changes =
-        kind === "define"
-          ? [this.statements.change(name as string, { text, asked: false }, this.segment)]
-          : name === null
+        effect.kind === "define"
+          ? [this.statements.change(effect.name, { prepared: effect.prepared, asked: false }, this.segment)]
+          : effect.name === null
             ? this.statements.clear(this.segment)
-            : [this.statements.change(name, undefined, this.segment)];
-      pending.push({ kind, changes });
+            : [this.statements.change(effect.name, undefined, this.segment)];
+      pending.push({ kind: effect.kind, changes });
     }
     command.pending = pending;
   }

@@ -1,5 +1,6 @@
 import { ByteReader } from "#bytes";
 import type { MaskPlan } from "#commands";
+import type { Prepared } from "../../protocol.js";
 import type { RunningCommand } from "../commands.js";
 import { decodeRowDescription, formatOf } from "../decoder.js";
 import type { Bind, RowDescription } from "../messages.js";
@@ -7,7 +8,7 @@ import { type Masks, masksFor, planOf } from "../rewrite/masks.js";
 
 /** A prepared statement, made by Parse or by SQL PREPARE. */
 export interface Statement {
-  readonly text: string;
+  readonly prepared: Prepared;
   /** What it returns: null for nothing; undefined while nobody has asked. Its formats say nothing. */
   columns?: RowDescription | null;
   /** A description is known or under way. */
@@ -88,7 +89,7 @@ export function cursorPortal(
   { segment, epoch, runs }: Pick<Portal, "segment" | "epoch" | "runs">,
 ): Portal {
   return {
-    statement: { text, asked: false },
+    statement: { prepared: { text }, asked: false },
     bind: { portal: "", statement: "", values: [], resultFormats: [] },
     segment,
     command,
