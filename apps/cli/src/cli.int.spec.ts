@@ -1,142 +1,31 @@
 import { spawn } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, join } from "node:path";
-import { timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
 import { approvalV1, auditV1, identityV1, policyV1, tokensV1 } from "#contracts";
-import { refuse } from "../../api/test/control-plane.js";
 import { Fixture } from "../../api/test/fixture.js";
 import { readConfig } from "../../enforcer/src/enforcer.config.js";
-import { Built, ended, says } from "../test/built.js";
+import { answersOf, approval, SESSION } from "../test/answers.js";
+import { Built, ended } from "../test/built.js";
 
 let fixture: Fixture;
 let built: Built;
-/** Stands for the issuer of a CI system: answers with what it was asked as the token. */
-let issuer: Server;
-let issuerUrl: string;
 beforeAll(async () => {
   [fixture, built] = await Promise.all([Fixture.start(), Built.make()]);
-  issuer = createServer(async (request, response) => {
-    const asked = { url: request.url, authorization: request.headers.authorization, body: await bodyOf(request) };
-    const refused = asked.body.includes("scope=forbidden");
-    response.writeHead(refused ? 400 : 200, { "content-type": "application/json" });
-    const token = Buffer.from(JSON.stringify(asked)).toString("base64url");
-    response.end(JSON.stringify(refused ? { error: "invalid_scope" } : { access_token: token, value: token }));
-  });
-  await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
-  issuerUrl = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
-  services();
+  answersOf(fixture.plane);
 });
 afterAll(async () => {
   built?.remove();
   await fixture?.stop();
-  await new Promise((resolve) => issuer?.close(resolve));
 });
 
-const ci = () => ({
-  token_endpoint: `${issuerUrl}/token`,
-  client_id: "ci:job",
-  client_secret: "s+cret",
-  audience: "counterfoil",
-});
 beforeEach(() => {
   fixture.plane.forget();
-  built.settings({
-    ...{ api: fixture.api.url, key: "cfk_admin" },
-    identities: { ci: ci(), broken: { ...ci(), scope: "forbidden" }, empty: {} },
-  });
+  built.settings({ api: fixture.api.url, key: "cfk_admin" });
 });
 
-const bodyOf = async (request: IncomingMessage) => {
-  let text = "";
-  for await (const chunk of request) text += chunk;
-  return text;
-};
 const asked = <T>(method: string) => fixture.plane.last(method).request as T;
-
-const principal = { id: "demo|ci", issuer: "demo", subject: "ci", name: "ci", groups: ["ci"], run: "17" };
-const approval = {
-  ...{ id: "a1", status: approvalV1.ApprovalStatus.PENDING, requester: principal, resource: "shop", quorum: 2 },
-  statement: "drop table t\u001b[2J; -- \u202egnp",
-  ...{ expiresAt: timestampFromMs(Date.UTC(2026, 4, 1)), approvers: "dba" },
-};
-const SESSION = "5d7de4b6-89ab-4def-8123-456789abcdef";
-const session = { id: SESSION, status: "open", principal, resource: "shop", protocol: "postgres", commands: 1n };
-
-function services() {
-  const { plane } = fixture;
-  plane.on(identityV1.Identity.method.verifySubject, () => ({ principal }));
-  plane.on(policyV1.Policy.method.getResource, ({ name }) =>
-    name === "shop"
-      ? { name, protocol: "postgres", group: "default", upstream: { database: "shop" } }
-      : refuse("not_found", `there is no resource ${name}`),
-  );
-  plane.on(policyV1.Policy.method.authorizeConnect, () => ({ allowed: true }));
-  plane.on(identityV1.Identity.method.listEnforcers, () => ({
-    enforcers: [
-      ...[{ id: "e", name: "edge", group: "default", seenAt: timestampNow() }].map((enforcer) => ({
-        ...{ ...enforcer, listeners: [{ protocol: "postgres", host: "127.0.0.1", port: 7432 }] },
-      })),
-    ],
-  }));
-  plane.on(identityV1.Identity.method.getCertificateAuthority, () => ({ certificate: "THE CA" }));
-  plane.on(tokensV1.Tokens.method.mint, (request) => ({
-    token: { id: "abc", scope: request.scope, expiresAt: timestampFromMs(Date.now() + 60_000) },
-    text: "foil_abc_s3cret",
-  }));
-  plane.on(approvalV1.Approvals.method.listApprovals, () => ({ approvals: [approval] }));
-  plane.on(approvalV1.Approvals.method.getApproval, ({ id }) =>
-    id === "a1" ? approval : refuse("not_found", `there is no approval ${id}`),
-  );
-  plane.on(approvalV1.Approvals.method.decide, ({ approve }) => ({
-    ...approval,
-    status: approve ? approvalV1.ApprovalStatus.APPROVED : approvalV1.ApprovalStatus.REJECTED,
-  }));
-  plane.on(auditV1.Audit.method.listSessions, () => ({ sessions: [session] }));
-  plane.on(auditV1.Audit.method.getSession, ({ id }) => ({
-    session: { ...session, id },
-    commands: [{ ordinal: 1n, statement: "select 1", verdict: "allow", status: "done", policies: ["p"] }],
-  }));
-  plane.on(tokensV1.Tokens.method.endSession, () => ({}));
-  plane.on(identityV1.Identity.method.listAdminKeys, () => ({
-    keys: [{ id: "k1", name: "dana", roles: ["approver:dba"] }],
-  }));
-  plane.on(identityV1.Identity.method.createAdminKey, ({ name, roles }) => ({
-    ...{ key: { id: "k2", name, roles }, secret: "cfk_new" },
-  }));
-  plane.on(identityV1.Identity.method.revokeAdminKey, ({ id }) => ({ id, name: "dana", roles: ["approver:dba"] }));
-  plane.on(tokensV1.Tokens.method.listTokens, ({ page }) =>
-    page?.cursor
-      ? { tokens: [{ id: "second", principal, resource: "shop", used: 1 }] }
-      : { tokens: [{ id: "first", principal, resource: "shop", uses: 3, used: 1 }], next: "more" },
-  );
-  plane.on(tokensV1.Tokens.method.revoke, ({ tokenId }) => ({ tokenIds: tokenId === "abc" ? ["abc"] : [] }));
-  plane.on(policyV1.Policy.method.simulate, () => ({
-    ...{ verdict: "deny", reason: "say which rows", policies: ["say-which-rows"], actions: ["sql:delete"] },
-    masks: [{ column: "email", labels: ["pii.email"], transform: "partial" }],
-    uses: [
-      { action: "filter", label: "pii.email", column: "public.customers.email", use: "pattern", permitted: false },
-    ],
-  }));
-  plane.on(auditV1.Audit.method.listEntries, ({ after, limit }) => {
-    const entries = Array.from({ length: 12 }, (_, n) => ({
-      index: BigInt(n + 1),
-      json: JSON.stringify({
-        ...{ index: n + 1, time: "2026-05-01T09:30:00.000Z", type: "command.refused", sessionId: "0123456789" },
-        data: { command: { statement: "delete from t" }, reason: "say which rows" },
-      }),
-    }));
-    return { entries: entries.slice(Number(after), Number(after) + (limit || 100)), head: 12n };
-  });
-  const resource = { name: "shop", protocol: "postgres", group: "default", reads: policyV1.Durability.OS, version: 1n };
-  const upstream = { host: "db", port: 5432, tls: policyV1.TlsMode.REQUIRE };
-  const credential = { username: "app", password: "env:PW" };
-  plane.on(policyV1.Policy.method.listResources, () => ({ resources: [{ ...resource, upstream, credential }] }));
-  plane.on(policyV1.Policy.method.listPolicies, () => ({}));
-  plane.on(policyV1.Policy.method.listLabels, () => ({}));
-  plane.on(policyV1.Policy.method.putPolicy, ({ policy }) => ({ ...(policy as policyV1.PolicyDocument), version: 1n }));
-}
 
 describe("apply", () => {
   const policy = "policies: [{ name: p, text: 'permit (principal, action == Action::\"connect\", resource);' }]";
@@ -168,137 +57,6 @@ describe("apply", () => {
   });
   test("no such file is wrong usage", async () => {
     expect((await built.run(["apply", "-f", "/nowhere"])).code).toBe(2);
-  });
-});
-
-describe("token", () => {
-  test("with an identity of cli.json (client credentials)", async () => {
-    const args = ["token", "--as", "ci", "--resource", "shop", "--scope", "sql:read", "--mode", "burst", "--uses", "3"];
-    const { code, stdout } = await built.run([...args, "--window", "9", "--lifetime", "60", "--json"]);
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({
-      access_token: "foil_abc_s3cret",
-      connection: { user: "foil_abc", ca: "THE CA" },
-    });
-    const mint = { scope: ["sql:read"], mode: tokensV1.UseMode.BURST, uses: 3, windowSeconds: 9, lifetimeSeconds: 60 };
-    expect(asked<tokensV1.MintRequest>("Mint")).toMatchObject(mint);
-    const shown = subject();
-    expect(new URLSearchParams(shown.body).get("grant_type")).toBe("client_credentials");
-    expect(new URLSearchParams(shown.body).get("audience")).toBe("counterfoil");
-    expect(Buffer.from(shown.authorization.slice(6), "base64").toString()).toBe("ci%3Ajob:s%2Bcret");
-  });
-  const subject = () =>
-    JSON.parse(
-      Buffer.from(asked<identityV1.VerifySubjectRequest>("VerifySubject").subjectToken, "base64url").toString(),
-    );
-  test("for people it is a list", async () => {
-    const { stdout } = await built.run(["token", "--as", "ci", "--resource", "shop"]);
-    expect(stdout).toMatch(/^token\s+abc\nexpires in\s+\d+ s\n/);
-    expect(stdout).toContain("uri");
-    expect(stdout).toMatch(/^ca\s.*sslrootcert/m);
-  });
-  test("from a file, from the environment", async () => {
-    const file = join(built.home, "jwt");
-    writeFileSync(file, "from.a.file\n");
-    await built.run(["token", "--subject-token-file", file, "--resource", "shop"]);
-    expect(asked<identityV1.VerifySubjectRequest>("VerifySubject").subjectToken).toBe("from.a.file");
-    await built.run(["token", "--resource", "shop"], { env: { COUNTERFOIL_SUBJECT_TOKEN: "from.the.env" } });
-    expect(asked<identityV1.VerifySubjectRequest>("VerifySubject").subjectToken).toBe("from.the.env");
-    await built.run(["token", "--resource", "shop"], {
-      env: { GITLAB_CI: "true", COUNTERFOIL_ID_TOKEN: "from.git.lab" },
-    });
-    expect(asked<identityV1.VerifySubjectRequest>("VerifySubject").subjectToken).toBe("from.git.lab");
-  });
-  test("in a GitHub job, from GitHub", async () => {
-    const env = { ACTIONS_ID_TOKEN_REQUEST_URL: `${issuerUrl}/id?v=1`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: "runner" };
-    expect((await built.run(["token", "--resource", "shop", "--audience", "x"], { env })).code).toBe(0);
-    expect(subject()).toMatchObject({ url: "/id?v=1&audience=x", authorization: "Bearer runner" });
-  });
-  test.each([
-    ["no identity at all", ["token", "--resource", "shop"], 2, "no workload identity"],
-    ["an unknown identity", ["token", "--resource", "shop", "--as", "x"], 2, "Known: ci, broken, empty"],
-    ["Object's own names", ["token", "--resource", "shop", "--as", "constructor"], 2, "no identity constructor"],
-    ["an incomplete identity", ["token", "--resource", "shop", "--as", "empty"], 2, "lacks token_endpoint"],
-    ["an identity its issuer refuses", ["token", "--resource", "shop", "--as", "broken"], 3, "invalid_scope"],
-    ["an unknown resource", ["token", "--resource", "shopp", "--as", "ci"], 4, "there is no resource shopp"],
-    ["an unknown mode", ["token", "--resource", "shop", "--as", "ci", "--mode", "twice"], 2, "once, burst, run"],
-    [
-      "a lifetime that is no number",
-      ["token", "--resource", "shop", "--as", "ci", "--lifetime", "1h"],
-      2,
-      "whole number",
-    ],
-  ])("%s", async (_, args, code, words) => {
-    const got = await built.run(args);
-    expect([got.code, got.stdout]).toEqual([code, ""]);
-    expect(got.stderr).toContain(words);
-    expect(got.stderr).not.toMatch(/\n\s+at /);
-  });
-});
-
-describe("run", () => {
-  const shop = ["run", "--as", "ci", "--resource", "shop", "--"];
-  const node = (script: string) => [...shop, process.execPath, "-e", script];
-  const leftovers = () => readdirSync(built.folder).filter((name) => name.startsWith("counterfoil-"));
-
-  test("the command has the connection, the CA in a private file, and none of our secrets", async () => {
-    const script = `
-      const fs = require("fs"), ca = process.env.PGSSLROOTCERT;
-      const { PGHOST, PGUSER, PGPASSWORD, COUNTERFOIL_KEY, COUNTERFOIL_SUBJECT_TOKEN, OTHER } = process.env;
-      const modes = [ca, require("path").dirname(ca)].map((path) => (fs.statSync(path).mode & 0o777).toString(8));
-      console.log(JSON.stringify({ PGHOST, PGUSER, PGPASSWORD, COUNTERFOIL_KEY, COUNTERFOIL_SUBJECT_TOKEN, OTHER, modes,
-        ca: fs.readFileSync(ca, "utf8"), argv: process.argv.slice(1) }));`;
-    const env = { COUNTERFOIL_KEY: "cfk_admin", COUNTERFOIL_SUBJECT_TOKEN: "secret", OTHER: "kept" };
-    const { code, stdout, stderr } = await built.run([...node(script), "a", "--resource", "b"], { env });
-    expect([code, stderr]).toEqual([0, ""]);
-    expect(JSON.parse(stdout)).toEqual({
-      ...{ PGHOST: "127.0.0.1", PGUSER: "foil_abc", PGPASSWORD: "s3cret", OTHER: "kept" },
-      ...{ ca: "THE CA", modes: ["600", "700"], argv: ["a", "--resource", "b"] },
-    });
-    expect(leftovers()).toEqual([]);
-  });
-  test("Node gets the CA, beside those that it was given already", async () => {
-    const script = `
-      const fs = require("fs"), { NODE_EXTRA_CA_CERTS: more, PGSSLROOTCERT: ca } = process.env;
-      console.log(JSON.stringify({ text: fs.readFileSync(more, "utf8"), same: more === ca,
-        mode: (fs.statSync(more).mode & 0o777).toString(8) }));`;
-    const theirs = join(built.home, "theirs.pem");
-    writeFileSync(theirs, "THEIR CA\n");
-    const given = async (env: NodeJS.ProcessEnv) => JSON.parse((await built.run(node(script), { env })).stdout);
-    expect(await given({})).toEqual({ text: "THE CA", same: true, mode: "600" });
-    const both = await given({ NODE_EXTRA_CA_CERTS: theirs });
-    expect(both).toEqual({ text: "THEIR CA\nTHE CA", same: false, mode: "600" });
-    expect((await given({ NODE_EXTRA_CA_CERTS: "/nowhere" })).text).toBe("THE CA");
-    expect(leftovers()).toEqual([]);
-  });
-  test("it reads our input and exits as it exits", async () => {
-    const args = node("process.stdin.on('data', (d) => process.stdout.write(d)).on('end', () => process.exit(42))");
-    const { code, stdout } = await built.run(args, { input: "hello" });
-    expect([code, stdout]).toEqual([42, "hello"]);
-  });
-  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s reaches it, and nothing stays behind", async (signal) => {
-    const caught = built.begin(
-      node(`process.on("${signal}", () => process.exit(7)); setInterval(() => {}, 1000); console.log("up")`),
-    );
-    await says(caught, /up/);
-    caught.kill(signal);
-    expect((await ended(caught)).code).toBe(7);
-    const killed = built.begin(node(`setInterval(() => {}, 1000); console.log("up")`));
-    await says(killed, /up/);
-    killed.kill(signal);
-    expect((await ended(killed)).code).toBe({ SIGTERM: 143, SIGINT: 130, SIGHUP: 129 }[signal]);
-    expect(leftovers()).toEqual([]);
-  });
-  test("a command that is not there", async () => {
-    const { code, stderr } = await built.run([...shop, "no-such-program"]);
-    expect([code, stderr]).toEqual([127, expect.stringContaining("no-such-program is not found")]);
-    expect(leftovers()).toEqual([]);
-    expect((await built.run([...shop, built.home])).code).toBe(126);
-    expect((await built.run(["run", "--as", "ci", "--resource", "shop"])).code).toBe(2);
-  });
-  test("no token, no command", async () => {
-    const args = ["run", "--as", "ci", "--resource", "nowhere", "--", process.execPath, "-e", "console.log('ran')"];
-    expect(await built.run(args)).toMatchObject({ code: 4, stdout: "" });
   });
 });
 
@@ -423,7 +181,7 @@ describe("events", () => {
       expect([code, stdout.trim()]).toEqual([0, "1"]);
     } finally {
       clearInterval(pump);
-      services();
+      answersOf(fixture.plane);
     }
   });
 });
