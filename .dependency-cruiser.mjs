@@ -55,7 +55,7 @@ export default {
     ...[...services, "api", "enforcer", "cli"].map((app) => ({
       name: `${app}-imports-no-other-app`,
       severity: "error",
-      from: { path: `^apps/${app}/`, pathNot: "\\.spec\\.ts$" },
+      from: { path: `^apps/${app}/`, pathNot: "\\.spec\\.ts$|^apps/[^/]+/test/" },
       to: { path: "^apps/", pathNot: `^apps/${app}/` },
     })),
     {
