@@ -81,11 +81,14 @@ export const GIVES_ROWS = /^(select|values|table|with)\b/i;
 const WRITES = /^(insert|update|delete|merge)\b/i;
 /** SELECT INTO, writes in WITH and several statements stand nowhere but at the top. */
 const ONLY_AT_TOP = /\binto\b|;|^with\b[\s\S]*\b(insert|update|delete|merge)\b/i;
+/** A string that does not end takes what stands behind it: put twice, it ends. */
+const ENDLESS = /^[^']*('[^']*'[^']*)*'[^']*$/;
 
 /** Inside others, where its kind can be. */
 export const nested = (text: string): fc.Arbitrary<string> =>
   picked((pick) => {
     if (ONLY_AT_TOP.test(text) && !/^(insert|merge)\b[^;]*$/i.test(text)) return text;
+    if (ENDLESS.test(text)) return text;
     if (WRITES.test(text)) return AROUND_WRITES[pick(AROUND_WRITES.length)]!(text);
     if (!GIVES_ROWS.test(text)) return text;
     let around = text;
