@@ -473,7 +473,7 @@ describe("PostgreSQL through the machines", () => {
     const select =
       "SELECT id, CASE id WHEN 3 THEN NULL ELSE email || E',\\n\\t' END, age FROM person WHERE id IN (2, 3) ORDER BY id";
     expect(await psql(`COPY (${select}) TO STDOUT;`)).toBe("2\t<11>\t2\n3\t\\N\t3\n");
-    expect(await psql(`COPY (${select}) TO STDOUT (FORMAT csv);`)).toBe('2,"<11>",2\n3,,3\n');
+    expect(await psql(`COPY (${select}) TO STDOUT (FORMAT csv);`)).toBe("2,<11>,2\n3,,3\n");
     const binary = await psql(`COPY (${select}) TO STDOUT (FORMAT binary);`);
     expect(binary).toContain("\0\0\0\x04<11>");
     expect(binary).not.toContain("@x.org");

@@ -57,7 +57,7 @@ export class CsvRows implements RowFormat {
     const shown = this.#shown.cut(0);
     const quoted = to - from >= 2 && bytes[from] === this.#quote;
     if (!this.#hidden(hide, bytes, from, to, quoted, shown)) out.bytes(this.#null);
-    else this.#write(shown.room(0), shown.length, quoted, out);
+    else this.#write(shown.room(0), shown.length, out);
   }
 
   #hidden(hide: Hide, bytes: Uint8Array, from: number, to: number, quoted: boolean, shown: ByteWriter): boolean {
@@ -70,8 +70,12 @@ export class CsvRows implements RowFormat {
     return hidden(hide, value.room(0), 0, value.length, shown);
   }
 
-  #write(value: Uint8Array, length: number, quoted: boolean, out: ByteWriter): void {
-    if (!quoted && !this.#special(value, length) && !same(this.#null, value, 0, length)) {
+  /**
+   * Quoted for what is shown alone: that the server had quoted the value would tell whoever chose the delimiter, the quote
+   * and how NULL is written what is in it.
+   */
+  #write(value: Uint8Array, length: number, out: ByteWriter): void {
+    if (!this.#special(value, length) && !same(this.#null, value, 0, length)) {
       out.slice(value, 0, length);
       return;
     }

@@ -83,18 +83,24 @@ describe("COPY's text format", () => {
 
 describe("COPY's CSV format", () => {
   test("masks a column and leaves the others byte by byte", () => {
-    expect(csv('"a,""b",an@x\n2,\n3,""\n')).toBe('"a,""b",<4>\n2,\n3,"<0>"\n');
+    expect(csv('"a,""b",an@x\n2,\n3,""\n')).toBe('"a,""b",<4>\n2,\n3,<0>\n');
   });
 
   test("a newline or a delimiter inside quotes belongs to the value", () => {
-    expect(csv('1,"a,\nb""c"\n2,x\n')).toBe('1,"<6>"\n2,<1>\n');
+    expect(csv('1,"a,\nb""c"\n2,x\n')).toBe("1,<6>\n2,<1>\n");
     expect(seen).toEqual(['a,\nb"c', "x"]);
   });
 
   test("other quotes, escapes, delimiters and NULLs", () => {
     const format = { delimiter: ";", quote: "'", escape: "\\", null: "nil" };
-    expect(csv("1;'a\\'b;\\\\'\n2;nil\n3;'nil'\n", second, format)).toBe("1;'<5>'\n2;nil\n3;'<3>'\n");
+    expect(csv("1;'a\\'b;\\\\'\n2;nil\n3;'nil'\n", second, format)).toBe("1;<5>\n2;nil\n3;<3>\n");
     expect(seen).toEqual(["a'b;\\", "nil"]);
+  });
+
+  test("that a value was quoted does not show: it would tell whether it holds the delimiter, or is the text of NULL", () => {
+    const same = [column(null), column(answering("hidden"))];
+    for (const value of ["x", '"a@b"', '"a;b"'])
+      expect(csv(`1;${value}\n`, same, { delimiter: ";" })).toBe("1;hidden\n");
   });
 
   test("what a mask gives is quoted where it must be", () => {
@@ -180,7 +186,7 @@ test("a masked value never comes out, in any format, and rows and fields stay as
       expect(seen).toEqual(values.map((v) => `${v}SECRET`));
       seen.splice(0);
       const quoted = values.map((v) => `k,"${v.replaceAll('"', '""')}SECRET"\n`).join("");
-      expect(csv(quoted)).toBe(values.map((v) => `k,"<${v.length + 6}>"\n`).join(""));
+      expect(csv(quoted)).toBe(values.map((v) => `k,<${v.length + 6}>\n`).join(""));
       expect(seen).toEqual(values.map((v) => `${v}SECRET`));
     }),
   );
