@@ -84,6 +84,8 @@ export class Pipeline implements Leaving {
   /** The server is being asked to cancel what runs. */
   #stopping = false;
   #over = false;
+  /** Counts policies. */
+  #policies = 0;
   /** The last record of this turn, which must be written before the turn's bytes leave. */
   #unwritten = 0;
   #leaving = false;
@@ -155,6 +157,7 @@ export class Pipeline implements Leaving {
   }
 
   policyChanged(): void {
+    this.#policies++;
     this.conversation.invalidate();
     this.#held?.command.policyChanged();
   }
@@ -257,8 +260,13 @@ export class Pipeline implements Leaving {
   #cleared(gate: Gate, understood: Understood, cleared: Cleared | null): void | Promise<void> {
     if (!cleared || this.#over) return;
     const recorded = this.#record(gate, understood, cleared);
-    if (recorded) return recorded.then(() => this.#send(gate, understood, cleared));
-    this.#send(gate, understood, cleared);
+    if (!recorded) return this.#send(gate, understood, cleared);
+    const policies = this.#policies;
+    return recorded.then(() => {
+      this.#send(gate, understood, cleared);
+      // It went by a policy that is no more: what it binds asks again before it runs.
+      if (policies !== this.#policies) this.conversation.invalidate();
+    });
   }
 
   #send(gate: Gate, understood: Understood, { verdict }: Cleared): void {
