@@ -30,6 +30,12 @@ export default {
     only("embedded", "libs/embedded", lib("bus", "contracts")),
     only("event-store-postgres", "libs/event-store-postgres", lib("event-store", "contracts", "bus")),
     {
+      name: "only-tests-import-fixtures",
+      severity: "error",
+      from: { path: "^(libs|apps)/", pathNot: "\\.(spec|contract|fixture)\\.ts$|^apps/[^/]+/test/" },
+      to: { path: "\\.fixture\\.ts$|^apps/[^/]+/test/" },
+    },
+    {
       name: "one-protocol-never-imports-another",
       severity: "error",
       from: { path: "^libs/protocols/src/([^/]+)/" },
@@ -46,7 +52,7 @@ export default {
       severity: "error",
       from: {
         path: "^libs/(bytes|commands|protocols|decisions|masking|audit-log|event-store|tokens)/|^apps/[^/]+/src/domain/",
-        pathNot: "\\.spec\\.ts$|\\.contract\\.ts$",
+        pathNot: "\\.(spec|contract|fixture)\\.ts$",
       },
       to: {
         path: "^(net|tls|fs|fs/promises|http|https|dgram|child_process|cluster|worker_threads|timers)$|node_modules/(@nestjs|typeorm|pg|@nats-io)/",
