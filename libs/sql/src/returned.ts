@@ -3,7 +3,7 @@ import type { BulkFormat } from "#commands";
 import type { Analysis } from "./analysis.js";
 import { kindOf } from "./parser/ast.js";
 import { ROOT } from "./scope.js";
-import type { Row } from "./trace.js";
+import type { Column, Row } from "./trace.js";
 import { WRITES } from "./writes.js";
 
 /** What a statement sends back. */
@@ -22,4 +22,17 @@ export const rows = (row: Row): Returned => ({ rows: row, bulk: null, bulkFormat
 export function inner(analysis: Analysis, node: Node): Row {
   if (WRITES[kindOf(node)]) return analysis.query(node, ROOT);
   return analysis.within("sql:select", () => analysis.query(node, ROOT));
+}
+
+/** Output columns as the understanding gives them. */
+export const outputs = (row: Row) => row.columns.map((column) => outputColumn(column));
+
+export function outputColumn({ name, trace }: Column) {
+  return {
+    name,
+    sources: [...trace.sources],
+    direct: trace.direct && trace.sources.size > 0,
+    leaks: trace.leaks,
+    typeOid: trace.direct ? trace.typeOid : 0,
+  };
 }

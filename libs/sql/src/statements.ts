@@ -1,12 +1,12 @@
-import type { ExplainStmt, IntoClause, Node, RangeVar, SelectStmt } from "libpg-query";
+import type { IntoClause, Node, RangeVar, SelectStmt } from "libpg-query";
 import { ANYWHERE, type SqlAction } from "#commands";
 import { altersColumns, changesSchema, intercepts, renames } from "./alterations.js";
 import type { Analysis } from "./analysis.js";
 import type { Relation } from "./catalog.js";
 import { copy, copyAction } from "./copy-statement.js";
+import { explain } from "./explain-statement.js";
 import {
   as,
-  constantText,
   everyNode,
   kindOf,
   type NodeFields,
@@ -16,16 +16,16 @@ import {
   strings,
 } from "./parser/ast.js";
 import { query } from "./query.js";
-import { cascades, readsRelation, relationRow, writesRelation } from "./relations.js";
-import { inner, NOTHING_BACK, type Returned, rows } from "./returned.js";
+import { cascades, readsRelation, writesRelation } from "./relations.js";
+import { inner, NOTHING_BACK, outputs, type Returned, rows } from "./returned.js";
 import { callsRoutines } from "./routine-calls.js";
 import { rowLimit } from "./row-limit.js";
 import { ROOT } from "./scope.js";
-import { type SettingEffect, settingEffect } from "./settings.js";
+import { plansBy, set } from "./set-statement.js";
 import { ALTERS_TABLE, DROPS, STATEMENT_ACTIONS } from "./statement-actions.js";
 import { altersRows, clusters, constrainsDomain, indexes, restrictsRows, triggers } from "./stored-rows.js";
-import { type Column, LEAK, NOTHING, narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
-import { FILTER, ORDER } from "./uses.js";
+import { LEAK, NOTHING, narrowed, type Row, union, wholeRow } from "./trace.js";
+import { FILTER } from "./uses.js";
 import { WRITES } from "./writes.js";
 
 /** Columns whose values are made by the server, of no table's. */
@@ -106,7 +106,10 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
       return NOTHING_BACK;
     },
   },
-  ExplainStmt: { action: "sql:explain", analyse: explain },
+  ExplainStmt: {
+    action: "sql:explain",
+    analyse: (analysis, n) => explain(analysis, n, { actionOf, analyse: (node) => statement(analysis, node) }),
+  },
   CopyStmt: { action: copyAction, analyse: copy },
   PrepareStmt: {
     action: "sql:session",
@@ -307,19 +310,6 @@ export function actionOf(node: Node): SqlAction {
 export const changesCatalog = (action: SqlAction): boolean =>
   /^sql:(create|alter|drop)_|^sql:(do|call|function_write|system|refresh_view)$/.test(action);
 
-/** Output columns as the understanding gives them. */
-export const outputs = (row: Row) => row.columns.map((column) => outputColumn(column));
-
-export function outputColumn({ name, trace }: Column) {
-  return {
-    name,
-    sources: [...trace.sources],
-    direct: trace.direct && trace.sources.size > 0,
-    leaks: trace.leaks,
-    typeOid: trace.direct ? trace.typeOid : 0,
-  };
-}
-
 /** CREATE TABLE AS can also take its rows from a prepared statement. */
 function source(analysis: Analysis, node: Node | undefined): Row {
   if (node === undefined) throw new NotUnderstood("a statement without its query");
@@ -398,95 +388,4 @@ function utility(analysis: Analysis, node: Node): void {
   const [fields] = Object.values(node) as { relation?: RangeVar; setstmt?: NodeFields<"VariableSetStmt"> }[];
   if (fields?.setstmt) plansBy(analysis, fields.setstmt);
   if (fields?.relation?.relname && kindOf(node) !== "CreateStmt") writes(analysis, fields.relation);
-}
-
-/** A setting that a role, a database or a function is given: whoever comes by it has it set. */
-function plansBy(analysis: Analysis, { kind, name = "" }: NodeFields<"VariableSetStmt">): void {
-  if (kind !== "VAR_SET_VALUE" || !settingEffect(name, []).plans) return;
-  analysis.inClause("SET", () => analysis.notes(LEAK, ORDER.plan, name.toLowerCase()));
-}
-
-function explain(analysis: Analysis, n: ExplainStmt): Returned {
-  if (n.query === undefined) throw new NotUnderstood("EXPLAIN without a statement");
-  const runs = (n.options ?? []).some((node) => {
-    const option = as("DefElem", node);
-    return option?.defname === "analyze" && !isOff(option.arg);
-  });
-  const explained = n.query;
-  // Only EXPLAIN ANALYZE does what it explains; the plan of any other statement still names what it would read.
-  const run = () => statement(analysis, explained);
-  if (runs) measured(analysis, () => analysis.within(actionOf(explained), run));
-  else explainOnly(analysis, run);
-  const leaks = analysis.parts.some((part) => part.functions.size > 0) && callsOpaque(analysis);
-  return rows({ columns: [{ name: "QUERY PLAN", trace: leaks ? LEAK : NOTHING }], open: null });
-}
-
-/** ANALYZE counts rows, pages and bytes on the way: of whatever the statement looks at, and of the rows it writes. */
-function measured(analysis: Analysis, run: () => void): void {
-  const read = analysis.allReads(run);
-  const written = analysis.parts.flatMap((part) => [...part.tablesWritten].map((name) => wholeTable(analysis, name)));
-  // What is prepared was understood before.
-  const executes = analysis.session.some(({ kind }) => kind === "executes");
-  const touched = union([read, ...written, ...(executes ? [LEAK] : [])]);
-  analysis.inClause("EXPLAIN", () => analysis.notes(touched, ORDER.plan, "ANALYZE"));
-}
-
-function wholeTable(analysis: Analysis, name: string): Trace {
-  const dot = name.indexOf(".");
-  const relation = analysis.context.catalog.relation(name.slice(0, dot), name.slice(dot + 1));
-  return relation ? wholeRow(relationRow(analysis, name, relation)) : NOTHING;
-}
-
-/** Keeps what an explained statement reads, drops what it would do. */
-function explainOnly(analysis: Analysis, run: () => unknown): void {
-  const { parts, session, stores, effects } = analysis;
-  const kept = [parts.length, session.length, stores.length] as const;
-  analysis.within("sql:explain", run);
-  for (const part of parts.splice(kept[0])) {
-    for (const table of [...part.tablesRead, ...part.tablesWritten]) effects.tablesRead.add(table);
-    for (const column of part.columnsRead) effects.columnsRead.add(column);
-    for (const called of part.functions) effects.functions.add(called);
-  }
-  // A cursor or prepared statement that is only explained is not made, but EXPLAIN EXECUTE shows its plan.
-  const executes = session.splice(kept[1]).filter((effect) => effect.kind === "executes");
-  session.push(...executes);
-  stores.splice(kept[2]);
-}
-
-/** A plan shows what the planner computed: a function that reads tables and says it is immutable is computed then. */
-function callsOpaque(analysis: Analysis): boolean {
-  const { catalog } = analysis.context;
-  return [...analysis.parts].some((part) =>
-    [...part.functions].some((name) => {
-      const dot = name.indexOf(".");
-      const routines = catalog.functions(name.slice(0, dot), name.slice(dot + 1));
-      return routines.length === 0 || routines.some((routine) => routine.userDefined && routine.language !== "c");
-    }),
-  );
-}
-
-function isOff(arg: Node | undefined): boolean {
-  const text = as("String", arg)?.sval ?? (as("Integer", arg) ? String(as("Integer", arg)?.ival ?? 0) : undefined);
-  const bool = as("Boolean", arg);
-  if (bool) return !bool.boolval;
-  return text !== undefined && ["off", "false", "0", "no"].includes(text.toLowerCase());
-}
-
-function set(analysis: Analysis, n: NodeFields<"VariableSetStmt">): Returned {
-  const { kind, name = "", args = [] } = n;
-  if (kind === "VAR_RESET_ALL") {
-    analysis.session.push({ kind: "searchPath", path: null, local: false });
-    return NOTHING_BACK;
-  }
-  // SET TRANSACTION, SET SESSION CHARACTERISTICS: nothing but how transactions are run.
-  if (kind === "VAR_SET_MULTI") return NOTHING_BACK;
-  const current = kind === "VAR_SET_CURRENT";
-  const values = kind === "VAR_SET_VALUE" ? args.map(constantText) : null;
-  const effect: SettingEffect = current ? { action: "sql:set" } : settingEffect(name, values);
-  if (effect.plans) analysis.inClause("SET", () => analysis.notes(LEAK, ORDER.plan, name.toLowerCase()));
-  if (effect.action !== "sql:session") analysis.effects.extra(effect.action, name);
-  if (effect.searchPath !== undefined) {
-    analysis.session.push({ kind: "searchPath", path: effect.searchPath, local: n.is_local ?? false });
-  }
-  return NOTHING_BACK;
 }

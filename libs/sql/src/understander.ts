@@ -10,7 +10,8 @@ import { as, isPlace, kindOf, NotUnderstood } from "./parser/ast.js";
 import { type ParseAnswer, Parser } from "./parser/parser.js";
 import { preparedText } from "./prepared-text.js";
 import { query } from "./query.js";
-import { actionOf, changesCatalog, outputColumn, outputs, statement } from "./statements.js";
+import { outputColumn, outputs } from "./returned.js";
+import { actionOf, changesCatalog, statement } from "./statements.js";
 import type { StatementFacts, TracedColumn, Understanding } from "./understanding.js";
 import { UnderstandingCache } from "./understanding-cache.js";
 
