@@ -250,4 +250,45 @@ export const WIRE_BYPASSES: readonly WireBypass[] = [
       wire.query("drop table app.people");
     },
   },
+  {
+    why: "a setting that is bound and not run",
+    before: ["set search_path = public"],
+    readies: 2,
+    send: (wire) => {
+      wire.parse({ text: "set search_path = app" });
+      wire.bind({});
+      wire.sync();
+      wire.query(MAILS);
+    },
+  },
+  {
+    why: "settings run in another order than they were bound",
+    before: ["begin"],
+    readies: 2,
+    send: (wire) => {
+      for (const path of ["public", "app"]) {
+        wire.parse({ text: `set search_path = ${path}` });
+        wire.bind({ portal: path });
+      }
+      wire.execute({ portal: "app" });
+      wire.execute({ portal: "public" });
+      wire.sync();
+      wire.query(MAILS);
+    },
+  },
+  {
+    why: "a setting that is run again in vain",
+    before: ["begin"],
+    readies: 4,
+    send: (wire) => {
+      wire.parse({ text: "select set_config('search_path', 'app', false)" });
+      wire.bind({ portal: "a" });
+      wire.execute({ portal: "a" });
+      wire.sync();
+      wire.query("set search_path = public");
+      wire.execute({ portal: "a" });
+      wire.sync();
+      wire.query(MAILS);
+    },
+  },
 ];

@@ -196,6 +196,11 @@ export interface Conversation {
    * called while the gate is open, before `allow`, in the order of the text; so is `dropStatement`.
    */
   defineStatement(gate: Gate, name: string, prepared: Prepared): void;
+  /**
+   * Calls back when the gate's command is sent to run, with the batch it then belongs to: at once, or when its portal is
+   * run, if ever. To be called as `defineStatement`.
+   */
+  whenRun(gate: Gate, runs: (batch: number) => void): void;
   /** SQL DEALLOCATE; null for ALL. In force once the server confirms the gate. */
   dropStatement(gate: Gate, name: string | null): void;
   /** A prepared statement, whichever way it was made. */

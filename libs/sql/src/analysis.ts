@@ -65,6 +65,8 @@ export class Analysis {
   readonly running = new Set<RoutineFacts>();
   /** Bodies were understood by the search_path in force. */
   followsPath = false;
+  /** A function that sets the search_path. */
+  callsMover: string | null = null;
   /** By queries that have been understood: what their first column is called. */
   readonly firstOutputs = new WeakMap<Node, string | undefined>();
   /** By relations that have been read; null where what they select is not known. */

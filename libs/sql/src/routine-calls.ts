@@ -60,7 +60,10 @@ function runBody(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: 
     const row = analysis.body(() =>
       analysis.names.inFunction(body.searchPath, () => last(analysis, routine, statements)),
     );
-    if (session.length > kept[2]![1]) throw new NotUnderstood("a function that changes the session");
+    if (session.length > kept[2]![1]) {
+      analysis.callsMover = `${routine.schema}.${routine.name}`;
+      throw new NotUnderstood("a function that changes the session");
+    }
     // The same call with other arguments for each row of a query writes other rows each time.
     if (!fixed) for (const part of parts.slice(kept[0]![1])) part.bounded &&= !REPEATABLE.has(part.action);
     return shownBy(routine, row);

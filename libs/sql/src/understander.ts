@@ -8,6 +8,7 @@ import { UNKNOWN_FUNCTION } from "./functions.js";
 import { syntaxError } from "./native-errors.js";
 import { as, isPlace, kindOf, NotUnderstood } from "./parser/ast.js";
 import { type ParseAnswer, Parser } from "./parser/parser.js";
+import { surelySets } from "./path-settings.js";
 import { preparedText } from "./prepared-text.js";
 import { query } from "./query.js";
 import { outputColumn, outputs } from "./returned.js";
@@ -188,8 +189,14 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
 
 function factsOf(analysis: Analysis, node: Node): StatementFacts {
   const { rows, bulk, bulkFormat } = statement(analysis, node);
+  if (analysis.callsMover)
+    throw new NotUnderstood(
+      `it calls ${analysis.callsMover}, which sets the search_path: do that by SET, in a command of its own`,
+    );
   if (analysis.followsPath && analysis.session.some(({ kind }) => kind === "searchPath"))
     throw new NotUnderstood("it sets the search_path and calls functions that follow it: do that in two commands");
+  if (!surelySets(node, analysis.session.filter(({ kind }) => kind === "searchPath").length))
+    throw new NotUnderstood("it may set the search_path, or not: do that by SET, or in a SELECT of set_config() alone");
   const operations = analysis.parts.flatMap((part) => part.operations());
   const changes = operations.some((operation) => changesCatalog(operation.action as never));
   return {

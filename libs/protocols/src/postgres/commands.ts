@@ -42,8 +42,9 @@ export function fetchText(portal: string, maxRows: number): string {
   return `FETCH ${maxRows > 0 ? `FORWARD ${maxRows}` : "ALL"} FROM "${name}"`;
 }
 
-/** A prepared statement that a command's own text makes or drops: the key of its name, null for all. */
+/** What a command does once it runs: its own text makes or drops a prepared statement, by the key of its name, null for all. */
 export type Effect =
+  | { readonly kind: "run"; readonly runs: (batch: number) => void }
   | { readonly kind: "define"; readonly name: string; readonly prepared: Prepared }
   | { readonly kind: "drop"; readonly name: string | null };
 
@@ -56,6 +57,8 @@ export class RunningCommand {
   valuesMasked = 0;
   error: { code: string; message: string } | null = null;
   finished = false;
+  /** It was sent to run. */
+  ran = false;
   /** It has gone past its limit: nothing more of it is shown. */
   struck = false;
   /** Its output comes by COPY. */
@@ -116,7 +119,7 @@ export class RunningCommand {
 }
 
 interface Pending {
-  readonly kind: Effect["kind"];
+  readonly kind: "define" | "drop";
   readonly changes: Change<Statement>[];
 }
 /** Of most commands; never added to. */

@@ -66,6 +66,10 @@ export class PostgresConversation implements Conversation {
     this.#client.effect(gate, { kind: "drop", name: name === null ? null : nameKey(name) });
   }
 
+  whenRun(gate: Gate, runs: (batch: number) => void): void {
+    this.#client.effect(gate, { kind: "run", runs });
+  }
+
   prepared(name: string): Prepared | undefined {
     return this.#state.statements.get(nameKey(name))?.prepared;
   }

@@ -33,6 +33,7 @@ const MORE_SQL = `
   create function peek_two(int, int) returns text language sql as 'select email from public.customers where id = $1';
   create function peek_next(text, int) returns text language sql as 'select email from public.customers where id = $2';
   create function longer(text, text) returns text language sql immutable as 'select case when length($1) > length($2) then $1 else $2 end';
+  create function to_public() returns text language sql as $$ select set_config('search_path', 'public', false) $$;
   create operator <-#-> (function = touch_two, leftarg = int, rightarg = int);
   create operator <@@> (function = peek_two, leftarg = int, rightarg = int);
   create aggregate touched(int) (sfunc = touch_two, stype = int, initcond = '0');

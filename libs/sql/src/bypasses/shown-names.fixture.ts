@@ -40,6 +40,52 @@ export const SHOWN_NAMES: readonly Shown[] = [
       "reset search_path",
       "select lower(email) from customers",
     ],
+    ...Object.fromEntries(
+      Object.entries({
+        "no row sets": "select set_config('search_path', 'app', false) where false",
+        "a CASE leaves out": "select case when false then set_config('search_path', 'app', false) end",
+        "a LIMIT leaves out": "select set_config('search_path', 'app', false) limit 0",
+        "a WITH that nobody reads sets": "with x as (select set_config('search_path', 'app', false)) select 1",
+      }).map(([why, sql]) => [
+        `a search_path that ${why}`,
+        ["set search_path = public", sql, "select lower(email) from customers"],
+      ]),
+    ),
+    "a search_path of a cursor that is not read": [
+      "begin",
+      "declare c cursor for select set_config('search_path', 'app', false)",
+      "select lower(email) from customers",
+    ],
+    "a search_path of a cursor that is read later": [
+      "begin",
+      "declare c cursor for select set_config('search_path', 'public', false)",
+      "set search_path = app",
+      "fetch c",
+      "select lower(email) from customers",
+    ],
+    "a search_path of a prepared statement": [
+      "prepare p as select set_config('search_path', 'public', false)",
+      "set search_path = app",
+      "execute p",
+      "select lower(email) from customers",
+    ],
+    "a search_path of a prepared statement that is kept": [
+      "prepare p as select set_config('search_path', 'public', false)",
+      "set search_path = app",
+      "create temp table kept as execute p",
+      "select lower(email) from customers",
+    ],
+    "a search_path by a function of SQL": [
+      "set search_path = app",
+      "select public.to_public()",
+      "select lower(email) from customers",
+    ],
+    "a search_path in what a write returns": [
+      "begin",
+      "set search_path = app",
+      "insert into public.log (what) values ('x') returning set_config('search_path', 'public', false)",
+      "select lower(email) from customers",
+    ],
     "a search_path that is reset with all": [
       "set search_path = app",
       "reset all",

@@ -198,6 +198,10 @@ export class Interpreter {
           operations.push(...meant.operations);
           uses.push(...meant.uses);
           unknownNames.push(...meant.unknownNames);
+          const sets = meant.statements.flatMap(({ session }) => session.filter(({ kind }) => kind === "searchPath"));
+          if (sets.length > 0 && statement.kind !== "ExecuteStmt") problems.push(SETS_PATH);
+          renamed ||= sets.length > 0;
+          resolved.push(...(sets as Effect[]));
           if (meant.statements.length === 1) returns = meant.statements[0]!;
           else problems.push(`the prepared statement ${effect.name} is not one statement`);
         }
@@ -269,6 +273,7 @@ function resolvedOf(understanding: Understanding): Resolved {
   return resolved;
 }
 
+const SETS_PATH = "what it executes sets the search_path: do that by SET, in a command of its own";
 const INDIRECT: ReadonlySet<SessionEffect["kind"]> = new Set(["prepares", "executes", "fetches"]);
 const RENAMED = "an EXECUTE stands behind a change of names in the same text: send it in a command of its own";
 /** What makes names mean something else for the statements behind it. */

@@ -102,9 +102,11 @@ export class SqlSession implements SessionSemantics {
       else if (effect.kind === "changesCatalog") this.#catalogChanged = true;
     }
     // A portal of a cursor's name: either the cursor is gone, or this fails.
-    const named: readonly SessionEffect[] =
-      gate.portal === undefined ? effects : [...effects, { kind: "closes", cursor: gate.portal }];
-    this.#names.sent(gate.ordinal, gate.batch, named);
+    const bound: readonly SessionEffect[] =
+      gate.portal === undefined ? NO_EFFECTS : [{ kind: "closes", cursor: gate.portal }];
+    this.#names.sent(gate.ordinal, gate.batch, bound);
+    // What is bound may never run, or behind what is bound after it.
+    if (effects.length > 0) conversation.whenRun(gate, (batch) => this.#names.sent(gate.ordinal, batch, effects));
   }
 
   refused({ batch }: Gate): void {
@@ -187,6 +189,7 @@ export class SqlSession implements SessionSemantics {
 }
 
 const NOTHING: readonly MaskedLabel[] = [];
+const NO_EFFECTS: readonly SessionEffect[] = [];
 
 const transactional = new WeakMap<readonly Operation[], { readonly catalog: Catalog; readonly is: boolean }>();
 

@@ -102,11 +102,17 @@ export class SessionState {
       .sort((left, right) => left.ordinal - right.ordinal);
   }
 
-  /** Puts what a command's text does to prepared statements in force, as far as sending goes. */
+  /** A command is sent to run: puts what its text does to prepared statements in force, as far as sending goes. */
   applyEffects(command: RunningCommand): void {
+    const again = command.ran;
+    command.ran = true;
     if (command.effects.length === 0 || command.pending.length > 0) return;
     const pending: RunningCommand["pending"] = [];
     for (const effect of command.effects) {
+      if (effect.kind === "run") {
+        if (!again) effect.runs(this.segment);
+        continue;
+      }
       const changes =
         effect.kind === "define"
           ? [this.statements.change(effect.name, { prepared: effect.prepared, asked: false }, this.segment)]
