@@ -1,4 +1,4 @@
-import type { Context, Entities } from "@cedar-policy/cedar-wasm/nodejs";
+import type { Context } from "@cedar-policy/cedar-wasm/nodejs";
 import {
   ANYWHERE,
   type Bundle,
@@ -12,16 +12,17 @@ import {
   type SessionFacts,
   type Verdict,
 } from "#commands";
-import type { ReadPolicy } from "./document.js";
-import { both, type HoldTerms, strictest } from "./hold.js";
+import { both, type HoldTerms } from "./hold.js";
 import { Interner } from "./interner.js";
 import { LabelIndex, type LabelQuestion } from "./label-index.js";
 import { Lru } from "./lru.js";
-import { type EntityId, type Matches, PolicyIndex } from "./policy-index.js";
-import { narrower, narrowest, widest } from "./row-limits.js";
+import { type Outcome, plainOf, refusalIn, type Settled, settle, settleOrHold } from "./outcome.js";
+import { PolicyIndex } from "./policy-index.js";
+import { contextOf, labelEntity, questionOf, resourceEntity } from "./question.js";
+import { narrower } from "./row-limits.js";
 import { CONNECT, groupsOf, inScope, LABEL_ACTIONS, REVEAL, SESSION } from "./schema.js";
 import { atOnce, inTurns, type Steps } from "./turns.js";
-import { type Denial, denial, subjectOf, useOf } from "./wording.js";
+import { type Denial, denial, useOf } from "./wording.js";
 
 /** Decides by one bundle. Synchronous; a verdict met before in the session is two map lookups. */
 export interface Decider {
@@ -51,23 +52,6 @@ const CACHED_SESSIONS = 2_000;
 export function createDecider(bundle: Bundle): Decider {
   return new BundleDecider(bundle);
 }
-
-type Settled =
-  | {
-      readonly kind: "allow";
-      readonly policies: readonly string[];
-      readonly rowLimit: RowLimit | null;
-      readonly timeless: boolean;
-    }
-  | { readonly kind: "deny"; readonly denial: Denial; readonly timeless: boolean };
-type Outcome =
-  | Settled
-  | {
-      readonly kind: "hold";
-      readonly terms: HoldTerms;
-      readonly rowLimit: RowLimit | null;
-      readonly timeless: boolean;
-    };
 
 class BundleDecider implements Decider {
   readonly epoch: number;
@@ -197,7 +181,7 @@ class BundleDecider implements Decider {
     const number = this.#sessions.number(session);
     const known = this.#connects.get(number);
     if (known) return known;
-    const matches = this.#ask(CONNECT, resourceEntity(resource), session, {}, now);
+    const matches = this.#index.ask(questionOf(CONNECT, resourceEntity(resource), session, {}, now));
     const outcome = settle(CONNECT, matches, () => denial.notPermitted(CONNECT, CONNECT, session));
     if (outcome.timeless) this.#connects.set(number, outcome);
     return outcome;
@@ -218,7 +202,7 @@ class BundleDecider implements Decider {
       return { kind: "deny", denial: denial.outOfScope(action, session.scope, action), timeless: true };
     }
     const context = contextOf(operation, statementCount);
-    const matches = this.#ask(action, resourceEntity(resource), session, context, now);
+    const matches = this.#index.ask(questionOf(action, resourceEntity(resource), session, context, now));
     return settleOrHold(operation, matches, session);
   }
 
@@ -233,7 +217,8 @@ class BundleDecider implements Decider {
       if (inScope(session.scope, REVEAL)) {
         const context: Context = { resource: { __entity: { type: "Resource", id: resource.name } } };
         const target = labelEntity(label.name);
-        const matches = this.#ask(REVEAL, target, session, context, now, [resourceEntity(resource)]);
+        const question = questionOf(REVEAL, target, session, context, now, [resourceEntity(resource)]);
+        const matches = this.#index.ask(question);
         timeless &&= matches.timeless;
         if (refusalIn(REVEAL, matches) === null && plainOf(matches.permits).length > 0) continue;
       }
@@ -287,62 +272,10 @@ class BundleDecider implements Decider {
       column,
       ...(action === "copy" ? { target: kind } : { use: kind }),
     };
-    const matches = this.#ask(action, labelEntity(label), session, context, now, [resourceEntity(resource)]);
+    const target = labelEntity(label);
+    const matches = this.#index.ask(questionOf(action, target, session, context, now, [resourceEntity(resource)]));
     return settle(useOf(question), matches, () => denial.useNotPermitted(question, session));
   }
-
-  #ask(
-    action: string,
-    target: TargetEntity,
-    { principal, clientAddress }: SessionFacts,
-    context: Context,
-    now: number,
-    others: readonly TargetEntity[] = [],
-  ): Matches {
-    const agent: EntityId = { type: "Agent", id: principal.id };
-    const entities: Entities = [
-      {
-        uid: { ...agent },
-        attrs: { issuer: principal.issuer, subject: principal.subject, name: principal.name },
-        parents: principal.groups.map((id) => ({ type: "Group", id })),
-      },
-      ...[target, ...others].map(({ uid, attrs, parents }) => ({ uid, attrs, parents: [...parents] })),
-    ];
-    return this.#index.ask({
-      principal: agent,
-      action,
-      target: target.uid,
-      targetParents: target.parents,
-      entities,
-      context: {
-        ...context,
-        run: principal.run,
-        client_address: clientAddress,
-        on_behalf_of: [...principal.onBehalfOf],
-        now: Math.floor(now),
-      },
-    });
-  }
-}
-
-function contextOf(operation: Operation, statementCount: number): Context {
-  const { tablesRead, tablesWritten, code, rowLimit } = operation;
-  return {
-    tables_read: [...tablesRead],
-    tables_written: [...tablesWritten],
-    columns_read: [...operation.columnsRead],
-    columns_written: [...operation.columnsWritten],
-    targets: new Set([...tablesRead, ...tablesWritten]).size,
-    functions: [...operation.functions],
-    functions_volatile: [...code.volatile],
-    functions_user_defined: [...code.userDefined],
-    functions_definer: [...code.definer],
-    functions_unread: [...code.unread],
-    triggers: [...code.triggers],
-    ...(rowLimit !== null && { row_limit: rowLimit }),
-    bounded: operation.bounded,
-    statement_count: statementCount,
-  };
 }
 
 interface UsesOutcome {
@@ -361,57 +294,4 @@ interface Met {
 interface Masks {
   readonly masked: readonly MaskedLabel[];
   readonly timeless: boolean;
-}
-
-interface TargetEntity {
-  readonly uid: EntityId;
-  readonly attrs: Record<string, string>;
-  readonly parents: readonly EntityId[];
-}
-
-const resourceEntity = ({ name, protocol }: ResourcePart): TargetEntity => ({
-  uid: { type: "Resource", id: name },
-  attrs: { protocol },
-  parents: [],
-});
-
-/** `pii.email.work` is in `pii.email`, and that in `pii`. */
-function labelEntity(name: string): TargetEntity {
-  const parts = name.split(".");
-  const parents = parts
-    .slice(1)
-    .map((_, at) => ({ type: "Label", id: parts.slice(0, parts.length - 1 - at).join(".") }));
-  return { uid: { type: "Label", id: name }, attrs: {}, parents };
-}
-
-/** The order of the house: a forbid wins, then a failure, then a plain permit, then a permit with an approval. */
-function refusalIn(subject: string, { forbids, failed }: Matches): Denial | null {
-  if (forbids.length > 0) return denial.forbidden(subject, forbids);
-  return failed.length > 0 ? denial.failed(subject, failed) : null;
-}
-
-const plainOf = (permits: readonly ReadPolicy[]) => permits.filter(({ annotations }) => !annotations.approval);
-const idsOf = (policies: readonly ReadPolicy[]) => policies.map(({ id }) => id);
-
-/** Of what cannot wait for an approval: a permit with one does not count. */
-function settle(subject: string, matches: Matches, notPermitted: () => Denial): Settled {
-  const { timeless } = matches;
-  const plain = plainOf(matches.permits);
-  const denied = refusalIn(subject, matches) ?? (plain.length === 0 ? notPermitted() : null);
-  return denied
-    ? { kind: "deny", denial: denied, timeless }
-    : { kind: "allow", policies: idsOf(plain), rowLimit: null, timeless };
-}
-
-function settleOrHold(operation: Operation, matches: Matches, session: SessionFacts): Outcome {
-  const { action } = operation;
-  const { permits, timeless } = matches;
-  const refusal = refusalIn(subjectOf(operation), matches);
-  if (refusal) return { kind: "deny", denial: refusal, timeless };
-  const plain = plainOf(permits);
-  if (plain.length > 0 || action === SESSION)
-    return { kind: "allow", policies: idsOf(plain), rowLimit: widest(action, plain), timeless };
-  if (permits.length > 0)
-    return { kind: "hold", terms: strictest(permits), rowLimit: narrowest(action, permits), timeless };
-  return { kind: "deny", denial: denial.notPermitted(subjectOf(operation), action, session), timeless };
 }

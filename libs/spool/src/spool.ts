@@ -1,11 +1,11 @@
 import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { SpoolFull, SpoolUnwritable } from "./errors.js";
 import { lockFolder } from "./lock.js";
 import { Recent } from "./recent.js";
 import { type Damage, recover, type StoredSegment, segmentName, syncFolder, writeAcknowledged } from "./recovery.js";
-import { decodeFrame, encodeFrame, encodeHeader, FRAME_BYTES, type Frame, HEADER_BYTES } from "./segment.js";
+import { encodeFrame, encodeHeader, FRAME_BYTES, type Frame, HEADER_BYTES } from "./segment.js";
+import { SegmentReader } from "./segment-reader.js";
 
 /** `os`: survives a killed process. `disk`: survives a power cut. */
 export type Durability = "os" | "disk";
@@ -75,6 +75,7 @@ export class Spool {
   /** What records are written from; used again each time. */
   #scratch = Buffer.alloc(0);
   readonly #recent = new Recent(KEPT_IN_MEMORY);
+  readonly #reader = new SegmentReader();
   #waiting: { readonly sequence: number; resolve(): void; reject(error: Error): void }[] = [];
   #syncing: Promise<void> | null = null;
   #syncTimer: NodeJS.Timeout | null = null;
@@ -84,7 +85,6 @@ export class Spool {
   #failure: SpoolUnwritable | null = null;
   /** After a failed fdatasync nobody knows what the disk has: only opening it anew tells. */
   #beyondRepair = false;
-  #cursor: { sequence: number; path: string; at: number } | null = null;
   #growth: (() => void) | null = null;
   #closed = false;
 
@@ -200,37 +200,7 @@ export class Spool {
     if (recent) return recent;
     const segment = this.#segments.findLast((candidate) => candidate.first <= first);
     if (!segment) throw new RangeError(`sequence ${first} has been freed`);
-    const end = segment.bytes;
-    const known = this.#cursor?.path === segment.path && this.#cursor.sequence <= first ? this.#cursor : null;
-    let at = known?.at ?? HEADER_BYTES;
-    let sequence = known?.sequence ?? segment.first;
-    const frames: Frame[] = [];
-    const file = await open(segment.path, "r");
-    try {
-      let taken = 0;
-      while (at < end && sequence <= this.#synced && taken < limitBytes) {
-        const bytes = await readChunk(file, at, Math.min(end - at, Math.max(limitBytes, 64 * 1024)));
-        let offset = 0;
-        for (;;) {
-          const frame = sequence <= this.#synced && taken < limitBytes ? decodeFrame(bytes, offset) : null;
-          if (frame?.sequence !== sequence) break;
-          if (sequence >= first) {
-            frames.push(frame);
-            taken += frame.payload.length;
-          }
-          offset += FRAME_BYTES + frame.payload.length;
-          sequence++;
-        }
-        if (offset === 0) break;
-        at += offset;
-      }
-    } finally {
-      await file.close();
-    }
-    this.#cursor = { sequence, path: segment.path, at };
-    if (frames.length === 0 && first <= segment.last)
-      throw new Error(`record ${first} in ${segment.path} is not readable`);
-    return frames;
+    return this.#reader.read(segment, first, this.#synced, limitBytes);
   }
 
   /** Calls `wake` whenever more can be read; one listener. */
@@ -440,15 +410,4 @@ export class Spool {
       this.#bytes -= bytes;
     }
   }
-}
-
-async function readChunk(file: Awaited<ReturnType<typeof open>>, at: number, bytes: number): Promise<Buffer> {
-  const head = Buffer.allocUnsafe(bytes);
-  const { bytesRead } = await file.read(head, 0, bytes, at);
-  const read = head.subarray(0, bytesRead);
-  const whole = bytesRead >= FRAME_BYTES ? FRAME_BYTES + read.readUInt32BE(0) : 0;
-  if (whole <= bytesRead) return read;
-  const large = Buffer.allocUnsafe(whole);
-  const again = await file.read(large, 0, whole, at);
-  return large.subarray(0, again.bytesRead);
 }
