@@ -9,7 +9,13 @@ import type { ApiConfig } from "./api.config.js";
 import { ApiModule } from "./api.module.js";
 import { ApiDescription } from "./docs/docs.controller.js";
 import { describeApi } from "./docs/openapi.js";
-import { acceptFormsOnlyAt, acceptYaml, BODY_LIMIT, refusePlainText } from "./http/body-parsers.js";
+import {
+  acceptFormsOnlyAt,
+  acceptYaml,
+  BODY_LIMIT,
+  refusePlainText,
+  takeDeleteWithoutBody,
+} from "./http/body-parsers.js";
 import { refuseZeroCharacters, requestId, sendStandardHeaders, standardHeaders } from "./http/headers.js";
 import { refuseOtherMethods } from "./http/methods.js";
 import { answerProblem } from "./http/problem.filter.js";
@@ -39,6 +45,7 @@ export async function startApi(config: ApiConfig, bus: Bus): Promise<RunningApi>
     refuseZeroCharacters(app);
     acceptYaml(app);
     refusePlainText(app);
+    takeDeleteWithoutBody(app);
     acceptFormsOnlyAt(app, "/v1/token");
     app.get<ApiDescription>(ApiDescription as Type<ApiDescription>).set(describeApi(app));
     await app.listen(config.port, config.host);

@@ -53,3 +53,12 @@ export function acceptFormsOnlyAt(app: NestFastifyApplication, path: string): vo
   };
   app.getHttpAdapter().getInstance().addHook("preParsing", refuse);
 }
+
+/** Clients that name a type with every request send it with a DELETE too, where there is nothing to read. */
+export function takeDeleteWithoutBody(app: NestFastifyApplication): void {
+  const forgetType = async ({ method, headers }: { method: string; headers: Record<string, unknown> }) => {
+    const empty = Number(headers["content-length"] ?? 0) === 0 && headers["transfer-encoding"] === undefined;
+    if (method === "DELETE" && empty) delete headers["content-type"];
+  };
+  app.getHttpAdapter().getInstance().addHook("onRequest", forgetType);
+}
