@@ -44,6 +44,8 @@ describe("sessions", () => {
       runs("s-1", 3, { approvalId: "ap-1" }),
       done("s-1", 3, { errorCode: "42P01", errorMessage: "no such table" }),
       runs("s-1", 4),
+      runs("s-1", 5),
+      done("s-1", 5, { errorMessage: "the session ended first (revoked)" }),
       ended("s-1"),
     );
     await edge.acknowledged();
@@ -56,9 +58,9 @@ describe("sessions", () => {
       enforcerId: edge.id,
       clientApplication: "psql",
       endedBecause: "client",
-      commands: 4n,
+      commands: 5n,
       refused: 1n,
-      valuesMasked: 4n,
+      valuesMasked: 6n,
     });
     expect(session?.principal).toMatchObject(principal);
     expect(commands.map(({ ordinal, verdict, status, approvalId }) => [ordinal, verdict, status, approvalId])).toEqual([
@@ -66,6 +68,7 @@ describe("sessions", () => {
       [2n, "deny", "refused", ""],
       [3n, "hold", "failed", "ap-1"],
       [4n, "allow", "unknown", ""],
+      [5n, "allow", "unknown", ""],
     ]);
     expect(commands[0]).toMatchObject({
       parameters: ["a", "\\x01ff", "NULL"],

@@ -62,7 +62,7 @@ export class SessionCommand {
   @Choice(["allow", "hold", "deny"], { description: "What was decided." })
   verdict!: string;
   @Choice(["running", "held", "done", "failed", "refused", "unknown"], {
-    description: "How it stands; `unknown` where the enforcer died meanwhile.",
+    description: "How it stands; `unknown` where the session ended, or the enforcer died, before the answer.",
   })
   status!: string;
   @Texts({ description: "The policies that decided.", example: ["ci-reads"] })

@@ -77,13 +77,19 @@ function finish(touched: Touched, session: SessionRow, data: Data): void {
   session.valuesMasked += BigInt(valuesMasked);
   const command = touched.command(session.id, columnText(data.ordinal));
   if (!command) return;
-  command.status = data.errorCode === "" ? "done" : "failed";
+  command.status = ending(data);
   command.rows = columnText(data.rows);
   command.bytes = columnText(data.bytes);
   command.valuesMasked = valuesMasked;
   command.durationUs = columnText(data.durationUs);
   command.errorCode = columnText(data.errorCode);
   command.reason = columnText(data.errorMessage) || command.reason;
+}
+
+/** The resource's errors have codes; where only a message is told, it never answered: the session ended first. */
+function ending({ errorCode, errorMessage }: Data): CommandRow["status"] {
+  if (errorCode !== "") return "failed";
+  return errorMessage === "" ? "done" : "unknown";
 }
 
 const columnTexts = (value: unknown): string[] => (Array.isArray(value) ? value.map(columnText) : []);

@@ -256,7 +256,8 @@ export type Command = Message<"counterfoil.audit.v1.Command"> & {
   verdict: string;
 
   /**
-   * `running`, `held`, `done`, `failed`, `refused`, `unknown` where the enforcer died meanwhile.
+   * `running`, `held`, `done`, `failed`, `refused`, `unknown` where the session ended, or the enforcer
+   * died, before the answer.
    *
    * @generated from field: string status = 8;
    */
