@@ -82,6 +82,21 @@ describe("sessions", () => {
     expect(commands[2]).toMatchObject({ errorCode: "42P01", reason: "no such table", statement: "alter table t" });
   });
 
+  it("are told by each of their commands' entries: who, of which run, on whose behalf, on what", async () => {
+    const edge = audit.enforcer();
+    const refused: RecordInit = {
+      sessionId: "w-1",
+      fact: { case: "commandRefused", value: { command: command(2), code: "denied", reason: "no" } },
+    };
+    await edge.ship(started("w-1"), runs("w-1", 1), done("w-1", 1), refused, ended("w-1"));
+    await edge.acknowledged();
+    const { id, name, run } = principal;
+    const who = { principal: { id, name, run, onBehalfOf: [] }, resource: "shop" };
+    const entries = (await audit.ofSource(edge.name)).filter(({ data }) => data.command);
+    expect(entries.map(({ type }) => type)).toEqual(["command.started", "command.refused"]);
+    for (const { data } of entries) expect(data).toMatchObject(who);
+  });
+
   const spoolOpened = (replaces = ""): RecordInit => ({ fact: { case: "spoolOpened", value: { replaces } } });
   const get = async (id: string) => (await audit.bus.call(getSession, { id }, context()))!;
   const statusOf = async (id: string) => (await get(id)).session?.status;

@@ -12,6 +12,8 @@ export interface Lease {
   readonly resource: string;
   /** As `principalText` has it. */
   readonly principal: string;
+  /** What its commands' entries say of it. */
+  readonly whose: { readonly principal: Json; readonly resource: string };
 }
 
 const REDEEMED = "TokenRedeemed";
@@ -78,8 +80,11 @@ export function principalText(principal: unknown): string {
 }
 
 function leaseOf(streamId: string, enforcerId: string, { grant }: Minted): Lease {
-  const { resource, principal } = grant;
-  return { enforcerId, tokenId: streamId.replace(TOKEN_STREAM, ""), resource, principal: principalText(principal) };
+  const { resource } = grant;
+  const principal = principalText(grant.principal);
+  const { id, name, run, onBehalfOf } = JSON.parse(principal);
+  const whose = { principal: { id, name, run, onBehalfOf }, resource };
+  return { enforcerId, tokenId: streamId.replace(TOKEN_STREAM, ""), resource, principal, whose };
 }
 
 /** Redemptions that the log has not taken in yet: few, however many there are. */

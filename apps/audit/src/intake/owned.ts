@@ -4,16 +4,19 @@ import type { Fact } from "../facts/control-facts.js";
 import { type Lease, principalText } from "./leases.js";
 
 const DISOWNED = "record.disowned";
+/** What says what was done: these say who did it too, so that nobody has to look for the session's beginning. */
+const DEEDS = new Set(["command.started", "command.held", "command.refused"]);
 
 /**
  * An observed fact as it may stand in the log: itself, where its enforcer leased the session it speaks of, for whom and
- * what it says. Else it is kept as a claim that proves nothing, which no read model believes and a SIEM should alert on.
+ * what it says; a command with who gave it, by the lease. Else it is kept as a claim that proves nothing, which no read
+ * model believes and a SIEM should alert on.
  */
 export function owned(fact: Fact, lease: Lease | undefined): Fact {
   if (fact.sessionId === "") return fact;
   const data = fact.data as { readonly [field: string]: Json };
   const why = whyNot(fact.type, data, lease);
-  if (why === null) return fact;
+  if (why === null) return DEEDS.has(fact.type) ? { ...fact, data: bounded({ ...data, ...lease?.whose }) } : fact;
   const { type, sessionId } = fact;
   const { enforcerId = "" } = data;
   return {
