@@ -13,7 +13,7 @@ type Fields = Record<string, unknown>;
 
 /** `12  09:30:01  command.refused  4fa2c1d0  delete from customers · say-which-rows`. */
 export function eventLine({ index, time, type = "", sessionId = "", data }: Entry): string {
-  const about = summary(fieldsOf(data));
+  const about = summary(type, fieldsOf(data));
   const columns = [
     String(index).padStart(6),
     style("dim", moment(time).padEnd(19)),
@@ -31,22 +31,29 @@ function painted(type: string, text: string): string {
 }
 
 /** What a person wants to know first of an entry, of whatever kind: what, by whom, how it went. */
-function summary(data: Fields): string {
+function summary(type: string, data: Fields): string {
   const event = fieldsOf(data.event);
   const command = fieldsOf(data.command);
   const all = { ...data, ...event };
   const principal = fieldsOf(all.principal ?? all.requester);
+  // Whose a command is, its session's line has said.
+  const who = type.startsWith("command.")
+    ? []
+    : [
+        principal.id ?? fieldsOf(fieldsOf(all.grant).principal).id ?? fieldsOf(data.actor).name,
+        all.label,
+        all.resource ?? fieldsOf(all.grant).resource,
+      ];
   const said = [
     command.statement ?? all.statement,
-    principal.id ?? fieldsOf(fieldsOf(all.grant).principal).id ?? fieldsOf(data.actor).name,
-    all.label,
-    all.resource ?? fieldsOf(all.grant).resource,
+    ...who,
     all.column,
     fieldsOf(all.object ?? all.document).name ?? all.name,
     all.approvalId && `approval ${String(all.approvalId)}`,
     typeof data.stream === "string" && data.stream.startsWith("token-") && data.stream.replace("-", " "),
     all.tag,
     all.errorCode,
+    all.errorMessage,
     typeof all.valuesMasked === "string" && all.valuesMasked !== "0" ? `${all.valuesMasked} masked` : "",
     all.reason ?? all.message ?? all.why,
     all.cause,

@@ -17,6 +17,12 @@ test.each([
     { enforcerId: "e", why: "another enforcer has this session" },
     "another enforcer has this session",
   ],
+  [
+    "command.started",
+    { command: { statement: "select 1" }, principal: { id: "demo|ci" }, resource: "shop", approvalId: "" },
+    "select 1",
+  ],
+  ["command.ended", { errorCode: "22012", errorMessage: "division by zero", tag: "" }, "22012 · division by zero"],
 ])("%s says what it is about", (type, data, expected) =>
   expect(line(type, data)).toBe(`     7  2026-01-02 03:04:05  ${type.padEnd(19)}  ${" ".repeat(8)}  ${expected}`),
 );
