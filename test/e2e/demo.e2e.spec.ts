@@ -17,6 +17,9 @@ interface Event {
   readonly session_id?: string;
 }
 
+/** psql of the CI job; rows only. */
+const AS_CI = ["run", "--as", "ci", "--resource", "shop", "--", "psql", "-X", "-A", "-t"];
+
 let installation: Installation;
 
 beforeAll(async () => {
@@ -114,7 +117,7 @@ describe("2. update with a WHERE works; delete without one and drop table are bl
 
   test("the session goes on after a refusal", async () => {
     const { stdout, stderr } = await installation.cli(
-      ...["run", "--as", "ci", "--resource", "shop", "--", "psql", "-X", "-A", "-t"],
+      ...AS_CI,
       ...["-c", "delete from payments", "-c", "select count(*) from payments"],
     );
     expect(stderr).toContain("say-which-rows");
@@ -124,20 +127,7 @@ describe("2. update with a WHERE works; delete without one and drop table are bl
 
 describe("3. alter table waits for a person", () => {
   const held = async (sql: string) => {
-    const running = installation.begin([
-      "run",
-      "--as",
-      "ci",
-      "--resource",
-      "shop",
-      "--",
-      "psql",
-      "-X",
-      "-A",
-      "-t",
-      "-c",
-      sql,
-    ]);
+    const running = installation.begin([...AS_CI, "-c", sql]);
     const [, id] = await running.says(/approvals approve ([0-9a-f-]{36})/);
     return { running, id: id ?? "" };
   };
@@ -179,23 +169,7 @@ describe("4. tokens run out", () => {
   test("the second use of a once token is refused", async () => {
     const { stdout } = await installation.cli("token", "--as", "ci", "--resource", "shop", "--mode", "once", "--json");
     const { connection } = JSON.parse(stdout);
-    const connect = () =>
-      installation.cli(
-        "run",
-        "--as",
-        "ci",
-        "--resource",
-        "shop",
-        "--",
-        "psql",
-        "-X",
-        "-A",
-        "-t",
-        "-d",
-        connection.uri,
-        "-c",
-        "select 1",
-      );
+    const connect = () => installation.cli(...AS_CI, "-d", connection.uri, "-c", "select 1");
     expect((await connect()).stdout.trim()).toBe("1");
     const second = await connect();
     expect(second.code).toBe(2);
@@ -204,7 +178,7 @@ describe("4. tokens run out", () => {
 
   test("a revoked token ends the open session, in the middle of a query", async () => {
     const running = installation.begin([
-      ...["run", "--as", "ci", "--resource", "shop", "--", "psql", "-X", "-A", "-t"],
+      ...AS_CI,
       ...["-c", "select 'started'", "-c", "select count(*) from generate_series(1, 100000000000) n"],
     ]);
     await running.says(/started/);

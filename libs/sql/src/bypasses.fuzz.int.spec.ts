@@ -2,6 +2,7 @@ import fc from "fast-check";
 import pg from "pg";
 import { target } from "../../../test/fuzz/target.js";
 import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
+import { single } from "./bypasses/bypass.fixture.js";
 import { ASKED, FORBIDDEN, ORDINARY, SHOWN, STORED } from "./bypasses/bypasses.fixture.js";
 import { MARKED_SHOP_SQL } from "./bypasses/marked-shop.fixture.js";
 import { GIVES_ROWS, nested, respelled } from "./bypasses/respelled.fixture.js";
@@ -10,9 +11,6 @@ import type { SqlContext } from "./catalog.js";
 import { MARKED_COLUMNS } from "./statement.fixture.js";
 import { createUnderstander, type Understander } from "./understander.js";
 import type { Understanding } from "./understanding.js";
-
-const single = <Case extends { steps: readonly string[] }>(cases: readonly Case[]) =>
-  cases.filter(({ steps }) => steps.length === 1).map((given) => ({ ...given, text: given.steps[0]! }));
 
 let database: FreshDatabase;
 let context: SqlContext;

@@ -1,5 +1,6 @@
 import pg from "pg";
 import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
+import { single } from "./bypasses/bypass.fixture.js";
 import { ASKED, FORBIDDEN, NOT_ASKED, ORDINARY, SHOWN, STORED } from "./bypasses/bypasses.fixture.js";
 import { MARKED_SHOP_SQL } from "./bypasses/marked-shop.fixture.js";
 import { serverContext } from "./catalog.fixture.js";
@@ -9,8 +10,6 @@ import { createUnderstander, type Understander } from "./understander.js";
 import type { TracedColumn, Understanding } from "./understanding.js";
 
 /** What of the bypass list can be told of a single text before it runs. The enforcer's tests run all of it. */
-const single = <Case extends { steps: readonly string[] }>(cases: readonly Case[]) =>
-  cases.filter(({ steps }) => steps.length === 1).map((given) => ({ ...given, text: given.steps[0]! }));
 
 const LABELLED = new Set([
   "public.customers.email",

@@ -1,9 +1,8 @@
 import pg from "pg";
 import type { Operation } from "#commands";
 import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
+import { serverContext } from "./catalog.fixture.js";
 import type { SqlContext } from "./catalog.js";
-import { catalogFromRows } from "./catalog-loader.js";
-import { CATALOG_QUERIES, type CatalogRows } from "./catalog-queries.js";
 import { createUnderstander, type Understander } from "./understander.js";
 
 /** Code that is part of the schema (functions, triggers, defaults, foreign keys) and what it adds to a statement. */
@@ -58,11 +57,8 @@ beforeAll(async () => {
   const client = new pg.Client({ connectionString: database.url });
   await client.connect();
   await client.query(SCHEMA);
-  await client.query("begin isolation level repeatable read read only");
-  const rows: Record<string, unknown> = {};
-  for (const [name, text] of Object.entries(CATALOG_QUERIES)) rows[name] = (await client.query(text)).rows;
+  context = await serverContext(client);
   await client.end();
-  context = { catalog: catalogFromRows("1", rows as unknown as CatalogRows), searchPath: ["public"] };
   sql = createUnderstander();
 });
 afterAll(async () => {

@@ -1,8 +1,7 @@
 import pg from "pg";
 import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
+import { serverContext } from "./catalog.fixture.js";
 import type { SqlContext } from "./catalog.js";
-import { catalogFromRows } from "./catalog-loader.js";
-import { CATALOG_QUERIES, type CatalogRows } from "./catalog-queries.js";
 import { createUnderstander, type Understander } from "./understander.js";
 
 /** How many columns what stands in FROM has, and what they are called: on that hangs where a name's values come from. */
@@ -17,11 +16,8 @@ beforeAll(async () => {
   await client.query(`
     create table customers (id int, name text, email text);
     create table docs (id int, tags text[], at tsvector, made customers[]);`);
-  await client.query("begin isolation level repeatable read read only");
-  const rows: Record<string, unknown> = {};
-  for (const [name, text] of Object.entries(CATALOG_QUERIES)) rows[name] = (await client.query(text)).rows;
+  context = await serverContext(client);
   await client.end();
-  context = { catalog: catalogFromRows("1", rows as unknown as CatalogRows), searchPath: ["public"] };
   sql = createUnderstander();
 });
 afterAll(async () => {

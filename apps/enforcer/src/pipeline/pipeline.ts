@@ -38,7 +38,7 @@ export interface PipelineSession {
   unaskable(gate: Gate): Refusal | null;
   /** Asks a person, and tells the client. */
   hold(gate: Gate, understood: Understood, verdict: Hold): HeldCommand;
-  /** Each answers with the sequence to make durable. @throws where it cannot be recorded */
+  /** Gives the record's sequence, to make durable. Like those below it @throws where it cannot be recorded. */
   recordStarted(gate: Gate, understood: Understood, verdict: Verdict, approvalId: string): number;
   recordRefused(
     gate: Gate,

@@ -92,3 +92,7 @@ export const asks = (title: string, ways: Readonly<Record<string, Actions>>): re
 
 export const passes = (title: string, does: Actions, ways: Readonly<Record<string, Way<Ordinary>>>) =>
   section<Ordinary>(title, { does: [does].flat() }, ways);
+
+/** Those that are one text. */
+export const single = <Case extends { steps: readonly string[] }>(cases: readonly Case[]) =>
+  cases.filter(({ steps }) => steps.length === 1).map((given) => ({ ...given, text: given.steps[0]! }));

@@ -1,38 +1,22 @@
 import { type Bundle, type DescribedColumn, type MaskedLabel, NOTHING_MASKED, NOTHING_TOUCHED } from "#commands";
-import { catalogFromRows, type TracedColumn } from "#sql";
+import type { TracedColumn } from "#sql";
 import { maskedBy } from "../../../../../test/masks.js";
+import { catalogOf, relation } from "./catalog.fixture.js";
 import { MaskPlanner, type Returned } from "./mask-planner.js";
 
-const relation = (oid: string, name: string) => ({
-  oid,
-  schema: "public",
-  name,
-  kind: "r",
-  type: "0",
-  definition: null,
-  rules: false,
-});
 const column = (table: string, attnum: number, name: string) => ({
   relation: table,
   attnum,
   name,
   type: "25",
   notNull: false,
+  generated: false,
 });
-const catalog = catalogFromRows("1", {
+const catalog = catalogOf({
   relations: [relation("10", "people"), relation("11", "people_2024"), relation("12", "other")],
   columns: [column("10", 1, "id"), column("10", 2, "email"), column("11", 2, "email"), column("12", 1, "x")],
   inheritance: [{ child: "11", parent: "10" }],
-  uniques: [],
-  foreignKeys: [],
-  functions: [],
-  operators: [],
-  domains: [],
-  triggers: [],
-  attached: [],
-  typeFunctions: [],
-  references: [],
-} as unknown as Parameters<typeof catalogFromRows>[1]);
+});
 
 const masked: MaskedLabel[] = [{ label: "pii.email", transform: { kind: "fixed", options: { value: "hidden" } } }];
 const bundle = {

@@ -1,5 +1,5 @@
 import type { ResourcePart } from "#commands";
-import type { CatalogRows } from "#sql";
+import { NOTHING_THERE } from "./catalog.fixture.js";
 import type { CatalogRead } from "./catalog-reader.js";
 import { ResourceCatalogs } from "./resource-catalogs.js";
 
@@ -8,22 +8,11 @@ const resource = {
   upstream: { hosts: [], database: "shop" },
   credential: { username: "app" },
 } as unknown as ResourcePart;
-/** A database without anything in it. */
-const rows: CatalogRows = {
-  relations: [],
-  columns: [],
-  inheritance: [],
-  uniques: [],
-  foreignKeys: [],
-  functions: [],
-  domains: [],
-  operators: [],
-  triggers: [],
-  attached: [],
-  typeFunctions: [],
-  references: [],
-};
-const read = (path: string): CatalogRead => ({ path: [path], own: { state: "", rows, digest: "" }, rest: rows });
+const read = (path: string): CatalogRead => ({
+  path: [path],
+  own: { state: "", rows: NOTHING_THERE, digest: "" },
+  rest: NOTHING_THERE,
+});
 
 /** Catalogs whose loads end when the test says so, oldest first. */
 function catalogs() {

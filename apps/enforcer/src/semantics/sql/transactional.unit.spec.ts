@@ -1,17 +1,8 @@
 import { NO_CODE, NOTHING_TOUCHED, type Operation } from "#commands";
-import { catalogFromRows } from "#sql";
+import { catalogOf, relation } from "./catalog.fixture.js";
 import { isTransactional } from "./transactional.js";
 
-const relation = (oid: string, name: string, kind: string, rules = false) => ({
-  oid,
-  schema: "public",
-  name,
-  kind,
-  type: "0",
-  definition: null,
-  rules,
-});
-const catalog = catalogFromRows("1", {
+const catalog = catalogOf({
   relations: [
     relation("10", "orders", "r"),
     relation("11", "elsewhere", "f"),
@@ -20,18 +11,8 @@ const catalog = catalogFromRows("1", {
     relation("14", "ruled", "r", true),
     relation("15", "shown", "v"),
   ],
-  columns: [],
   inheritance: [{ child: "13", parent: "12" }],
-  uniques: [],
-  foreignKeys: [],
-  functions: [],
-  operators: [],
-  domains: [],
-  triggers: [],
-  attached: [],
-  typeFunctions: [],
-  references: [],
-} as unknown as Parameters<typeof catalogFromRows>[1]);
+});
 
 const operation = (action: string, written: string[] = [], code = {}): Operation => ({
   ...NOTHING_TOUCHED,
