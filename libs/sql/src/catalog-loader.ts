@@ -137,6 +137,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
       returns: Number(row.returns),
       plain: outs === null && row.pseudo === null && isPlainType(Number(row.returns)),
       definer: row.definer,
+      setsPath: row.setsPath,
       body: routineBody(row),
     };
     functionsByOid.set(facts.oid, facts);

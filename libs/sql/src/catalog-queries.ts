@@ -52,6 +52,9 @@ export const CATALOG_QUERIES = {
            case when t.typtype = 'c' then t.typrelid::int8::text end as "rowOf",
            case when t.typtype = 'p' then t.typname::text end as pseudo, p.prorettype::int8::text as returns,
            p.prosecdef as definer,
+           -- What a function with a search_path of its own sets goes with it.
+           p.oid >= 16384 and l.lanname not in ('internal', 'c') and p.prosrc ~* '\\m(re)?set(_config)?\\M[^;]{0,60}search_path'
+             and not exists (select from pg_catalog.unnest(p.proconfig) setting where setting like 'search_path=%') as "setsPath",
            case when p.oid >= 16384 and l.lanname = 'sql' and p.prokind in ('f', 'p') and pg_catalog.length(p.prosrc) < 65536
              and not exists (select from pg_catalog.pg_depend d where d.objid = p.oid and d.refobjid >= 16384
                and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.refclassid = d.classid)
@@ -201,6 +204,8 @@ export interface CatalogRows {
     /** The type it returns. */
     returns: string;
     definer: boolean;
+    /** Its source looks as if it set the search_path for who calls it. */
+    setsPath: boolean;
     body: string | null;
     inputs: readonly string[] | null;
     /** `name=value`. */

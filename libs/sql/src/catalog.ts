@@ -120,6 +120,8 @@ export interface RoutineFacts {
   readonly returns: number;
   /** SECURITY DEFINER: runs with the rights of its owner. */
   readonly definer: boolean;
+  /** Its source looks as if it left another search_path behind. */
+  readonly setsPath: boolean;
   /** What a function in SQL runs; null for any other, and where it cannot be read. */
   readonly body: RoutineBody | null;
 }

@@ -32,6 +32,7 @@ function runs(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: boo
   const effect = functionEffect(routine);
   const value = effect.unread ? runBody(analysis, routine, args, fixed) : null;
   analysis.effects.runs(routine, effect.unread && value === null);
+  if (value === null && routine.setsPath) analysis.callsMover = `${routine.schema}.${routine.name}`;
   if (value) return value;
   if (effect.action) analysis.effects.extra(effect.action, `${routine.schema}.${routine.name}`);
   return effect.leaks ? LEAK : NOTHING;

@@ -24,6 +24,9 @@ const SCHEMA = `
   create function here() returns int language sql as 'select id from people limit 1';
   create function fixed_path() returns int language sql set search_path = public as 'select id from people limit 1';
   create function moves() returns text language sql as $$ select set_config('search_path', 'x', false) $$;
+  create function moves_by_text(text) returns void language plpgsql as $$ begin execute 'SET LOCAL ' || 'Search_Path TO ' || $1; end $$;
+  create function moves_itself() returns void language plpgsql set search_path = public as $$ begin set search_path = x; end $$;
+  create function asks_path() returns text language plpgsql as $$ begin return current_setting('search_path'); end $$;
   create function named(text) returns text language sql as $$ select set_config('application_name', $1, false) $$;
   create function defines() returns void language sql as 'create table made (id int)';
   create function loops(int) returns int language sql as 'select 1';
@@ -92,6 +95,8 @@ describe("a function in SQL is what its body does", () => {
     ["select hidden(1)", ["select"]],
     ["select owner()", ["select", "select"]],
     // What cannot be told could do anything.
+    ["select moves_itself()", ["select", "function_write"]],
+    ["select asks_path()", ["select", "function_write"]],
     ["select defines()", ["select", "function_write"]],
     ["select loops(1)", ["select", "select", "function_write"]],
   ])("%s", async (text, expected) => {
@@ -144,6 +149,7 @@ describe("a function in SQL is what its body does", () => {
 
   test.each([
     "select moves()",
+    "select moves_by_text('x')",
     "select set_config('search_path', 'x', false) where false",
     "select set_config('search_path', 'x', false), fixed_path()",
     "select case when false then set_config('search_path', 'x', false) end",

@@ -115,6 +115,7 @@ function routine(
       pseudo: null,
       returns: "25",
       definer: false,
+      setsPath: false,
       body: null,
       inputs: null,
       settings: null,

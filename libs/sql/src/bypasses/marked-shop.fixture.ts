@@ -34,6 +34,9 @@ const MORE_SQL = `
   create function peek_next(text, int) returns text language sql as 'select email from public.customers where id = $2';
   create function longer(text, text) returns text language sql immutable as 'select case when length($1) > length($2) then $1 else $2 end';
   create function to_public() returns text language sql as $$ select set_config('search_path', 'public', false) $$;
+  create function to_path(text) returns text language plpgsql as $$ begin return set_config('search_path', $1, false); end $$;
+  create function to_path_by_text(text) returns text language plpgsql as
+    $$ begin execute format('set search_path = %I', $1); return null; end $$;
   create operator <-#-> (function = touch_two, leftarg = int, rightarg = int);
   create operator <@@> (function = peek_two, leftarg = int, rightarg = int);
   create aggregate touched(int) (sfunc = touch_two, stype = int, initcond = '0');

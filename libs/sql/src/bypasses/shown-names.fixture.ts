@@ -75,6 +75,16 @@ export const SHOWN_NAMES: readonly Shown[] = [
       "create temp table kept as execute p",
       "select lower(email) from customers",
     ],
+    "a search_path by a function": [
+      "set search_path = app",
+      "select public.to_path('public')",
+      "select lower(email) from customers",
+    ],
+    "a search_path by a function, by what it executes": [
+      "set search_path = app",
+      "select 1 where public.to_path_by_text('public') is null",
+      "select lower(email) from customers",
+    ],
     "a search_path by a function of SQL": [
       "set search_path = app",
       "select public.to_public()",
