@@ -291,4 +291,30 @@ export const WIRE_BYPASSES: readonly WireBypass[] = [
       wire.query(MAILS);
     },
   },
+  {
+    why: "an EXECUTE bound before its name is another's",
+    before: ["prepare p as select 'x'::text"],
+    readies: 1,
+    send: (wire) => {
+      wire.parse({ text: "execute p" });
+      wire.bind({ portal: "e" });
+      wire.close({ type: "S", name: "p" });
+      wire.parse({ name: "p", text: MAILS });
+      wire.execute({ portal: "e" });
+      wire.sync();
+    },
+  },
+  {
+    why: "an EXECUTE bound before its name is another's by SQL",
+    before: ["prepare p as select 'x'::text"],
+    readies: 1,
+    send: (wire) => {
+      wire.parse({ text: "execute p" });
+      wire.bind({ portal: "e" });
+      run(wire, "deallocate p");
+      run(wire, `prepare p as ${MAILS}`);
+      wire.execute({ portal: "e" });
+      wire.sync();
+    },
+  },
 ];

@@ -201,6 +201,11 @@ export interface Conversation {
    * run, if ever. To be called as `defineStatement`.
    */
   whenRun(gate: Gate, runs: (batch: number) => void): void;
+  /**
+   * The gate's command runs a prepared statement by its name (SQL EXECUTE): should a name change before its portal is run,
+   * it asks again. To be called as `defineStatement`.
+   */
+  runsByName(gate: Gate): void;
   /** SQL DEALLOCATE; null for ALL. In force once the server confirms the gate. */
   dropStatement(gate: Gate, name: string | null): void;
   /** A prepared statement, whichever way it was made. */

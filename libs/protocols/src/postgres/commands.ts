@@ -45,6 +45,8 @@ export function fetchText(portal: string, maxRows: number): string {
 /** What a command does once it runs: its own text makes or drops a prepared statement, by the key of its name, null for all. */
 export type Effect =
   | { readonly kind: "run"; readonly runs: (batch: number) => void }
+  /** It runs what it names, whatever the name stands for then. */
+  | { readonly kind: "by-name" }
   | { readonly kind: "define"; readonly name: string; readonly prepared: Prepared }
   | { readonly kind: "drop"; readonly name: string | null };
 

@@ -70,6 +70,10 @@ export class PostgresConversation implements Conversation {
     this.#client.effect(gate, { kind: "run", runs });
   }
 
+  runsByName(gate: Gate): void {
+    this.#client.effect(gate, { kind: "by-name" });
+  }
+
   prepared(name: string): Prepared | undefined {
     return this.#state.statements.get(nameKey(name))?.prepared;
   }

@@ -28,6 +28,8 @@ const MORE_SQL = `
   create function failing(int) returns int language plpgsql as $$ begin execute secret($1); return 1; end $$;
   create function mail_cursor(refcursor) returns refcursor language plpgsql as
     'begin open $1 for select email from public.customers; return $1; end';
+  create function folded_cursor(refcursor) returns refcursor language plpgsql as
+    'begin open $1 for select lower(email) from public.customers; return $1; end';
   create function touch_row(orders) returns int language plpgsql as 'begin return 1; end';
   create function touch_two(int, int) returns int language plpgsql as 'begin return 1; end';
   create function peek_two(int, int) returns text language sql as 'select email from public.customers where id = $1';

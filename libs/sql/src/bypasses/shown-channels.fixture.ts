@@ -211,6 +211,18 @@ export const SHOWN_CHANNELS: readonly Shown[] = [
       "begin; close c; declare c cursor with hold for select lower(email) from customers; commit; select 1/0",
       "fetch c",
     ],
+    "of a function, by the name of one WITH HOLD that is rolled back": [
+      "begin; declare c cursor with hold for select 'x'::text",
+      "rollback; begin; select folded_cursor('c'); fetch all from c",
+    ],
+    "of a function, by the name of one WITH HOLD that is rolled back to": [
+      "begin; savepoint s; declare c cursor with hold for select 'x'::text; rollback to s; select folded_cursor('c'); fetch all from c",
+    ],
+    "of a function, by the name of one WITH HOLD whose transaction has failed": [
+      "begin; declare c cursor with hold for select 'x'::text",
+      "select 1/0",
+      "commit; begin; select folded_cursor('c'); fetch all from c",
+    ],
     "of a function": ["begin", "select mail_cursor('m')", "fetch all from m"],
     "of a function, its own name": {
       sql: ["begin", "select mail_cursor(null)", 'fetch all from "<unnamed portal 2>"'],

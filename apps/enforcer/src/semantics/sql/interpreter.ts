@@ -179,7 +179,8 @@ export class Interpreter {
           allDropped = true;
         } else if (effect.kind === "deallocates") prepared.set(effect.name!, undefined);
         else if (effect.kind === "fetches") {
-          const declared = cursors.get(effect.cursor);
+          const known = cursors.get(effect.cursor);
+          const declared = known?.doubtful ? undefined : known;
           returns = { kind: statement.kind, outputs: declared?.outputs ?? ANY_ROWS, bulk: null, bulkFormat: null };
           operations.push(...(declared?.operations ?? [ofFunction(effect.cursor)]));
         } else if (effect.kind === "executes") {

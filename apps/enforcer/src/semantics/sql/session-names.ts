@@ -9,6 +9,10 @@ interface Cursor {
   readonly operations: readonly Operation[];
   /** It outlives its transaction. */
   readonly hold: boolean;
+  /** Its transaction is over, and it has outlived that. */
+  readonly outlived?: true;
+  /** Its transaction is over, and nobody knows whether it has outlived that. */
+  readonly doubtful?: true;
 }
 
 /** What earlier commands of the session have made of its names. Immutable. */
@@ -164,12 +168,27 @@ export class SessionNames {
 
 /** What is left when the transaction has ended well: the same object where all is, as texts are known by it. */
 function beyond(names: Names): Names {
-  const cursors = outliving(names.cursors);
+  const cursors = outlived(names.cursors);
   return names.localPath === null && cursors === names.cursors ? names : { ...names, localPath: null, cursors };
 }
 
+const outlived = (cursors: Names["cursors"]): Names["cursors"] =>
+  [...cursors.values()].every((cursor) => cursor.outlived)
+    ? cursors
+    : new Map(
+        held(cursors).map(([name, { outputs, operations }]) => [
+          name,
+          { outputs, operations, hold: true, outlived: true },
+        ]),
+      );
+
+/** Whether the transaction that ends is committed or rolled back, a text cannot tell. */
 const outliving = (cursors: Names["cursors"]): Names["cursors"] =>
-  [...cursors.values()].every(({ hold }) => hold) ? cursors : new Map([...cursors].filter(([, { hold }]) => hold));
+  [...cursors.values()].every((cursor) => cursor.outlived)
+    ? cursors
+    : new Map(held(cursors).map(([name, cursor]) => [name, cursor.outlived ? cursor : { ...cursor, doubtful: true }]));
+
+const held = (cursors: Names["cursors"]) => [...cursors].filter(([, { hold }]) => hold);
 
 /** What a command does to the cursors there are, in its own words and as far as its text tells. */
 export function cursorsAfter(cursors: Names["cursors"], effect: SessionEffect): Names["cursors"] {

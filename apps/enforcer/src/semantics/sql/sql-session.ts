@@ -105,6 +105,7 @@ export class SqlSession implements SessionSemantics {
     const bound: readonly SessionEffect[] =
       gate.portal === undefined ? NO_EFFECTS : [{ kind: "closes", cursor: gate.portal }];
     this.#names.sent(gate.ordinal, gate.batch, bound);
+    if (effects.some(({ kind }) => kind === "executes")) conversation.runsByName(gate);
     // What is bound may never run, or behind what is bound after it.
     if (effects.length > 0) conversation.whenRun(gate, (batch) => this.#names.sent(gate.ordinal, batch, effects));
   }

@@ -242,6 +242,7 @@ export class FromClient {
         ran: false,
         asked: false,
       };
+      this.#byName(portal);
       const change = state.portals.change(bind.portal, portal, state.segment);
       state.answers.push({ kind: "bind", change, portal });
       return null;
@@ -265,7 +266,8 @@ export class FromClient {
     const known = state.portals.get(key);
     // Behind anything else that runs, the name may have become another's: an SQL CLOSE and DECLARE share it.
     if (!this.#isCertain(key, known) && !state.answers.empty) return this.#wait();
-    if (known && known.epoch === state.epoch) {
+    const renamed = known?.names !== undefined && known.names !== state.statements.version;
+    if (known && known.epoch === state.epoch && !renamed) {
       if (known.command.limit?.changes && maxRows > 0) return this.#inParts(known.command.limit);
       const before = this.#run(known, key);
       if (before) this.#insert(before);
@@ -288,6 +290,7 @@ export class FromClient {
           known.epoch = state.epoch;
           known.asked = known.columns !== undefined;
           delete known.masks;
+          this.#byName(known);
         }
         const before = this.#run(portal, key);
         if (before) this.#insert(before);
@@ -357,6 +360,12 @@ export class FromClient {
     this.#frames.drop();
     this.#insert(toServer);
     return true;
+  }
+
+  /** Should a name change before it runs, it asks again. */
+  #byName(portal: Portal): void {
+    if (portal.command.effects.some(({ kind }) => kind === "by-name")) portal.names = this.#state.statements.version;
+    else delete portal.names;
   }
 
   #closeName(frame: ByteReader): boolean {

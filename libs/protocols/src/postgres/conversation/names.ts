@@ -15,6 +15,8 @@ export class Names<T> {
   readonly #meanings = new Map<string, T>();
   /** Changes the server has not answered, in the order of sending. */
   #unsettled: Change<T>[] = [];
+  /** Counts changes of names that SQL can use: the unnamed is not among them. */
+  version = 0;
 
   get(key: string): T | undefined {
     return this.#meanings.get(key);
@@ -71,6 +73,7 @@ export class Names<T> {
   }
 
   #set(key: string, meaning: T | undefined): void {
+    if (key !== "") this.version++;
     if (meaning === undefined) this.#meanings.delete(key);
     else this.#meanings.set(key, meaning);
   }

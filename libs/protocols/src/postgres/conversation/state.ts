@@ -109,10 +109,8 @@ export class SessionState {
     if (command.effects.length === 0 || command.pending.length > 0) return;
     const pending: RunningCommand["pending"] = [];
     for (const effect of command.effects) {
-      if (effect.kind === "run") {
-        if (!again) effect.runs(this.segment);
-        continue;
-      }
+      if (effect.kind === "run" && !again) effect.runs(this.segment);
+      if (effect.kind === "run" || effect.kind === "by-name") continue;
       const changes =
         effect.kind === "define"
           ? [this.statements.change(effect.name, { prepared: effect.prepared, asked: false }, this.segment)]
