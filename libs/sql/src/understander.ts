@@ -114,6 +114,7 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
       try {
         if (raw.stmt === undefined) throw new NotUnderstood("the parser gave an empty statement");
         const { facts, analysis } = await analyse(raw.stmt, current, meter);
+        if (renamed && analysis.names.byPath.size + analysis.names.unknown.size > 0) throw new NotUnderstood(RENAMED);
         const prepare = as("PrepareStmt", raw.stmt);
         const prepares = prepare ? [await prepared(prepare.name ?? "", prepare.query, own)] : [];
         const whole = { ...facts, session: [...facts.session, ...prepares] };
@@ -240,6 +241,8 @@ function afterwards(context: SqlContext, { session }: StatementFacts): SqlContex
   return { ...context, searchPath, temporary, ...(renamed && { provisional: true }) };
 }
 
+const RENAMED =
+  "what its names mean behind this end of a transaction cannot be told from its text: send it in a command of its own";
 const NAMES: ReadonlySet<string> = new Set(["createsTemporary", "discards", "searchPath"]);
 
 /**

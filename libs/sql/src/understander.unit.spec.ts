@@ -108,6 +108,15 @@ describe("names", () => {
     expect(operations[0]?.tablesRead).toEqual(["pg_temp.customers", "public.customers"]);
     expect(outputs).toMatchObject([{ sources: [{ schema: "pg_temp", table: "customers", column: "*" }], leaks: true }]);
   });
+  test("are not known behind the end of a transaction that has changed them", async () => {
+    for (const end of ["rollback", "commit", "rollback to s"]) {
+      const text = `begin; savepoint s; set search_path = app; ${end}; delete from customers where id = 1`;
+      const { problems } = await sql.understand(text, SHOP_CONTEXT);
+      expect(problems).toEqual([expect.stringContaining("in a command of its own")]);
+    }
+    const spelled = "begin; set search_path = app; rollback; delete from public.customers where id = 1; begin; commit";
+    expect((await sql.understand(spelled, SHOP_CONTEXT)).problems).toEqual([]);
+  });
   test("of the system come first unless the path says otherwise", async () => {
     expect((await only("select 1 from pg_class")).operations[0]?.tablesRead).toEqual(["pg_catalog.pg_class"]);
   });
