@@ -11,8 +11,8 @@ const FUNCTIONS = `
   create function plus(a int, b int) returns int language sql immutable as 'select a + b';
   create function mail_of(customer int) returns text language sql stable as 'select email from customers where id = customer';
   create function forget_all() returns void language sql as 'delete from notes';
-  create function unread() returns int language plpgsql stable as 'begin return 1; end';
-  create function unread_too() returns int language plpgsql as 'begin return 1; end';
+  create function unread() returns int language plpgsql stable as $$ begin execute 'select 1'; return 1; end $$;
+  create function unread_too() returns int language plpgsql as $$ begin execute 'select 1'; return 1; end $$;
 `;
 
 const ASKING = `

@@ -1,9 +1,12 @@
-import type { Node } from "libpg-query";
+import type { DoStmt, Node } from "libpg-query";
 import type { ColumnRef, ColumnUse, SqlAction } from "#commands";
+import type { BodyFindings } from "./body-findings.js";
 import type { Relation, RoutineFacts, SqlContext } from "./catalog.js";
 import { Effects } from "./effects.js";
 import { NameResolution } from "./name-resolution.js";
 import { NotUnderstood } from "./parser/ast.js";
+import type { PlpgsqlSource } from "./parser/parser.js";
+import type { PlpgsqlBody } from "./plpgsql/body.js";
 import type { Scope } from "./scope.js";
 import { SECRET_COLUMNS, SYSTEM_SCHEMAS } from "./system-names.js";
 import { type Column, NOTHING, type Row, type Trace, union } from "./trace.js";
@@ -15,20 +18,24 @@ import type { View } from "./views.js";
 export class NeedsDefinition extends Error {
   constructor(
     readonly of: Defined,
-    readonly text: string,
+    readonly source: string | PlpgsqlSource,
   ) {
-    super(`the definition of ${of.schema}.${of.name} has not been parsed yet`);
+    super("a definition has not been parsed yet");
   }
 }
 
-export type Defined = Relation | RoutineFacts;
-/** Statements, as far as they have been parsed; null where they could not be. */
-export type Definitions = ReadonlyMap<Defined, readonly Node[] | null>;
+export type Defined = Relation | RoutineFacts | DoStmt;
+/** Statements, as far as they have been parsed, or a body in PL/pgSQL; null where they could not be. */
+export type Definition = readonly Node[] | PlpgsqlBody | null;
+export interface Definitions {
+  get(of: Defined): Definition | undefined;
+}
 
 /** The rules that call each other, so that each can stand in a file of its own. */
 export interface Rules {
   query(analysis: Analysis, node: Node, scope: Scope): Row;
   expression(analysis: Analysis, node: Node, scope: Scope): Trace;
+  condition(analysis: Analysis, node: Node, scope: Scope): Trace;
 }
 
 /** A value that is stored, by where to. */
@@ -61,8 +68,14 @@ export class Analysis {
   parameters: Trace = NOTHING;
   /** And whether they are the same each time: constants and parameters of the command. */
   sameArguments = true;
+  /** What rows of tables are kept apart by may have to do with a write further on. */
+  asksBounds = false;
   /** Functions whose bodies are being understood. */
   readonly running = new Set<RoutineFacts>();
+  /** How often one of them was called by itself. */
+  recursions = 0;
+  /** Of functions that have been called: by what they were given. */
+  readonly bodies = new Map<RoutineFacts, Map<string, BodyFindings | null>>();
   /** Bodies were understood by the search_path in force. */
   followsPath = false;
   /** A function that sets the search_path. */
@@ -74,8 +87,8 @@ export class Analysis {
   private used = new Uses();
   private clause = "";
   private steps = 0;
-  private readonly memory = new Map<object, Map<string, unknown>>();
-  private readonly recorders: Set<Trace>[] = [];
+  private memory = new Map<object, Map<string, unknown>>();
+  private recorders: readonly Set<Trace>[] = [];
   private readonly arrangedBy: Trace[] = [];
 
   constructor(
@@ -93,6 +106,8 @@ export class Analysis {
     node === undefined ? NOTHING : this.rules.expression(this, node, scope);
   expressions = (nodes: readonly Node[] | undefined, scope: Scope): Trace[] =>
     (nodes ?? []).map((node) => this.rules.expression(this, node, scope));
+
+  condition = (node: Node, scope: Scope): Trace => this.rules.condition(this, node, scope);
 
   /** What understanding has taken so far. */
   get cost(): number {
@@ -112,6 +127,17 @@ export class Analysis {
     return answers.get(question) as T;
   }
 
+  /** Nodes mean something else while `run` runs than they did before: a body is called with other arguments each time. */
+  afresh<T>(run: () => T): T {
+    const { memory } = this;
+    this.memory = new Map();
+    try {
+      return run();
+    } finally {
+      this.memory = memory;
+    }
+  }
+
   /** Opens a record of effects of its own, for a statement within the statement. */
   within<T>(action: SqlAction, run: () => T): T {
     const outer = this.effects;
@@ -123,27 +149,38 @@ export class Analysis {
     }
   }
 
-  /** Whether a write is being understood: what its WHERE bounds is asked then. */
+  /** Whether a write is being understood, or may be: what its WHERE bounds is asked then. */
   get writing(): boolean {
-    return this.parts.some((part) => WRITING.has(part.action));
+    return this.asksBounds || this.parts.some((part) => WRITING.has(part.action));
   }
 
   /** Parsed statements of a view or function; null where they could not be. @throws NeedsDefinition */
   definition(of: Defined, text: string): readonly Node[] | null {
+    return this.parsed(of, text) as readonly Node[] | null;
+  }
+
+  /** A body in PL/pgSQL; null where it could not be parsed. @throws NeedsDefinition */
+  body(of: Defined, source: PlpgsqlSource): PlpgsqlBody | null {
+    return this.parsed(of, source) as PlpgsqlBody | null;
+  }
+
+  private parsed(of: Defined, source: string | PlpgsqlSource): Definition {
     const known = this.definitions.get(of);
-    if (known === undefined) throw new NeedsDefinition(of, text);
+    if (known === undefined) throw new NeedsDefinition(of, source);
     return known;
   }
 
   /** Looks without leaving a trace: what `run` reads or calls has been noted, or will be. */
   trial<T>(run: () => T): T {
-    const outer = this.effects;
+    const { effects: outer, recorders } = this;
     const lengths = [this.parts, this.stores, this.session].map((list) => [list, list.length] as const);
     this.effects = new Effects("sql:select");
+    this.recorders = [];
     try {
       return this.using(new NoUses(), run);
     } finally {
       this.effects = outer;
+      this.recorders = recorders;
       for (const [list, length] of lengths) list.length = length;
     }
   }
@@ -160,8 +197,13 @@ export class Analysis {
       this.effects.columnsRead.add(columnText(source));
       if (isSecret(source)) this.effects.extra("sql:system", `${source.schema}.${source.table}`);
     }
-    for (const recorder of this.recorders) recorder.add(trace);
+    this.records(trace);
     return trace;
+  }
+
+  /** What is told to `allReads`. */
+  records(trace: Trace): void {
+    for (const recorder of this.recorders) recorder.add(trace);
   }
 
   get uses(): readonly ColumnUse[] {
@@ -179,9 +221,14 @@ export class Analysis {
     }
   }
 
-  /** The body of a function: its author wrote it, and who calls it gives it arguments. */
-  body<T>(run: () => T): T {
-    const uses = new AuthorsUses(this.used.takesArguments);
+  /** Whether who asks gives the arguments of functions that are called here. */
+  get takesArguments(): boolean {
+    return this.used.takesArguments;
+  }
+
+  /** Code that comes with the statement: what it asks is the asker's question, if it can be told. */
+  own<T>(run: () => T): T {
+    const uses = new Uses();
     const value = this.using(uses, run);
     this.used.add(uses.list);
     return value;
@@ -265,11 +312,12 @@ export class Analysis {
   /** Everything looked at while `run` runs: what an EXISTS tells of. */
   allReads(run: () => void): Trace {
     const recorder = new Set<Trace>();
-    this.recorders.push(recorder);
+    const { recorders } = this;
+    this.recorders = [...recorders, recorder];
     try {
       run();
     } finally {
-      this.recorders.pop();
+      this.recorders = recorders;
     }
     return union(recorder);
   }

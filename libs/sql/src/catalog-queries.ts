@@ -55,13 +55,22 @@ export const CATALOG_QUERIES = {
            -- What a function with a search_path of its own sets goes with it.
            p.oid >= 16384 and l.lanname not in ('internal', 'c') and p.prosrc ~* '\\m(re)?set(_config)?\\M[^;]{0,60}search_path'
              and not exists (select from pg_catalog.unnest(p.proconfig) setting where setting like 'search_path=%') as "setsPath",
-           case when p.oid >= 16384 and l.lanname = 'sql' and p.prokind in ('f', 'p') and pg_catalog.length(p.prosrc) < 65536
+           case when p.oid >= 16384 and l.lanname in ('sql', 'plpgsql') and p.prokind in ('f', 'p')
+             -- Triggers can't be called.
+             and p.prorettype not in ('pg_catalog.trigger'::pg_catalog.regtype, 'pg_catalog.event_trigger'::pg_catalog.regtype)
+             and pg_catalog.length(p.prosrc) < 65536
              and not exists (select from pg_catalog.pg_depend d where d.objid = p.oid and d.refobjid >= 16384
                and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.refclassid = d.classid)
              then coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) end as body,
            case when p.oid >= 16384 then (select pg_catalog.array_agg(coalesce(p.proargnames[i], '')::pg_catalog.text order by i)
               from pg_catalog.generate_series(1, coalesce(pg_catalog.cardinality(p.proargmodes), p.pronargs)) i
              where coalesce(p.proargmodes[i], 'i') in ('i', 'b', 'v')) end as inputs,
+           case when p.oid >= 16384 and l.lanname = 'plpgsql' then coalesce((select pg_catalog.array_agg(coalesce(p.proargmodes[i]::pg_catalog.text, 'i')
+                || case when 'c' in (a.typtype, b.typtype) or a.oid = 2249 then 'r' else 's' end || coalesce(p.proargnames[i], '') order by i)
+              from pg_catalog.generate_series(1, coalesce(pg_catalog.cardinality(p.proallargtypes), p.pronargs)) i
+              join pg_catalog.pg_type a on a.oid = coalesce(p.proallargtypes[i], p.proargtypes[i - 1])
+              left join pg_catalog.pg_type b on b.oid = a.typbasetype), '{}') end as arguments,
+           case when p.oid >= 16384 then pg_catalog.pg_get_expr(p.proargdefaults, 0) end as defaults,
            case when p.oid >= 16384 then p.proconfig::pg_catalog.text[] end as settings
       from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
       join pg_catalog.pg_language l on l.oid = p.prolang join pg_catalog.pg_type t on t.oid = p.prorettype`,
@@ -208,6 +217,10 @@ export interface CatalogRows {
     setsPath: boolean;
     body: string | null;
     inputs: readonly string[] | null;
+    /** Of PL/pgSQL: proargmodes, `r` for a row or `s`, and the name. */
+    arguments: readonly string[] | null;
+    /** What arguments are that are not given, in SQL. */
+    defaults: string | null;
     /** `name=value`. */
     settings: readonly string[] | null;
   }[];

@@ -122,13 +122,15 @@ export interface RoutineFacts {
   readonly definer: boolean;
   /** Its source looks as if it left another search_path behind. */
   readonly setsPath: boolean;
-  /** What a function in SQL runs; null for any other, and where it cannot be read. */
+  /** What a function in SQL or PL/pgSQL runs; null for any other, and where it cannot be read. */
   readonly body: RoutineBody | null;
 }
 
 export interface RoutineBody {
-  /** Statements. */
+  /** Statements; of PL/pgSQL the block. */
   readonly text: string;
+  /** Of PL/pgSQL what the block stands behind: `CREATE FUNCTION …` to its AS, with stand-ins for types. */
+  readonly head: string | null;
   /** Of its input arguments, in their order; empty for one without a name. */
   readonly argumentNames: readonly string[];
   /** Its own search_path, where it sets one; `$user` not replaced. */

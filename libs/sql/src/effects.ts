@@ -57,6 +57,13 @@ export class Effects {
     else this.extras.set(action, new Set([object]));
   }
 
+  /** It is done again and again, each time to other rows. */
+  repeats(): void {
+    this.rowLimit = null;
+    if (REPEATABLE.has(this.action)) this.bounded = false;
+    for (const action of this.writes.keys()) if (REPEATABLE.has(action)) this.writes.set(action, false);
+  }
+
   /** A kind of writing is bounded where each of its clauses is. */
   writesToo(action: SqlAction, bounded: boolean): void {
     this.writes.set(action, bounded && (this.writes.get(action) ?? true));
@@ -112,6 +119,8 @@ export class Effects {
 }
 
 const CODE = Object.keys(NO_CODE) as (keyof CodeFacts)[];
+
+const REPEATABLE: ReadonlySet<SqlAction> = new Set<SqlAction>(["sql:update", "sql:delete", "sql:merge"]);
 
 /** Writes, whose reading of other tables is a select besides. */
 const READS_BESIDES: ReadonlySet<SqlAction> = new Set<SqlAction>([

@@ -1,6 +1,5 @@
 import type { JsonAggConstructor, Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
-import type { RelationColumn } from "./catalog.js";
 import { isConstant, operator, testsMembership } from "./comparisons.js";
 import { caseExpression, condition } from "./conditions.js";
 import { functionCall } from "./function-calls.js";
@@ -64,7 +63,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     const custom = analysis.context.catalog.typeFunctions(names.at(-1) ?? "");
     if (custom.length > 0 || !totalCast(analysis, n, names, value))
       analysis.notes(value, FILTER.other, `::${names.at(-1) ?? ""}`);
-    const type = names.length > 0 ? castRelation(analysis, names) : undefined;
+    const type = names.length > 0 ? analysis.names.known(names.at(-2), names.at(-1)!)?.columns : undefined;
     const plain = type === undefined && isPlainName(analysis, names);
     const fields = type?.map(({ name, typeOid }): Column => {
       const trace = { ...value, direct: false, base: null, fields: null, plain: isPlainType(typeOid) };
@@ -231,6 +230,9 @@ function columnRef(analysis: Analysis, fields: readonly Node[], scope: Scope): T
     const column = findColumn(scope, name);
     // With an unknown table in scope a name could be its column or a whole row of another's.
     const item = findItem(scope, null, name);
+    // The row of a table and a variable may have the same name.
+    if (column && item && scope.variables && !scope.variables.items.includes(item))
+      return union([column, wholeRow(item.row)]);
     if (column && !(item && column.base === null && column.leaks)) return column;
     if (item) return wholeRow(item.row);
     return SYSTEM_COLUMNS.has(name) ? NOTHING : everything(scope);
@@ -310,20 +312,6 @@ function indirection(analysis: Analysis, n: NodeFields<"A_Indirection">, scope: 
     }
   }
   return { ...value, direct: false, base: null };
-}
-
-/** Columns of a relation whose row type a cast names. */
-function castRelation(analysis: Analysis, names: readonly string[]): readonly RelationColumn[] | undefined {
-  const { catalog } = analysis.context;
-  const name = names.at(-1) ?? "";
-  const schemas = names.length > 1 ? [names.at(-2) ?? ""] : analysis.names.searched;
-  // A temporary relation's columns are not known, and its name comes first.
-  if (names.length === 1 && analysis.names.hasTemporary(name)) return undefined;
-  for (const schema of schemas) {
-    const relation = catalog.relation(schema, name);
-    if (relation) return relation.columns;
-  }
-  return undefined;
 }
 
 /** Whether a type's name is one of PostgreSQL's own, of values that are one column wherever they stand. */

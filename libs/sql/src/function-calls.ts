@@ -78,23 +78,24 @@ function passes(
 ): void {
   const name = strings(call.funcname).at(-1) ?? "";
   const by = `${name}()`;
-  // What a body that is read does with them has been noted there.
+  // What a body that is read does with them has been noted there: with a query all of it, but not which way code takes.
   const opaque = routines.filter((routine) => !analysis.effects.hasRead(routine));
-  if (routines.length > 0 && opaque.length === 0) return;
-  const picks = COMPARES.has(name) && opaque.every(({ userDefined }) => !userDefined);
+  const branching = routines.filter((routine) => !opaque.includes(routine) && routine.language !== "sql");
+  if (routines.length > 0 && opaque.length + branching.length === 0) return;
+  const picks = COMPARES.has(name) && branching.length === 0 && opaque.every(({ userDefined }) => !userDefined);
   const nodes: readonly (Node | undefined)[] = call.args ?? [];
   for (const [i, arg] of args.entries()) {
     if (arg.sources.size === 0 && !arg.leaks) continue;
     // Where the first one is found the server stops, and has come there in order.
     if (picks) analysis.notes(arg, ORDER.sort, by);
-    if (picks ? arg.direct : !call.func_variadic && takesAny(opaque, arg, i, nodes)) continue;
+    if (picks ? arg.direct : !call.func_variadic && takesAny([...opaque, ...branching], arg, i, nodes)) continue;
     const fixed = nodes.every((node, other) => other === i || !node || isConstant(analysis, node));
     analysis.notes(arg, picks ? FILTER.range : FILTER.other, by, fixed ? "text" : "anything");
   }
   // How many rows it gives is not hidden, and is as much an answer as the rows.
   if (own.leaks && routines.some(({ returnsSet }) => returnsSet)) analysis.notes(own, FILTER.other, by, "anything");
   // What it does outlasts the statement, and can be done with what it was given.
-  const effects = opaque.length > 0 ? opaque.map(functionEffect) : [UNKNOWN_FUNCTION];
+  const effects = routines.length > 0 ? opaque.map(functionEffect) : [UNKNOWN_FUNCTION];
   const given = union(args);
   const keeps = effects.some(({ action }) => action !== null) || opaque.some(keepsArguments);
   if (keeps && (given.sources.size > 0 || given.leaks)) analysis.given(by, { name, trace: given });

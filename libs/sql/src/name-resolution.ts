@@ -84,6 +84,14 @@ export class NameResolution {
     return null;
   }
 
+  /** The relation whose row type a name means; null where that is not known. */
+  known(schema: string | undefined, name: string): Relation | null {
+    const { catalog } = this.context;
+    if (schema !== undefined) return catalog.relation(schema, name) ?? null;
+    // A temporary relation's columns are not known, and its name comes first.
+    return this.temporary.has(name) ? null : (this.found(name)?.relation ?? null);
+  }
+
   /**
    * The relation behind a temporary one of its name. The temporary one may be gone (DROP, ON COMMIT DROP, DISCARD), and
    * the name mean this one again: both are meant.

@@ -1,6 +1,7 @@
 import type { Node } from "libpg-query";
 import { Analysis, type Defined, NeedsDefinition } from "./analysis.js";
 import { catalogFromRows } from "./catalog-loader.js";
+import { condition } from "./conditions.js";
 import { expression } from "./expressions.js";
 import { Parser } from "./parser/parser.js";
 import { query } from "./query.js";
@@ -42,7 +43,7 @@ async function cost(text: string): Promise<number> {
     const analysis = new Analysis(
       { catalog, searchPath: ["public"] },
       definitions,
-      { query, expression },
+      { query, expression, condition },
       actionOf(node),
     );
     try {
@@ -50,7 +51,7 @@ async function cost(text: string): Promise<number> {
       return analysis.cost;
     } catch (error) {
       if (!(error instanceof NeedsDefinition)) throw error;
-      const parsed = await parser.parse(error.text);
+      const parsed = await parser.parse(error.source as string);
       definitions.set(error.of, parsed.kind === "parsed" ? (parsed.tree.stmts ?? []).map(({ stmt }) => stmt!) : null);
     }
   }

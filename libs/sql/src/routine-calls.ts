@@ -1,9 +1,13 @@
 import type { Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
+import { findings } from "./body-findings.js";
 import type { RoutineFacts } from "./catalog.js";
 import { functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
 import { kindOf, NotUnderstood } from "./parser/ast.js";
+import type { PlpgsqlBody } from "./plpgsql/body.js";
+import { runPlpgsql } from "./plpgsql/run.js";
 import { inside, type Names, ROOT } from "./scope.js";
+import { intoOf } from "./select-into.js";
 import { derived, LEAK, NOTHING, type Row, type Trace, union, wholeRow } from "./trace.js";
 
 /**
@@ -30,7 +34,7 @@ export function callsRoutines(
 
 function runs(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: boolean): Trace {
   const effect = functionEffect(routine);
-  const value = effect.unread ? runBody(analysis, routine, args, fixed) : null;
+  const value = effect.unread ? bodyValue(analysis, routine, args, fixed) : null;
   analysis.effects.runs(routine, effect.unread && value === null);
   if (value === null && routine.setsPath) analysis.callsMover = `${routine.schema}.${routine.name}`;
   if (value) return value;
@@ -39,35 +43,52 @@ function runs(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: boo
 }
 
 /**
- * A function in SQL, understood through its body: what it reads and writes counts as done by the statement that calls
- * it. Gives what its value can show; null where the body cannot be told, and so could do anything.
+ * A function in SQL or PL/pgSQL, understood through its body: what it reads and writes counts as done by the statement
+ * that calls it. Gives what its value can show; null where the body cannot be told, and so could do anything.
  */
-function runBody(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: boolean): Trace | null {
+function bodyValue(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: boolean): Trace | null {
   const { body } = routine;
-  if (body === null || analysis.running.has(routine)) return null;
+  if (body === null) return null;
+  if (analysis.running.has(routine)) {
+    analysis.recursions += 1;
+    return null;
+  }
   // A path of the owner's own cannot be known.
   if (body.searchPath?.includes("$user")) return null;
-  const statements = analysis.definition(routine, body.text);
-  if (statements === null) return null;
+  const { head, text } = body;
+  const code = head === null ? analysis.definition(routine, text) : analysis.body(routine, { head, text });
+  if (code === null) return null;
+  const value = findings(analysis, routine, args, fixed, () => runBody(analysis, routine, code, args, fixed));
+  if (value) analysis.followsPath ||= body.searchPath === null;
+  return value;
+}
 
+function runBody(
+  analysis: Analysis,
+  routine: RoutineFacts,
+  code: readonly Node[] | PlpgsqlBody,
+  args: Trace,
+  fixed: boolean,
+): Trace | null {
   const { parts, stores, session, parameters, sameArguments, followsPath } = analysis;
   const kept = [parts, stores, session].map((list) => [list, list.length] as const);
   analysis.running.add(routine);
   // One object, by which an argument is known for one, whether it is called by its name or its number.
   analysis.parameters = { ...args, base: null };
   analysis.sameArguments &&= fixed;
-  analysis.followsPath ||= body.searchPath === null;
+  const path = routine.body?.searchPath ?? null;
   try {
-    const row = analysis.body(() =>
-      analysis.names.inFunction(body.searchPath, () => last(analysis, routine, statements)),
-    );
+    const value = analysis.names.inFunction(path, () => analysis.afresh(() => valueGiven(analysis, routine, code)));
     if (session.length > kept[2]![1]) {
       analysis.callsMover = `${routine.schema}.${routine.name}`;
       throw new NotUnderstood("a function that changes the session");
     }
-    // The same call with other arguments for each row of a query writes other rows each time.
-    if (!fixed) for (const part of parts.slice(kept[0]![1])) part.bounded &&= !REPEATABLE.has(part.action);
-    return shownBy(routine, row);
+    for (const part of parts.slice(kept[0]![1])) {
+      part.rowLimit = null;
+      // The same call with other arguments for each row of a query writes other rows each time.
+      if (!fixed) part.repeats();
+    }
+    return value;
   } catch (error) {
     if (!(error instanceof NotUnderstood)) throw error;
     for (const [list, length] of kept) list.length = length;
@@ -80,7 +101,21 @@ function runBody(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: 
   }
 }
 
-const REPEATABLE: ReadonlySet<string> = new Set(["sql:update", "sql:delete", "sql:merge"]);
+/** pg_type OID of what says that there is no value. */
+const VOID = 2278;
+
+function valueGiven(analysis: Analysis, routine: RoutineFacts, code: readonly Node[] | PlpgsqlBody): Trace {
+  if (!("datums" in code)) return shownBy(routine, last(analysis, routine, code));
+  const { returned, control } = runPlpgsql(analysis, code, routine.name, routine.body?.argumentNames);
+  if (routine.returns === VOID) return NOTHING;
+  const values = returned.map((row) => shownBy(routine, derived(row)));
+  const whole = { ...union([...values, control]), direct: false };
+  const fields = routine.columns?.map((name, i) => ({
+    name,
+    trace: union([...values.map((value) => value.fields?.[i]?.trace ?? value), control]),
+  }));
+  return { ...whole, fields: fields ?? null };
+}
 
 /** Runs the statements in turn; a function gives what its last one gives. */
 function last(analysis: Analysis, routine: RoutineFacts, statements: readonly Node[]): Row {
@@ -91,6 +126,7 @@ function last(analysis: Analysis, routine: RoutineFacts, statements: readonly No
   const scope = inside(ROOT, names);
   let given: Row = { columns: [], open: null };
   for (const node of statements) {
+    if (intoOf(node)) throw new NotUnderstood("a table made by SELECT INTO");
     // What is no query is not understood, and so is not read; what writes is a statement of its own anyway.
     const query = () => analysis.query(node, scope);
     given = kindOf(node) === "SelectStmt" ? analysis.within("sql:select", query) : query();

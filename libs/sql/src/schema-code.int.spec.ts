@@ -32,7 +32,7 @@ const SCHEMA = `
   create function loops(int) returns int language sql as 'select 1';
   create or replace function loops(int) returns int language sql as 'select loops($1)';
   create function nested(int) returns text language sql as 'select mail_of($1) || mail_of($1)';
-  create function hidden(int) returns int language plpgsql stable as 'begin return 1; end';
+  create function hidden(int) returns int language plpgsql stable as $$ begin execute 'select 1'; return 1; end $$;
   create function owner() returns int language sql security definer as 'select 1';
   create function audit() returns trigger language plpgsql as 'begin return new; end';
   create trigger audits after insert or delete on items for each row execute function audit();
@@ -96,7 +96,7 @@ describe("a function in SQL is what its body does", () => {
     ["select owner()", ["select", "select"]],
     // What cannot be told could do anything.
     ["select moves_itself()", ["select", "function_write"]],
-    ["select asks_path()", ["select", "function_write"]],
+    ["select asks_path()", ["select"]],
     ["select defines()", ["select", "function_write"]],
     ["select loops(1)", ["select", "select", "function_write"]],
   ])("%s", async (text, expected) => {

@@ -24,6 +24,8 @@ export interface Scope {
   readonly ctes: ReadonlyMap<string, Row>;
   /** What the windows of the WINDOW clause look at, by name. */
   readonly windows?: ReadonlyMap<string, Trace>;
+  /** Variables of the code around: a setting of its says whether they come before columns. */
+  readonly variables?: Names;
 }
 
 export const NO_NAMES: Names = { items: [], row: { columns: [], open: null } };
@@ -40,10 +42,11 @@ export function beside(left: Names, right: Names): Names {
   };
 }
 
-export const inside = (outer: Scope, names: Names): Scope => ({ names, outer, ctes: new Map() });
+export const inside = (outer: Scope, names: Names): Scope => ({ ...withCtes(outer, new Map()), names });
 
 export function withCtes(outer: Scope, ctes: ReadonlyMap<string, Row>): Scope {
-  return { names: NO_NAMES, outer, ctes };
+  const { variables } = outer;
+  return { names: NO_NAMES, outer, ctes, ...(variables && { variables }) };
 }
 
 export function findCte(scope: Scope, name: string): Row | undefined {
@@ -58,9 +61,18 @@ export function findCte(scope: Scope, name: string): Row | undefined {
 export function findItem(scope: Scope, schema: string | null, alias: string): RangeItem | undefined {
   for (let s: Scope | null = scope; s; s = s.outer) {
     const found = s.names.items.find((item) => item.alias === alias && (schema === null || item.schema === schema));
-    if (found) return found;
+    if (found) return withVariable(found, scope, s);
   }
   return undefined;
+}
+
+/** What has a variable's name could be the variable. */
+function withVariable(found: RangeItem, { variables }: Scope, at: Scope): RangeItem {
+  if (!variables || variables === at.names) return found;
+  const variable = variables.items.find(({ alias }) => alias === found.alias);
+  return variable
+    ? { ...found, row: beside({ items: [], row: found.row }, { items: [], row: variable.row }).row }
+    : found;
 }
 
 /** A column by name alone, nearest query first; PostgreSQL refuses one that is ambiguous, here all candidates count. */
@@ -68,7 +80,11 @@ export function findColumn(scope: Scope, name: string): Trace | undefined {
   for (let s: Scope | null = scope; s; s = s.outer) {
     const found = pick(s.names.row.columns, name);
     const open = s.names.row.open;
-    if (found) return found;
+    if (found) {
+      const variable =
+        scope.variables && scope.variables !== s.names ? pick(scope.variables.row.columns, name) : undefined;
+      return variable ? union([found, variable]) : found;
+    }
     if (open) {
       const further = s.outer ? findColumn(s.outer, name) : undefined;
       return further ? union([open, further]) : openColumn(open, name);

@@ -19,7 +19,7 @@ export const SHOP_SQL = `
   create view public.big_orders as select o.*, v.mail from public.orders o join public.contacts v on v.id = o.customer_id;
   create materialized view public.contact_list as select name, email from public.customers;
   create function public.secret(int) returns text language sql stable as 'select email from public.customers where id = $1';
-  create function public.touch() returns int language plpgsql volatile as 'begin return 1; end';
+  create function public.touch() returns int language plpgsql volatile as $$ begin execute 'select 1'; return 1; end $$;
   create procedure public.tidy(int) language sql as 'select 1';
   create table public.accounts (iban text primary key, holder text);
   create table public.transfers (
@@ -118,6 +118,8 @@ function routine(
       setsPath: false,
       body: null,
       inputs: null,
+      arguments: null,
+      defaults: null,
       settings: null,
       ...more,
     });

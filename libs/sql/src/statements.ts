@@ -1,8 +1,9 @@
-import type { IntoClause, Node, RangeVar, SelectStmt } from "libpg-query";
+import type { IntoClause, Node, RangeVar } from "libpg-query";
 import { ANYWHERE, type SqlAction } from "#commands";
 import { altersColumns, changesSchema, intercepts, renames } from "./alterations.js";
 import type { Analysis } from "./analysis.js";
 import type { Relation } from "./catalog.js";
+import { runBlock } from "./code-blocks.js";
 import { copy, copyAction } from "./copy-statement.js";
 import { explain } from "./explain-statement.js";
 import {
@@ -21,6 +22,7 @@ import { inner, NOTHING_BACK, outputs, type Returned, rows } from "./returned.js
 import { callsRoutines } from "./routine-calls.js";
 import { rowLimit } from "./row-limit.js";
 import { ROOT } from "./scope.js";
+import { intoOf } from "./select-into.js";
 import { plansBy, set } from "./set-statement.js";
 import { ALTERS_TABLE, DROPS, STATEMENT_ACTIONS } from "./statement-actions.js";
 import { altersRows, clusters, constrainsDomain, indexes, restrictsRows, triggers } from "./stored-rows.js";
@@ -55,7 +57,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     analyse: (analysis, n, node) => {
       const row = query(analysis, node, ROOT);
       analysis.effects.rowLimit = rowLimit(n);
-      const into = intoOf(n);
+      const into = intoOf(node);
       if (!into) return rows(row);
       // SELECT INTO is CREATE TABLE AS by its older name.
       createdFrom(analysis, into, row, "sql:create_table");
@@ -79,7 +81,10 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
       return NOTHING_BACK;
     },
   },
-  DoStmt: { action: "sql:do", analyse: unread },
+  DoStmt: {
+    action: "sql:do",
+    analyse: (analysis, n, node) => (runBlock(analysis, n) ? NOTHING_BACK : unread(analysis, n, node)),
+  },
   CreateFunctionStmt: { action: "sql:create_function", analyse: unread },
   CreateStmt: {
     action: "sql:create_table",
@@ -181,7 +186,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
       const names = strings(n.funccall?.funcname);
       const columns = analysis.names.routines(names)[0]?.columns;
       if (!columns || columns.length === 0) return NOTHING_BACK;
-      const shown = { ...union([value]), leaks: true };
+      const shown = union([value]);
       return rows({ columns: columns.map((name) => ({ name, trace: shown })), open: null });
     },
   },
@@ -316,12 +321,6 @@ function source(analysis: Analysis, node: Node | undefined): Row {
   if (!as("ExecuteStmt", node)) return inner(analysis, node);
   statement(analysis, node);
   return { columns: [], open: LEAK };
-}
-
-function intoOf(n: SelectStmt): IntoClause | undefined {
-  let leftmost = n;
-  while (leftmost.larg) leftmost = leftmost.larg;
-  return leftmost.intoClause;
 }
 
 function createdFrom(analysis: Analysis, into: IntoClause | undefined, row: Row, extra: SqlAction | null): void {

@@ -1,13 +1,14 @@
 import type { Node } from "libpg-query";
 import type { ColumnRef, Copy } from "#commands";
-import { Analysis, type Defined, NeedsDefinition, type Stored } from "./analysis.js";
+import { Analysis, type Defined, type Definition, NeedsDefinition, type Stored } from "./analysis.js";
 import type { Catalog, RoutineFacts, SqlContext } from "./catalog.js";
+import { condition } from "./conditions.js";
 import { Effects } from "./effects.js";
 import { expression } from "./expressions.js";
 import { UNKNOWN_FUNCTION } from "./functions.js";
 import { syntaxError } from "./native-errors.js";
 import { as, isPlace, kindOf, NotUnderstood } from "./parser/ast.js";
-import { type ParseAnswer, Parser } from "./parser/parser.js";
+import { type ParseAnswer, Parser, type PlpgsqlSource } from "./parser/parser.js";
 import { surelySets } from "./path-settings.js";
 import { preparedText } from "./prepared-text.js";
 import { query } from "./query.js";
@@ -55,10 +56,10 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
   const { maxLength = 1024 * 1024, timeLimitMs = 5_000, cacheBytes = 64 << 20 } = options;
   const parser = new Parser({ timeLimitMs, maxNodes: MAX_NODES, maxDepth: MAX_DEPTH });
   const cache = new UnderstandingCache(cacheBytes);
-  const parsed = new WeakMap<Catalog, Map<Defined, readonly Node[] | null>>();
+  const parsed = new WeakMap<Catalog, Map<Defined, Definition>>();
   const calls = new WeakMap<Understanding, Understanding>();
 
-  const definitionsOf = (catalog: Catalog): Map<Defined, readonly Node[] | null> => {
+  const definitionsOf = (catalog: Catalog): Map<Defined, Definition> => {
     let definitions = parsed.get(catalog);
     if (!definitions) parsed.set(catalog, (definitions = new Map()));
     return definitions;
@@ -141,20 +142,32 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     context: SqlContext,
     meter: (analysis: Analysis) => void,
   ): Promise<{ facts: StatementFacts; analysis: Analysis }> {
-    const definitions = definitionsOf(context.catalog);
+    const lasting = definitionsOf(context.catalog);
+    // A block comes with its statement, and goes with it.
+    const own = new Map<Defined, Definition>();
+    const block = as("DoStmt", node);
+    const definitions = { get: (of: Defined) => (of === block ? own : lasting).get(of) };
     for (;;) {
-      const analysis = new Analysis(context, definitions, { query, expression }, actionOf(node));
+      const analysis = new Analysis(context, definitions, { query, expression, condition }, actionOf(node));
       try {
         return { facts: factsOf(analysis, node), analysis };
       } catch (error) {
         if (!(error instanceof NeedsDefinition)) throw error;
-        const answer = await parser.parse(error.text);
-        const statements = answer.kind === "parsed" ? (answer.tree.stmts ?? []).map(({ stmt }) => stmt) : [undefined];
-        definitions.set(error.of, statements.every((node) => node !== undefined) ? statements : null);
+        (error.of === block ? own : lasting).set(error.of, await definition(error.source));
       } finally {
         meter(analysis);
       }
     }
+  }
+
+  async function definition(source: string | PlpgsqlSource): Promise<Definition> {
+    if (typeof source !== "string") {
+      const answer = await parser.parseBody(source);
+      return answer.kind === "body" ? answer.body : null;
+    }
+    const answer = await parser.parse(source);
+    const statements = answer.kind === "parsed" ? (answer.tree.stmts ?? []).map(({ stmt }) => stmt) : [undefined];
+    return statements.every((node) => node !== undefined) ? statements : null;
   }
 
   /** The text between AS and the end, proved to be what the parser took for the prepared statement. */

@@ -26,6 +26,27 @@ export const ASKED: readonly Asked[] = [
     "select sign(hashtext(email)) from customers": "filter other",
     "select quote_ident(email)::bpchar from customers": "filter other",
   }),
+  ...asks("in code", {
+    "select is_mail(1, 'a%')": "filter other",
+    "select id from customers where is_mail(id, name)": "filter other",
+    "do $$ begin if (select email from customers limit 1) like 'a%' then raise notice 'yes'; end if; end $$":
+      "filter other",
+    "do $$ declare v text; begin select email into v from customers; if v = 'a' then perform 1; end if; end $$":
+      "filter other",
+    "do $$ begin for i in 1..(select length(email) from customers limit 1) loop null; end loop; end $$": "filter other",
+    "do $$ begin raise exception using errcode = '22' || upper((select left(md5(email), 3) from customers limit 1)); end $$":
+      "filter other",
+    "do $$ declare v int; begin select email into v from customers; end $$": "filter other",
+    "do $$ declare v varchar(7); begin select email into v from customers; end $$": "filter other",
+    "do $$ begin perform (select email from customers limit 1)::int; exception when others then null; end $$":
+      "filter other",
+    "do $$ begin perform 1 from customers where email like 'a%'; if found then raise notice 'yes'; end if; end $$": [
+      "filter pattern",
+      "filter other",
+    ],
+    "do $$ declare r record; begin for r in select id from customers order by email loop exit; end loop; end $$":
+      "order sort",
+  }),
   ...asks("in a predicate", {
     "select id from customers where email like 'a%'": "filter pattern",
     "select id from customers where email ilike '%A%'": "filter pattern",

@@ -295,4 +295,15 @@ export const FORBIDDEN_BOUNDS: readonly Forbidden[] = [
     "WHERE it is what it would be":
       "insert into payments select * from payments on conflict (id) do update set amount = 0 where payments.id = excluded.id",
   }),
+  ...forbidsEveryRow("a DELETE in code", "sql:delete", {
+    "without WHERE": "do $$ begin delete from orders; end $$",
+    "where a variable says so": "do $$ declare v bool := true; begin delete from orders where v; end $$",
+    "row by row":
+      "do $$ declare r record; begin for r in select id from orders loop delete from orders where id = r.id; end loop; end $$",
+    "as long as there is one":
+      "do $$ begin loop delete from orders where id = (select min(id) from orders); exit when not found; end loop; end $$",
+    "of all there are in an array":
+      "do $$ declare v int[]; begin select array_agg(id) into v from orders; delete from orders where id = any(v); end $$",
+    "by a function for each row": "select forget(id) from orders",
+  }),
 ];

@@ -30,8 +30,8 @@ const MORE_SQL = `
     'begin open $1 for select email from public.customers; return $1; end';
   create function folded_cursor(refcursor) returns refcursor language plpgsql as
     'begin open $1 for select lower(email) from public.customers; return $1; end';
-  create function touch_row(orders) returns int language plpgsql as 'begin return 1; end';
-  create function touch_two(int, int) returns int language plpgsql as 'begin return 1; end';
+  create function touch_row(orders) returns int language plpgsql as $$ begin execute 'select 1'; return 1; end $$;
+  create function touch_two(int, int) returns int language plpgsql as $$ begin execute 'select 1'; return 1; end $$;
   create function peek_two(int, int) returns text language sql as 'select email from public.customers where id = $1';
   create function peek_next(text, int) returns text language sql as 'select email from public.customers where id = $2';
   create function longer(text, text) returns text language sql immutable as 'select case when length($1) > length($2) then $1 else $2 end';
@@ -39,6 +39,32 @@ const MORE_SQL = `
   create function to_path(text) returns text language plpgsql as $$ begin return set_config('search_path', $1, false); end $$;
   create function to_path_by_text(text) returns text language plpgsql as
     $$ begin execute format('set search_path = %I', $1); return null; end $$;
+  create function kept_mail(int) returns text language plpgsql as
+    $$ declare v text; begin select email into v from public.customers where id = $1; return v; end $$;
+  create function made_mail(int) returns text language plpgsql as
+    $$ declare v text; begin execute 'select email from public.customers where id = ' || $1 into v; return v; end $$;
+  create function out_mail(int, out a int, out told text) language plpgsql as
+    $$ begin a := $1; select email into told from public.customers where id = $1; end $$;
+  create function each_mail() returns setof text language plpgsql as
+    $$ declare r record; begin for r in select * from public.customers loop return next r.email; end loop; end $$;
+  create function all_mails() returns table (a int, told text) language plpgsql as
+    $$ begin return query select id, email from public.customers; end $$;
+  create function made_mails() returns setof text language plpgsql as
+    $$ begin return query execute 'select email from public.customers'; end $$;
+  create function failed_mail(int) returns text language plpgsql as
+    $$ begin perform public.secret($1)::int; return ''; exception when others then return sqlerrm; end $$;
+  create function default_mail(int) returns text language plpgsql as
+    $$ declare r record := (select c from public.customers c where id = $1); begin return r.email; end $$;
+  create function cursor_mail(int) returns text language plpgsql as
+    $$ declare c refcursor; v text; begin open c for execute 'select email from public.customers'; fetch c into v; return v; end $$;
+  create function is_mail(int, text) returns boolean language plpgsql as
+    $$ declare v text; begin select email into v from public.customers where id = $1; return v like $2; end $$;
+  create function keep_mail(int) returns void language plpgsql as
+    $$ declare v text; begin select email into v from public.customers where id = $1; insert into public.log (what) values (v); end $$;
+  create function forget(int) returns int language plpgsql as
+    $$ begin delete from public.orders where id = $1; return $1; end $$;
+  create procedure out_mail_of(int, out told text) language plpgsql as
+    $$ begin select email into told from public.customers where id = $1; end $$;
   create operator <-#-> (function = touch_two, leftarg = int, rightarg = int);
   create operator <@@> (function = peek_two, leftarg = int, rightarg = int);
   create aggregate touched(int) (sfunc = touch_two, stype = int, initcond = '0');

@@ -230,6 +230,13 @@ export const ORDINARY: readonly Ordinary[] = [
       "rollback",
     ],
   }),
+  ...passes("a function in PL/pgSQL", ["sql:select", "sql:delete"], {
+    "that deletes one row": "select forget(1)",
+  }),
+  ...passes("DO", ["sql:do", "sql:select", "sql:update"], {
+    "that changes one row":
+      "do $$ declare v int; begin select min(id) into v from orders where status = 'open'; update orders set note = 'x' where id = v; end $$",
+  }),
   ...passes("SHOW", "sql:show", {
     one: "show max_connections",
     "a time zone": "show time zone",

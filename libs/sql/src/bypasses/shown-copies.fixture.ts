@@ -203,6 +203,15 @@ export const STORED: readonly Stored[] = [
       sql: "insert into log(what) select md5(email) || name from customers",
       stores: ["public.log.what"],
     },
+    "INSERT of a variable, by DO": {
+      sql: "do $$ declare v text; begin select email into v from customers; insert into log (what) values (v); end $$",
+      stores: ["public.log.what"],
+    },
+    "INSERT of a record's field, by DO": {
+      sql: "do $$ declare r record; begin for r in select id, email as m from customers loop insert into log (what) values (r.m); end loop; end $$",
+      stores: ["public.log.what"],
+    },
+    "INSERT by a function in PL/pgSQL": { sql: "select keep_mail(1)", stores: ["public.log.what"] },
     "INSERT of a function": { sql: "insert into log(what) values (secret(1))", stores: ["public.log.what"] },
     "UPDATE of the same row": {
       sql: "update customers set city = email where id = 1",

@@ -75,7 +75,13 @@ export const SHOWN_TEXTS: readonly Shown[] = [
     "an exception of DO": "do $$ begin raise exception '%', (select email from customers limit 1); end $$",
     "a hint of DO":
       "do $$ begin raise exception 'x' using hint = (select email from customers limit 1), detail = 'd'; end $$",
-    "a warning of a function": "select telling(1)",
+    "a detail of DO, through a variable":
+      "do $$ declare v text; begin select email into v from customers; raise exception 'x' using detail = v; end $$",
+    "a failed assertion of DO": "do $$ begin assert false, (select email from customers limit 1); end $$",
+    "a failed cast of DO, by assignment": "do $$ declare v int; begin select email into v from customers; end $$",
+    "a notice of a handler in DO":
+      "do $$ begin perform secret(1)::int; exception when others then raise notice '%', sqlerrm; end $$",
+    "a warning of a function": { sql: "select telling(1)", masked: [] },
     "a function's failed statement": "select failing(1)",
     "a notice of a trigger": "insert into alarms values (1)",
     "a notice of a function that says it is stable": { sql: "select 1 from orders where noting(id) = 1", masked: [] },

@@ -8,6 +8,7 @@
  */
 const { parentPort, workerData } = require("node:worker_threads");
 const pg = require("libpg-query");
+const { plpgsqlBody, Unreadable } = require("./plpgsql-body.cjs");
 
 /** Nodes and depth of a tree, without recursion, as the tree may be deeper than a stack. */
 function measure(tree, { maxNodes, maxDepth }) {
@@ -108,15 +109,34 @@ function parsed(text) {
   }
 }
 
+/** As `parsed`, where a comment is as good as a blank. */
+function understood(given) {
+  const first = parsed(given);
+  const plain = first.error && placeOf(first.error).syntaxError && uncommented(given);
+  const { text, tree } = plain ? parsed(plain) : first;
+  return tree ? { text, tree } : first;
+}
+
 function answer(given) {
-  let { text, tree, error } = parsed(given);
-  const plain = error && placeOf(error).syntaxError && uncommented(given);
-  if (plain) ({ text, tree } = parsed(plain));
+  const { text, tree, error } = understood(given);
   if (!tree) return { kind: "refused", reason: error.message, ...placeOf(error) };
   thin(tree);
   const tooMuch = measure(tree, workerData);
   if (tooMuch !== null) return { kind: "refused", reason: tooMuch };
   return { kind: "parsed", tree, fingerprint: pg.fingerprintSync(text) };
+}
+
+/** A body in PL/pgSQL: see plpgsql-body.cjs. */
+function bodyAnswer(given) {
+  try {
+    const body = plpgsqlBody(pg, (text) => understood(text).tree, given);
+    thin(body);
+    const tooMuch = measure(body, workerData);
+    return tooMuch === null ? { kind: "body", body } : { kind: "refused", reason: tooMuch };
+  } catch (error) {
+    if (error instanceof Unreadable) return { kind: "refused", reason: error.message };
+    throw error;
+  }
 }
 
 /** Where the grammar says so; what else the parser refuses (an escape, a limit) has other codes, which it does not tell. */
@@ -126,6 +146,8 @@ function placeOf({ sqlDetails }) {
 }
 
 pg.loadModule().then(() => {
-  parentPort.on("message", (text) => parentPort.postMessage(answer(text)));
+  parentPort.on("message", (given) =>
+    parentPort.postMessage(typeof given === "string" ? answer(given) : bodyAnswer(given)),
+  );
   parentPort.postMessage({ kind: "ready" });
 });

@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import type { PlpgsqlBody } from "../plpgsql/body.js";
 import type { Tree } from "./ast.js";
 
 export interface ParserLimits {
@@ -9,10 +10,22 @@ export interface ParserLimits {
   readonly maxDepth: number;
 }
 
-export type ParseAnswer =
-  | { readonly kind: "parsed"; readonly tree: Tree; readonly fingerprint: string }
-  /** The parser refuses the text, or it is past a limit. */
-  | { readonly kind: "refused"; readonly reason: string; readonly syntaxError?: SyntaxErrorPlace };
+export type ParseAnswer = { readonly kind: "parsed"; readonly tree: Tree; readonly fingerprint: string } | Refused;
+export type BodyAnswer = { readonly kind: "body"; readonly body: PlpgsqlBody } | Refused;
+
+/** The parser refuses the text, or it is past a limit. */
+interface Refused {
+  readonly kind: "refused";
+  readonly reason: string;
+  readonly syntaxError?: SyntaxErrorPlace;
+}
+
+/** Code in PL/pgSQL. */
+export interface PlpgsqlSource {
+  /** What it stands behind in the statement that brings it: `DO`, or `CREATE FUNCTION …` to its AS. */
+  readonly head: string;
+  readonly text: string;
+}
 
 /** The text is not of the grammar, by any server's parser. */
 interface SyntaxErrorPlace {
@@ -20,11 +33,12 @@ interface SyntaxErrorPlace {
   readonly position: number;
 }
 
-type FromWorker = { readonly kind: "ready" } | ParseAnswer;
+type Answer = ParseAnswer | BodyAnswer;
+type FromWorker = { readonly kind: "ready" } | Answer;
 
 interface Job {
-  readonly text: string;
-  readonly done: (answer: ParseAnswer) => void;
+  readonly source: string | PlpgsqlSource;
+  readonly done: (answer: Answer) => void;
 }
 
 const STACK_MB = 64;
@@ -49,8 +63,15 @@ export class Parser {
 
   /** Never rejects. */
   parse(text: string): Promise<ParseAnswer> {
-    return (text.length > LONG ? this.long : this.ordinary).parse(text);
+    return this.laneOf(text).parse(text, text) as Promise<ParseAnswer>;
   }
+
+  /** What code in PL/pgSQL is made of, with every expression of SQL in it parsed. Never rejects. */
+  parseBody(source: PlpgsqlSource): Promise<BodyAnswer> {
+    return this.laneOf(source.text).parse(source.head + source.text, source) as Promise<BodyAnswer>;
+  }
+
+  private laneOf = (text: string): Lane => (text.length > LONG ? this.long : this.ordinary);
 
   async close(): Promise<void> {
     await Promise.all([this.ordinary.close(), this.long.close()]);
@@ -71,15 +92,15 @@ class Lane {
 
   constructor(private readonly limits: ParserLimits) {}
 
-  /** Never rejects. */
-  parse(text: string): Promise<ParseAnswer> {
+  /** @param text all of `source`. Never rejects. */
+  parse(text: string, source: Job["source"]): Promise<Answer> {
     // The binding refuses an empty text with a plain Error, and text that is not well formed would be changed on its way.
     if (text === "") return Promise.resolve({ kind: "parsed", tree: { version: 0, stmts: [] }, fingerprint: "empty" });
     if (text.includes("\0")) return Promise.resolve({ kind: "refused", reason: "it contains a zero byte" });
     if (/\p{Surrogate}/u.test(text)) return Promise.resolve({ kind: "refused", reason: "it is not valid Unicode" });
     if (this.closed) return Promise.resolve({ kind: "refused", reason: "the parser is closed" });
     return new Promise((done) => {
-      this.waiting.push({ text, done });
+      this.waiting.push({ source, done });
       this.next();
     });
   }
@@ -106,7 +127,7 @@ class Lane {
   private send(job: Job): void {
     const { timeLimitMs } = this.limits;
     this.limit(timeLimitMs, `the parser did not finish it in ${timeLimitMs} ms`);
-    this.worker?.postMessage(job.text);
+    this.worker?.postMessage(job.source);
   }
 
   private limit(milliseconds: number, reason: string): void {
@@ -152,7 +173,7 @@ class Lane {
     this.finish({ kind: "refused", reason });
   }
 
-  private finish(answer: ParseAnswer): void {
+  private finish(answer: Answer): void {
     clearTimeout(this.timer);
     const job = this.running;
     this.running = null;
