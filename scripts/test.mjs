@@ -63,7 +63,8 @@ function runJest(args) {
       ...(args.some((arg) => arg.startsWith("--maxWorkers"))
         ? []
         : [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`]),
-      // What a broken test left open must not keep the run from ending.
+      // What a broken test left open must not keep the run from ending. That a worker has not exited gracefully is said
+      // without one, too: Node waits at exit until V8 has compiled the parser's WebAssembly, longer than jest waits for it.
       "--forceExit",
       "--json",
       `--outputFile=${report}`,

@@ -1,126 +1,27 @@
-import { randomUUID } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import pg from "pg";
-import type { Bus } from "#bus";
-import { type RunningService, startService } from "#bus/nest";
-import type { Bundle } from "#commands";
-import { edgeV1, identityV1, policyV1, pushSubject, rpcSubject } from "#contracts";
-import { type VerifiedBeat, verifyBeat, verifyBundle } from "#decisions";
-import { type FreshNats, freshNats } from "../../../test/servers/nats.js";
-import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
+import { edgeV1, policyV1, pushSubject } from "#contracts";
 import { Declaring } from "./handlers/declaring.js";
-import { PolicyModule } from "./policy.module.js";
+import { admin, email, RunningPolicy, shop } from "./policy.fixture.js";
 
 const { method } = policyV1.Policy;
-const admin = () => ({ actor: { id: "key-1", name: "Ann", roles: ["admin"] }, commandId: randomUUID() });
 
-let nats: FreshNats;
-let database: FreshDatabase;
-let keys: string;
-let bus: Bus;
-let service: RunningService;
-/** The group enforcer `e1` belongs to. */
-let group = "default";
-
-const publicPem = () => readFileSync(join(keys, "signing.pub.pem"), "utf8");
-const readBundle = (signed: policyV1.SignedBundle) =>
-  verifyBundle(signed, publicPem(), (bytes) => fromBinary(policyV1.BundleManifestSchema, bytes));
-const readBeat = (signed: policyV1.SignedBeat) =>
-  verifyBeat(signed, publicPem(), (bytes) => fromBinary(policyV1.BeatSchema, bytes));
-
-const start = async (leaseSeconds = 15) => {
-  service = await startService({
-    bus,
-    modules: [PolicyModule.register({ databaseUrl: database.url, keys, leaseSeconds })],
-  });
-};
-
+let policy: RunningPolicy;
 beforeAll(async () => {
-  [nats, database] = await Promise.all([freshNats(), freshDatabase()]);
-  keys = mkdtempSync(join(tmpdir(), "counterfoil-test-keys-"));
-  bus = await nats.connect("policy");
-  bus.nats.subscribe(rpcSubject(identityV1.Identity.method.getEnforcer), {
-    callback: (_, message) => {
-      const { id } = fromBinary(identityV1.GetEnforcerRequestSchema, message.data);
-      message.respond(
-        toBinary(identityV1.EnforcerSchema, create(identityV1.EnforcerSchema, { id, group, removed: id === "gone" })),
-      );
-    },
-  });
-  await start();
+  policy = await RunningPolicy.start();
 });
-
-afterAll(async () => {
-  await service?.close();
-  await nats?.drop();
-  await database?.drop();
-  if (keys) rmSync(keys, { recursive: true, force: true });
-});
-
-const shop = (over: object = {}) => ({
-  name: "shop",
-  protocol: "postgres",
-  group: "default",
-  upstream: { host: "127.0.0.1", port: 5432, database: "shop", tls: policyV1.TlsMode.DISABLE },
-  credential: { username: "app", password: "env:SHOP_PASSWORD" },
-  ...over,
-});
-const putShop = (over: object = {}, precondition?: bigint) =>
-  bus.call(
-    method.putResource,
-    { resource: shop(over), ...(precondition !== undefined && { precondition: { version: precondition } }) },
-    admin(),
-  );
-const putPolicy = (name: string, text: string) => bus.call(method.putPolicy, { policy: { name, text } }, admin());
-const email = (over: object = {}) => ({
-  name: "pii.email",
-  columns: [{ resource: "shop", table: "customers", column: "email" }],
-  transform: { kind: "redact" },
-  ...over,
-});
-
-/** What enforcers of the group hear from now on. */
-function listen(of = "default") {
-  const bundles: Bundle[] = [];
-  const beats: VerifiedBeat[] = [];
-  const waiting: (() => void)[] = [];
-  const end = bus.subscribePush([pushSubject.group(of)], ({ message }) => {
-    if (message.case === "bundle") bundles.push(readBundle(message.value));
-    if (message.case === "beat") beats.push(readBeat(message.value));
-    for (const wake of waiting.splice(0)) wake();
-  });
-  const until = async <T>(find: () => T | undefined): Promise<T> => {
-    for (;;) {
-      const found = find();
-      if (found !== undefined) return found;
-      await new Promise<void>((wake) => waiting.push(wake));
-    }
-  };
-  return {
-    end,
-    beats,
-    bundle: (where: (bundle: Bundle) => boolean) => until(() => bundles.find(where)),
-    beat: (where: (beat: VerifiedBeat) => boolean) => until(() => beats.find(where)),
-  };
-}
-
-const getBundle = async (haveEpoch = 0n) => {
-  const { bundle, beat } = await bus.callEdge(edgeV1.EdgePolicy.method.getBundle, "e1", { haveEpoch });
-  return { bundle: bundle && readBundle(bundle), beat: readBeat(beat!), signed: bundle };
-};
+afterAll(() => policy?.drop());
 
 test("a change is pushed with a higher epoch, and verifies", async () => {
-  const heard = listen();
-  const made = await putShop({}, 0n);
+  const heard = policy.listen();
+  const made = await policy.putShop({}, 0n);
   expect(made).toMatchObject({ name: "shop", version: 1n, reads: policyV1.Durability.OS });
   const first = await heard.bundle(({ resources }) => resources.length === 1);
-  await putPolicy("base", 'permit(principal, action == Action::"connect", resource);');
+  await policy.putPolicy("base", 'permit(principal, action == Action::"connect", resource);');
   const second = await heard.bundle(({ policies }) => policies.length === 1);
   expect(second.epoch).toBe(first.epoch + 1);
-  await bus.call(method.putLabel, { label: email() }, admin());
+  await policy.bus.call(method.putLabel, { label: email() }, admin());
   const third = await heard.bundle(({ labels }) => labels.length === 1);
   expect(third).toMatchObject({
     group: "default",
@@ -145,171 +46,178 @@ test("a change is pushed with a higher epoch, and verifies", async () => {
 });
 
 test("the signing key is its owner's alone", () => {
-  expect(statSync(join(keys, "signing.key.pem")).mode & 0o777).toBe(0o600);
+  expect(statSync(join(policy.keys, "signing.key.pem")).mode & 0o777).toBe(0o600);
 });
 
 test("what is there already changes nothing: no event, no epoch", async () => {
-  const before = await getBundle();
-  expect(await putShop()).toMatchObject({ version: 1n });
-  expect((await getBundle()).bundle?.epoch).toBe(before.bundle?.epoch);
-  expect((await getBundle(BigInt(before.bundle!.epoch))).bundle).toBeUndefined();
+  const before = await policy.getBundle();
+  expect(await policy.putShop()).toMatchObject({ version: 1n });
+  expect((await policy.getBundle()).bundle?.epoch).toBe(before.bundle?.epoch);
+  expect((await policy.getBundle(BigInt(before.bundle!.epoch))).bundle).toBeUndefined();
 });
 
 test("a tampered bundle does not verify", async () => {
-  const { signed } = await getBundle();
+  const { signed } = await policy.getBundle();
   const part = signed!.parts.find(({ name }) => name === "policies")!;
   part.content[part.content.length - 3]! ^= 1;
-  expect(() => readBundle(signed!)).toThrow("part policies of the bundle is not what its manifest names");
+  expect(() => policy.readBundle(signed!)).toThrow("part policies of the bundle is not what its manifest names");
 });
 
 test("versions guard changes; a repeated command has its first answer", async () => {
-  await expect(putShop({}, 0n)).rejects.toMatchObject({ code: "version_conflict" });
-  await expect(putShop({ reads: policyV1.Durability.DISK }, 7n)).rejects.toMatchObject({ code: "version_conflict" });
+  await expect(policy.putShop({}, 0n)).rejects.toMatchObject({ code: "version_conflict" });
+  await expect(policy.putShop({ reads: policyV1.Durability.DISK }, 7n)).rejects.toMatchObject({
+    code: "version_conflict",
+  });
   const call = admin();
   const request = { resource: shop({ reads: policyV1.Durability.DISK }), precondition: { version: 1n } };
-  expect(await bus.call(method.putResource, request, call)).toMatchObject({ version: 2n });
-  expect(await bus.call(method.putResource, request, call)).toMatchObject({ version: 2n });
-  await expect(bus.call(method.putResource, { resource: shop({ group: "edge" }) }, call)).rejects.toMatchObject({
+  expect(await policy.bus.call(method.putResource, request, call)).toMatchObject({ version: 2n });
+  expect(await policy.bus.call(method.putResource, request, call)).toMatchObject({ version: 2n });
+  await expect(policy.bus.call(method.putResource, { resource: shop({ group: "edge" }) }, call)).rejects.toMatchObject({
     code: "conflict",
   });
-  expect(await bus.call(method.getResource, { name: "shop" }, admin())).toMatchObject({
+  expect(await policy.bus.call(method.getResource, { name: "shop" }, admin())).toMatchObject({
     version: 2n,
     reads: policyV1.Durability.DISK,
   });
 });
 
 test("bad input is refused with what to do about it, and changes nothing", async () => {
-  const { bundle } = await getBundle();
+  const { bundle } = await policy.getBundle();
   const refused = (asked: Promise<unknown>, message: RegExp, code = "invalid") =>
     expect(asked).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
-  await refused(putShop({ protocol: "gopher" }), /protocol: "gopher" is not known; known: .*postgres/);
+  await refused(policy.putShop({ protocol: "gopher" }), /protocol: "gopher" is not known; known: .*postgres/);
   await refused(
-    putShop({ credential: { username: "a", password: "hunter2" } }),
+    policy.putShop({ credential: { username: "a", password: "hunter2" } }),
     /^credential.password: (?!.*hunter2).*never the secret itself/,
   );
-  await refused(bus.call(method.putResource, {}, admin()), /resource: is missing/);
-  await refused(putPolicy("bad", "\n\npermit(principal, acton, resource);"), /text: line 3, column 19: .*acton/);
-  await refused(putPolicy("bad", '@aproval permit(principal, action in Action::"sql:ddl", resource);'), /@aproval/);
+  await refused(policy.bus.call(method.putResource, {}, admin()), /resource: is missing/);
+  await refused(policy.putPolicy("bad", "\n\npermit(principal, acton, resource);"), /text: line 3, column 19: .*acton/);
   await refused(
-    bus.call(method.putLabel, { label: email({ transform: { kind: "shuffle" } }) }, admin()),
+    policy.putPolicy("bad", '@aproval permit(principal, action in Action::"sql:ddl", resource);'),
+    /@aproval/,
+  );
+  await refused(
+    policy.bus.call(method.putLabel, { label: email({ transform: { kind: "shuffle" } }) }, admin()),
     /transform: .*shuffle/,
   );
   const elsewhere = email({ columns: [{ resource: "shpo", table: "customers", column: "email" }] });
-  await refused(bus.call(method.putLabel, { label: elsewhere }, admin()), /there is no resource shpo/);
-  await refused(bus.call(method.getPolicy, { name: "nope" }, admin()), /no policy nope/, "not_found");
-  await refused(bus.call(method.deleteLabel, { name: "nope" }, admin()), /no such label/, "not_found");
-  expect((await getBundle()).bundle?.epoch).toBe(bundle?.epoch);
+  await refused(policy.bus.call(method.putLabel, { label: elsewhere }, admin()), /there is no resource shpo/);
+  await refused(policy.bus.call(method.getPolicy, { name: "nope" }, admin()), /no policy nope/, "not_found");
+  await refused(policy.bus.call(method.deleteLabel, { name: "nope" }, admin()), /no such label/, "not_found");
+  expect((await policy.getBundle()).bundle?.epoch).toBe(bundle?.epoch);
 });
 
 test("pages list by name", async () => {
   for (const name of ["p3", "p1", "p2"])
-    await putPolicy(name, 'permit(principal, action == Action::"connect", resource);');
+    await policy.putPolicy(name, 'permit(principal, action == Action::"connect", resource);');
   const names: string[] = [];
   let cursor = "";
   do {
-    const page = await bus.call(method.listPolicies, { page: { limit: 2, cursor } }, admin());
+    const page = await policy.bus.call(method.listPolicies, { page: { limit: 2, cursor } }, admin());
     names.push(...page.policies.map(({ name }) => name));
     cursor = page.next;
   } while (cursor);
   expect(names).toEqual(["base", "p1", "p2", "p3"]);
-  for (const name of ["p1", "p2", "p3"]) await bus.call(method.deletePolicy, { name }, admin());
+  for (const name of ["p1", "p2", "p3"]) await policy.bus.call(method.deletePolicy, { name }, admin());
 });
 
 test("a resource that moves leaves one group's bundle and enters the other's", async () => {
-  const [left, entered] = [listen("default"), listen("edge")];
-  await putShop({ group: "edge" });
+  const [left, entered] = [policy.listen("default"), policy.listen("edge")];
+  await policy.putShop({ group: "edge" });
   const [gone, come] = await Promise.all([
     left.bundle(({ resources }) => resources.length === 0),
     entered.bundle(({ resources }) => resources.length === 1),
   ]);
   expect(gone.labels).toEqual([]);
   expect(come.labels).toHaveLength(1);
-  await putShop();
+  await policy.putShop();
   left.end();
   entered.end();
 });
 
 test("deleted and declared again, it is new to its writer and newer to the rest", async () => {
-  await putPolicy("passing", 'permit(principal, action == Action::"connect", resource);');
-  await bus.call(method.deletePolicy, { name: "passing", precondition: { version: 1n } }, admin());
-  await expect(bus.call(method.getPolicy, { name: "passing" }, admin())).rejects.toMatchObject({ code: "not_found" });
-  const policy = {
+  await policy.putPolicy("passing", 'permit(principal, action == Action::"connect", resource);');
+  await policy.bus.call(method.deletePolicy, { name: "passing", precondition: { version: 1n } }, admin());
+  await expect(policy.bus.call(method.getPolicy, { name: "passing" }, admin())).rejects.toMatchObject({
+    code: "not_found",
+  });
+  const passing = {
     name: "passing",
     text: 'forbid(principal, action == Action::"connect", resource) when { context.run == "x" };',
   };
-  const again = await bus.call(method.putPolicy, { policy, precondition: { version: 0n } }, admin());
+  const again = await policy.bus.call(method.putPolicy, { policy: passing, precondition: { version: 0n } }, admin());
   expect(again.version).toBe(3n);
-  await bus.call(method.deletePolicy, { name: "passing" }, admin());
+  await policy.bus.call(method.deletePolicy, { name: "passing" }, admin());
 });
 
 test("concurrent writers: epochs only rise, without a gap, and the last bundle has everything", async () => {
-  const before = (await getBundle()).bundle!.epoch;
+  const before = (await policy.getBundle()).bundle!.epoch;
   const seen: number[] = [];
-  const end = bus.subscribePush([pushSubject.group("default")], ({ message }) => {
-    if (message.case === "bundle") seen.push(readBundle(message.value).epoch);
+  const end = policy.bus.subscribePush([pushSubject.group("default")], ({ message }) => {
+    if (message.case === "bundle") seen.push(policy.readBundle(message.value).epoch);
   });
   const names = Array.from({ length: 20 }, (_, n) => `many-${String(n).padStart(2, "0")}`);
   await Promise.all(
     names.map((name) =>
-      putPolicy(name, `permit(principal in Group::"${name}", action in Action::"sql:read", resource);`),
+      policy.putPolicy(name, `permit(principal in Group::"${name}", action in Action::"sql:read", resource);`),
     ),
   );
-  const { bundle } = await getBundle();
+  const { bundle } = await policy.getBundle();
   expect(bundle!.epoch).toBe(before + names.length);
   expect(bundle!.policies.map(({ name }) => name)).toEqual(["base", ...names]);
-  await bus.nats.flush();
+  await policy.bus.nats.flush();
   end();
   expect(seen.length).toBeGreaterThan(0);
   expect(Math.max(...seen)).toBe(bundle!.epoch);
-  await Promise.all(names.map((name) => bus.call(method.deletePolicy, { name }, admin())));
+  await Promise.all(names.map((name) => policy.bus.call(method.deletePolicy, { name }, admin())));
 });
 
 test("a restart keeps the epoch, the key and everything declared", async () => {
-  const { bundle } = await getBundle();
-  const key = publicPem();
-  await service.close();
-  await start();
-  expect(publicPem()).toBe(key);
-  expect((await getBundle()).bundle).toEqual({ ...bundle, issuedAt: expect.any(Number) });
+  const { bundle } = await policy.getBundle();
+  const key = policy.publicPem();
+  await policy.close();
+  await policy.start();
+  expect(policy.publicPem()).toBe(key);
+  expect((await policy.getBundle()).bundle).toEqual({ ...bundle, issuedAt: expect.any(Number) });
 });
 
 test("another lease is another bundle, and beats come in its time", async () => {
-  const { bundle } = await getBundle();
-  await service.close();
-  const heard = listen();
-  await start(5);
-  const after = (await getBundle()).bundle!;
+  const { bundle } = await policy.getBundle();
+  await policy.close();
+  const heard = policy.listen();
+  await policy.start(5);
+  const after = (await policy.getBundle()).bundle!;
   expect(after).toMatchObject({ epoch: bundle!.epoch + 1, leaseSeconds: 5 });
   const first = await heard.beat(({ epoch }) => epoch === after.epoch);
   const second = await heard.beat(({ issuedAt }) => issuedAt > first.issuedAt);
   expect(second.epoch).toBe(after.epoch);
   heard.end();
-  await service.close();
-  await start();
+  await policy.close();
+  await policy.start();
 });
 
 test("what is declared can be made anew from the log, under a newer epoch", async () => {
-  const { bundle } = await getBundle();
-  const client = new pg.Client({ connectionString: database.url });
+  const { bundle } = await policy.getBundle();
+  const client = new pg.Client({ connectionString: policy.databaseUrl });
   await client.connect();
   try {
     await client.query("DELETE FROM policy.declared");
   } finally {
     await client.end();
   }
-  const heard = listen();
-  await service.app.get(Declaring, { strict: false }).rebuild();
+  const heard = policy.listen();
+  await policy.app.get(Declaring, { strict: false }).rebuild();
   const again = await heard.bundle(({ epoch }) => epoch > bundle!.epoch);
   heard.end();
   expect(again).toEqual({ ...bundle, epoch: bundle!.epoch + 1, issuedAt: expect.any(Number) });
-  expect(await bus.call(method.getResource, { name: "shop" }, admin())).toMatchObject({ name: "shop" });
+  expect(await policy.bus.call(method.getResource, { name: "shop" }, admin())).toMatchObject({ name: "shop" });
 });
 
 test("an enforcer of a group nobody declared anything for gets an empty bundle; a removed one nothing", async () => {
-  group = "lonely";
-  expect((await getBundle()).bundle).toMatchObject({ group: "lonely", epoch: 1, resources: [], labels: [] });
-  group = "default";
-  const gone = bus.callEdge(edgeV1.EdgePolicy.method.getBundle, "gone", { haveEpoch: 0n });
+  policy.group = "lonely";
+  expect((await policy.getBundle()).bundle).toMatchObject({ group: "lonely", epoch: 1, resources: [], labels: [] });
+  policy.group = "default";
+  const gone = policy.bus.callEdge(edgeV1.EdgePolicy.method.getBundle, "gone", { haveEpoch: 0n });
   await expect(gone).rejects.toMatchObject({ code: "gone" });
 });
 
@@ -323,7 +231,7 @@ test("a bundle the bus could not carry is refused when it is made", async () => 
     }));
   const made: string[] = [];
   const put = async (n: number) => {
-    await bus.call(method.putLabel, { label: email({ name: `big-${n}`, columns: columns(n) }) }, admin(), {
+    await policy.bus.call(method.putLabel, { label: email({ name: `big-${n}`, columns: columns(n) }) }, admin(), {
       timeoutMs: 30_000,
     });
     made.push(`big-${n}`);
@@ -337,17 +245,17 @@ test("a bundle the bus could not carry is refused when it is made", async () => 
     message: expect.stringMatching(/bundle would have \d+ bytes, over the limit/),
   });
   expect(made.length).toBeGreaterThan(0);
-  expect((await getBundle()).bundle?.labels.map(({ name }) => name)).toEqual([...made, "pii.email"]);
-  for (const name of made) await bus.call(method.deleteLabel, { name }, admin());
+  expect((await policy.getBundle()).bundle?.labels.map(({ name }) => name)).toEqual([...made, "pii.email"]);
+  for (const name of made) await policy.bus.call(method.deleteLabel, { name }, admin());
 }, 120_000);
 
 describe("verdicts without a session", () => {
   const principal = { id: "ci|job", issuer: "ci", subject: "job", name: "Job", groups: ["ci"], run: "1" };
   const simulate = (statement: string, resource = "shop") =>
-    bus.call(method.simulate, { principal, resource, statement }, admin());
+    policy.bus.call(method.simulate, { principal, resource, statement }, admin());
 
   beforeAll(async () => {
-    await putPolicy(
+    await policy.putPolicy(
       "rules",
       `@id("reads") permit(principal in Group::"ci", action in Action::"sql:read", resource == Resource::"shop");
        permit(principal in Group::"ci", action == Action::"sql:update", resource) when { context.tables_written.contains("public.orders") };
@@ -357,16 +265,18 @@ describe("verdicts without a session", () => {
   });
 
   test("connecting", async () => {
-    expect(await bus.call(method.authorizeConnect, { principal, resource: "shop" }, admin())).toMatchObject({
+    expect(await policy.bus.call(method.authorizeConnect, { principal, resource: "shop" }, admin())).toMatchObject({
       allowed: true,
     });
-    await putPolicy("closed", 'forbid(principal in Group::"ci", action == Action::"connect", resource);');
-    expect(await bus.call(method.authorizeConnect, { principal, resource: "shop" }, admin())).toMatchObject({
+    await policy.putPolicy("closed", 'forbid(principal in Group::"ci", action == Action::"connect", resource);');
+    expect(await policy.bus.call(method.authorizeConnect, { principal, resource: "shop" }, admin())).toMatchObject({
       allowed: false,
       reason: expect.stringContaining("Policy closed forbids connect"),
     });
-    await bus.call(method.deletePolicy, { name: "closed" }, admin());
-    await expect(bus.call(method.authorizeConnect, { principal, resource: "nope" }, admin())).rejects.toMatchObject({
+    await policy.bus.call(method.deletePolicy, { name: "closed" }, admin());
+    await expect(
+      policy.bus.call(method.authorizeConnect, { principal, resource: "nope" }, admin()),
+    ).rejects.toMatchObject({
       code: "not_found",
     });
   });
@@ -393,7 +303,7 @@ describe("verdicts without a session", () => {
       reason: expect.stringContaining('when { context.use == "equality" }'),
       uses: [{ ...use, use: "equality", permitted: false }],
     });
-    await putPolicy(
+    await policy.putPolicy(
       "look-up",
       'permit(principal, action == Action::"filter", resource == Label::"pii.email") when { context.use == "equality" };',
     );
@@ -403,7 +313,7 @@ describe("verdicts without a session", () => {
       uses: [{ ...use, use: "equality", permitted: true }],
     });
     expect(await simulate("select id from customers where email like 'a%'")).toMatchObject({ verdict: "deny" });
-    await bus.call(method.deletePolicy, { name: "look-up" }, admin());
+    await policy.bus.call(method.deletePolicy, { name: "look-up" }, admin());
   });
 
   test("an update with WHERE is allowed, without it forbidden with the reason", async () => {
@@ -434,7 +344,7 @@ describe("verdicts without a session", () => {
 });
 
 test("events say who did what", async () => {
-  const client = new pg.Client({ connectionString: database.url });
+  const client = new pg.Client({ connectionString: policy.databaseUrl });
   await client.connect();
   try {
     const { rows } = await client.query(
