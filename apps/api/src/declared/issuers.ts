@@ -18,7 +18,12 @@ class ClaimMapping {
   groups = "";
   @Text({ description: "Dotted path of the run (CI job, agent task).", ...CLAIM, example: "run_id" })
   run = "";
-  @Text({ description: "Dotted path of those it acts for, nearest first.", ...CLAIM, example: "act.sub" })
+  @Text({
+    description:
+      "Dotted path of those it acts for, nearest first; empty: as the claim `act` says (RFC 8693 section 4.1).",
+    ...CLAIM,
+    example: "acts_for",
+  })
   on_behalf_of = "";
 }
 
