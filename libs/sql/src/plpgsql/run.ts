@@ -35,8 +35,11 @@ export function runPlpgsql(
       const own = (analysis.effects = new Effects("sql:select"));
       const running = new Running(analysis, body, variables, control);
       const before = variables.changes;
-      running.defaults();
-      running.statements([body.action]);
+      // What conditions leave over may be another thing once more is known of the variables.
+      analysis.afresh(() => {
+        running.defaults();
+        running.statements([body.action]);
+      });
       if (!running.whole) throw new NotUnderstood("a part of it was not looked at");
       if (body.outs !== undefined) running.returned.push(rowOf(running, body.outs));
       const decided = weight(control);
