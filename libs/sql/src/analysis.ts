@@ -1,6 +1,6 @@
 import type { DoStmt, Node } from "libpg-query";
 import type { ColumnRef, ColumnUse, SqlAction } from "#commands";
-import type { BodyFindings } from "./body-findings.js";
+import type { BodyFindings, SharedFindings } from "./body-findings.js";
 import type { Relation, RoutineFacts, SqlContext } from "./catalog.js";
 import { Effects } from "./effects.js";
 import { NameResolution } from "./name-resolution.js";
@@ -96,6 +96,8 @@ export class Analysis {
     private readonly definitions: Definitions,
     readonly rules: Rules,
     action: SqlAction,
+    /** What statements before it have found of bodies. */
+    readonly shared?: SharedFindings,
   ) {
     this.names = new NameResolution(context);
     this.effects = this.part(action);

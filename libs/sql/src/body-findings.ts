@@ -9,11 +9,20 @@ export interface BodyFindings extends Findings {
   readonly value: Trace;
   /** Everything it looks at. */
   readonly reads: Trace;
+  /** Names in it, or in what it calls, follow the session's search_path. */
+  readonly followsPath: boolean;
+  /** What names were found to be by then. */
+  readonly byPath: ReadonlyMap<string, string>;
 }
 
+/** What has been found of bodies, by what it goes by besides the catalog: as good for other statements. */
+export type SharedFindings = Map<string, BodyFindings>;
+/** Past it they are found anew. */
+const SHARED_AT_MOST = 500;
+
 /**
- * What a function's body does with arguments of a kind, found once a statement: bodies that call bodies, and go through
- * themselves again where they go back, would cost exponentially.
+ * What a function's body does with arguments of a kind, found once a statement, and once a catalog where it can be shared:
+ * bodies that call bodies, and go through themselves again where they go back, would cost exponentially.
  * @param run understands the body; null where it cannot be told.
  */
 export function findings(
@@ -26,12 +35,16 @@ export function findings(
   const kind = kindOf(analysis, args, fixed);
   let kinds = analysis.bodies.get(routine);
   if (!kinds) analysis.bodies.set(routine, (kinds = new Map()));
-  const known = kinds.get(kind);
+  const key = JSON.stringify([routine.oid, kind, analysis.context.searchPath]);
+  const known = kinds.get(kind) ?? (kinds.has(kind) ? null : sharedBefore(analysis, key));
   if (known === null) return null;
   if (known) {
+    kinds.set(kind, known);
     analysis.step(known.parts.length + known.stores.length);
     analysis.finds(known);
     analysis.records(known.reads);
+    analysis.followsPath ||= known.followsPath;
+    for (const [name, found] of known.byPath) analysis.names.byPath.set(name, found);
     return known.value;
   }
   const { effects: outer, parts, stores, arranged, recursions } = analysis;
@@ -50,12 +63,30 @@ export function findings(
   const found = value && {
     ...{ value, reads, effects, uses: uses.list, parts: parts.slice(partsBefore), stores: stores.slice(storesBefore) },
     arrangedBy: analysis.arrangedSince(arranged),
+    followsPath: analysis.followsPath,
+    byPath: new Map(analysis.names.byPath),
   };
   // What calls itself is another thing within itself.
-  if (recursions === analysis.recursions) kinds.set(kind, found);
+  if (recursions === analysis.recursions) {
+    kinds.set(kind, found);
+    if (found) share(analysis, key, found);
+  }
   analysis.settles(arranged);
   if (found) analysis.finds(found);
   return value;
+}
+
+/** Of bodies in which every name is known, and none is the session's own. */
+function share({ context, names, callsMover, shared }: Analysis, key: string, found: BodyFindings): void {
+  if (!shared || names.unknown.size > 0 || callsMover || context.temporary?.length) return;
+  if (shared.size >= SHARED_AT_MOST) shared.clear();
+  // The statement at hand goes on with the parts: they are its own.
+  shared.set(key, { ...found, parts: found.parts.map((part) => part.copy()) });
+}
+
+function sharedBefore({ context, shared }: Analysis, key: string): BodyFindings | undefined {
+  const found = context.temporary?.length ? undefined : shared?.get(key);
+  return found && { ...found, parts: found.parts.map((part) => part.copy()) };
 }
 
 /** What a body is understood by, besides what it says. */

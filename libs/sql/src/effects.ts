@@ -24,6 +24,17 @@ export class Effects {
 
   constructor(readonly action: SqlAction) {}
 
+  /** The same, to go on with apart. */
+  copy(): Effects {
+    const copy = new Effects(this.action);
+    for (const kind of NAMED) for (const name of this[kind]) copy[kind].add(name);
+    copy.calls(this);
+    for (const [action, bounded] of this.writes) copy.writes.set(action, bounded);
+    copy.bounded = this.bounded;
+    copy.rowLimit = this.rowLimit;
+    return copy;
+  }
+
   /** A function runs; `unread` where nothing is known of what it does. */
   runs(routine: RoutineFacts, unread: boolean): void {
     const name = `${routine.schema}.${routine.name}`;
@@ -118,6 +129,7 @@ export class Effects {
   }
 }
 
+const NAMED = ["tablesRead", "tablesWritten", "columnsRead", "columnsWritten"] as const;
 const CODE = Object.keys(NO_CODE) as (keyof CodeFacts)[];
 
 const REPEATABLE: ReadonlySet<SqlAction> = new Set<SqlAction>(["sql:update", "sql:delete", "sql:merge"]);

@@ -1,6 +1,7 @@
 import type { Node } from "libpg-query";
 import type { ColumnRef, Copy } from "#commands";
 import { Analysis, type Defined, type Definition, NeedsDefinition, type Stored } from "./analysis.js";
+import type { SharedFindings } from "./body-findings.js";
 import type { Catalog, RoutineFacts, SqlContext } from "./catalog.js";
 import { condition } from "./conditions.js";
 import { Effects } from "./effects.js";
@@ -57,12 +58,19 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
   const parser = new Parser({ timeLimitMs, maxNodes: MAX_NODES, maxDepth: MAX_DEPTH });
   const cache = new UnderstandingCache(cacheBytes);
   const parsed = new WeakMap<Catalog, Map<Defined, Definition>>();
+  const shared = new WeakMap<Catalog, SharedFindings>();
   const calls = new WeakMap<Understanding, Understanding>();
 
   const definitionsOf = (catalog: Catalog): Map<Defined, Definition> => {
     let definitions = parsed.get(catalog);
     if (!definitions) parsed.set(catalog, (definitions = new Map()));
     return definitions;
+  };
+
+  const sharedOf = (catalog: Catalog): SharedFindings => {
+    let findings = shared.get(catalog);
+    if (!findings) shared.set(catalog, (findings = new Map()));
+    return findings;
   };
 
   async function understand(text: string, context: SqlContext): Promise<Understanding> {
@@ -148,7 +156,13 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
     const block = as("DoStmt", node);
     const definitions = { get: (of: Defined) => (of === block ? own : lasting).get(of) };
     for (;;) {
-      const analysis = new Analysis(context, definitions, { query, expression, condition }, actionOf(node));
+      const analysis = new Analysis(
+        context,
+        definitions,
+        { query, expression, condition },
+        actionOf(node),
+        sharedOf(context.catalog),
+      );
       try {
         return { facts: factsOf(analysis, node), analysis };
       } catch (error) {
