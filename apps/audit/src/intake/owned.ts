@@ -3,7 +3,7 @@ import { bounded } from "../facts/bounded.js";
 import type { Fact } from "../facts/control-facts.js";
 import { type Lease, principalText } from "./leases.js";
 
-const DISOWNED = "record.disowned";
+export const DISOWNED = "record.disowned";
 /** What says what was done: these say who did it too, so that nobody has to look for the session's beginning. */
 const DEEDS = new Set(["command.started", "command.held", "command.refused"]);
 

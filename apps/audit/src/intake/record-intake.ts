@@ -5,7 +5,7 @@ import { AuditLog } from "../log/audit-log.js";
 import { textArray } from "../log/binary-arrays.js";
 import { projectSessions } from "../projections/sessions.js";
 import { Leases } from "./leases.js";
-import { owned } from "./owned.js";
+import { DISOWNED, owned } from "./owned.js";
 import type { Parcel, Reading, Unreadable } from "./reading.js";
 
 /** What became of a message. */
@@ -108,7 +108,7 @@ export class RecordIntake {
     const sessions = [...new Set(facts.map(({ sessionId }) => sessionId))].filter(Boolean);
     const leases = await this.leases.of(tx, sessions);
     const kept = facts.map((fact) => owned(fact, leases.get(fact.sessionId)));
-    const disowned = kept.filter((fact, n) => fact !== facts[n]);
+    const disowned = kept.filter(({ type }) => type === DISOWNED);
     if (disowned.length > 0) {
       const sources = [...new Set(disowned.map(({ source }) => source))];
       this.#logger.warn(`${disowned.length} records of sessions that were not leased, from ${sources.join(", ")}`);
