@@ -56,6 +56,7 @@ function summary(type: string, data: Fields): string {
     all.errorMessage,
     typeof all.valuesMasked === "string" && all.valuesMasked !== "0" ? `${all.valuesMasked} masked` : "",
     all.reason ?? all.message ?? all.why,
+    all.tokenFault && `token ${String(all.tokenId)}: ${String(all.tokenFault).replaceAll("_", " ")}`,
     all.cause,
     all.status,
   ];

@@ -13,6 +13,12 @@ test.each([
     "ada · token T1 · leaked",
   ],
   [
+    "login.refused",
+    { code: "unauthenticated", message: "password authentication failed", tokenId: "T1", tokenFault: "wrong_secret" },
+    "password authentication failed · token T1: wrong secret",
+  ],
+  ["login.refused", { message: "no such database", tokenId: "T1", tokenFault: "" }, "no such database"],
+  [
     "record.disowned",
     { enforcerId: "e", why: "another enforcer has this session" },
     "another enforcer has this session",
