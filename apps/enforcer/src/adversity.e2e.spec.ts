@@ -25,23 +25,33 @@ const untilClosed = async (socket: Socket) => {
 };
 
 describe("logins", () => {
-  test("a wrong secret, an unknown, a spent and a revoked token are refused and recorded", async () => {
+  test("are refused with what they may be told, and recorded with what it was", async () => {
     const { control } = shop;
     const good = control.token();
-    const cases: [{ id: string; secret: string }, RegExp][] = [
-      [{ ...good, secret: "wrong" }, /password authentication failed/],
-      [{ id: "0000000000000000", secret: "x" }, /password authentication failed/],
-      [control.token({ uses: 0 }), /used up/],
-      [control.token({ refused: "revoked" }), /revoked/],
-      [control.token({ refused: "expired" }), /expired/],
+    const [spent, revoked] = [control.token({ uses: 0 }), control.token({ refused: "revoked" })];
+    const guess = (token: { id: string }) => ({ ...token, secret: "wrong" });
+    const cases: [{ id: string; secret: string }, RegExp, fault: string][] = [
+      [{ id: "0000000000000000", secret: "x" }, /password authentication failed/, "unknown"],
+      // Who has not proved the secret learns neither that there is such a token nor what became of it.
+      [guess(good), /password authentication failed/, "wrong_secret"],
+      [guess(spent), /password authentication failed/, "wrong_secret"],
+      [guess(revoked), /password authentication failed/, "wrong_secret"],
+      [spent, /used up/, "spent"],
+      [revoked, /revoked/, "revoked"],
+      [control.token({ refused: "expired" }), /expired/, "expired"],
+      [control.token({ refused: "window_closed" }), /window/, "window_closed"],
     ];
+    const told: string[] = [];
     for (const [token, message] of cases) {
       const error = await failure(shop.connect({}, token));
       expect(error).toMatchObject({ code: "28P01", severity: "FATAL" });
       expect(error.message).toMatch(message);
+      told.push(JSON.stringify({ ...error, message: error.message }));
     }
+    expect(new Set(told.slice(0, 4)).size).toBe(1);
     const refused = await control.recorded("loginRefused", cases.length);
     expect(refused.map(({ tokenId }) => tokenId)).toEqual(cases.map(([{ id }]) => id));
+    expect(refused.map(({ tokenFault }) => tokenFault)).toEqual(cases.map(([, , fault]) => fault));
     expect(JSON.stringify(refused, (_key, value) => String(value))).not.toContain(good.secret);
   });
 

@@ -258,6 +258,7 @@ describe("denied", () => {
     expect(await failure(shop.connect({ database: "postgres" }))).toMatchObject({ code: "42501" });
     const [refused] = await shop.control.recorded("loginRefused");
     expect(refused!.message).toContain("not for a database postgres");
+    expect(refused!.tokenFault).toBe("");
   });
 
   test("a search_path is followed, also back", async () => {

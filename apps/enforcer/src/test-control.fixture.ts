@@ -106,7 +106,7 @@ export class TestControl {
     });
     this.#answer(edgeTokens.lookup, ({ tokenId }) => {
       const token = this.#tokens.get(tokenId);
-      return token ? { found: true, resource: token.resource, verifier: token.verifier } : { found: false };
+      return token ? { found: true, resource: token.resource, verifier: token.verifier } : { refused: "unknown" };
     });
     this.#answer(edgeTokens.redeem, ({ tokenId, sessionId }) => {
       const token = this.#tokens.get(tokenId)!;

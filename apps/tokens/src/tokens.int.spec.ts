@@ -108,8 +108,12 @@ describe("the tokens service", () => {
     return outcome.case === "lease" ? { lease: outcome.value } : { refused: outcome.value };
   };
   const statusOf = async (id: string) => TokenStatus[(await bus.call(getToken, { id }, context())).status];
-  const isFound = async (tokenId: string) =>
-    (await bus.callEdge(lookup, ENFORCER, { tokenId, protocol: "postgres" })).found;
+  /** `found`, or why not. */
+  const lookedUp = async (tokenId: string, protocol = "postgres") => {
+    const { found, verifier, refused } = await bus.callEdge(lookup, ENFORCER, { tokenId, protocol });
+    expect(verifier === "").toBe(!found);
+    return found ? "found" : refused;
+  };
   const endedOf = async (sessionIds: string[], enforcer = ENFORCER) =>
     (await bus.callEdge(renew, enforcer, { sessionIds })).ended.map(({ sessionId, reason }) => [sessionId, reason]);
   const pushed = async () => {
@@ -123,7 +127,7 @@ describe("the tokens service", () => {
     async (enforcer) => {
       const { id } = await mintOne();
       expect(await bus.callEdge(lookup, enforcer, { tokenId: id, protocol: "postgres" })).toMatchObject({
-        ...{ found: false, verifier: "", resource: "" },
+        ...{ found: false, verifier: "", resource: "", refused: "unknown" },
       });
       expect(await redeemOnce(id, randomUUID(), enforcer)).toEqual({ refused: "unknown" });
       expect(await redeemOnce(id)).toHaveProperty("lease");
@@ -145,7 +149,7 @@ describe("the tokens service", () => {
 
   it("a deleted resource's tokens open nothing", async () => {
     const { id } = await mintOne({ resource: "deleted" });
-    expect(await isFound(id)).toBe(false);
+    expect(await lookedUp(id)).toBe("unknown");
     expect(await redeemOnce(id)).toEqual({ refused: "unknown" });
   });
 
@@ -168,17 +172,21 @@ describe("the tokens service", () => {
     for (const file of ["pepper", "grant.key.pem"]) expect(statSync(join(keys, file)).mode & 0o777).toBe(0o600);
   });
 
-  it("finds no token that is unknown, of another protocol, spent or expired", async () => {
-    expect(await isFound("x".repeat(17))).toBe(false);
-    expect(await isFound("'; DROP TABLE tokens.token --")).toBe(false);
+  it("knows no token that is not there, or is of another protocol", async () => {
+    expect(await lookedUp("x".repeat(17))).toBe("unknown");
+    expect(await lookedUp("'; DROP TABLE tokens.token --")).toBe("unknown");
     const { id } = await mintOne();
-    expect((await bus.callEdge(lookup, ENFORCER, { tokenId: id, protocol: "mysql" })).found).toBe(false);
+    expect(await lookedUp(id, "mysql")).toBe("unknown");
+  });
+
+  it("gives what proves the secret of a token that is spent or expired too: its redemption says which", async () => {
+    const { id } = await mintOne();
     const short = await mintOne({ lifetimeSeconds: 5 });
     await redeemOnce(id);
-    expect(await isFound(id)).toBe(false);
-    expect(await isFound(short.id)).toBe(true);
+    expect(await lookedUp(id)).toBe("found");
+    expect(await redeemOnce(id)).toEqual({ refused: "spent" });
     now += 5000;
-    expect(await isFound(short.id)).toBe(false);
+    expect(await lookedUp(short.id)).toBe("found");
     expect(await statusOf(short.id)).toBe("EXPIRED");
     expect(await redeemOnce(short.id)).toEqual({ refused: "expired" });
     expect(await statusOf(id)).toBe("SPENT");
@@ -234,7 +242,6 @@ describe("the tokens service", () => {
     now += 1;
     expect(await redeemOnce(id)).toEqual({ refused: "window_closed" });
     expect(await statusOf(id)).toBe("SPENT");
-    expect(await isFound(id)).toBe(false);
   });
 
   it("leases what was minted, to the token's end", async () => {
@@ -301,7 +308,6 @@ describe("the tokens service", () => {
         revokedBecause: "leaked",
       });
       expect(await redeemOnce(id, sessionId)).toEqual({ refused: "revoked" });
-      expect(await isFound(id)).toBe(false);
     });
 
     it.each([
@@ -406,11 +412,15 @@ describe("the tokens service", () => {
     });
   });
 
-  it("forgets the verifiers of expired tokens", async () => {
+  it("forgets the verifiers of tokens that expired a day ago", async () => {
     const { id } = await mintOne({ lifetimeSeconds: 1 });
-    now += 1000;
+    now += 1000 + 24 * 3_600_000 - 1;
+    await mintOne();
+    expect(await lookedUp(id)).toBe("found");
+    now += 1;
     await mintOne();
     expect((await sql.query("SELECT 1 FROM tokens.verifier WHERE token_id = $1", [id])).rowCount).toBe(0);
+    expect(await lookedUp(id)).toBe("expired");
   });
 
   it("makes its read models anew from the log, and they are the same", async () => {

@@ -9,7 +9,7 @@ import { type UpstreamConnection, UpstreamFailure } from "../connection/upstream
 import { type ControlPlane, ControlPlaneAway } from "../control/control-plane.js";
 import type { ListenerTls } from "../listener/certificate.js";
 import type { AllSemantics } from "../semantics/registry.js";
-import { logIn, type ProvedClient, type TokenFound } from "./login.js";
+import { logIn, type ProvedClient, type RefusedLogin, type TokenFound, type TokenNotFound } from "./login.js";
 import { refusal } from "./refusals.js";
 import { Session, type SessionServices } from "./session.js";
 
@@ -39,9 +39,9 @@ interface Opening {
 class Turned extends Error {
   constructor(
     readonly told: Refusal,
-    cause?: unknown,
+    readonly tokenFault = "",
   ) {
-    super(told.message, { cause });
+    super(told.message);
   }
 }
 
@@ -82,7 +82,7 @@ export class FrontDoor {
         lookup: (tokenId) => this.#lookup(tokenId, protocol),
       });
       if (result.kind === "cancel") this.cancel(result.key) || this.options.cancelElsewhere(result.key);
-      else if (result.kind === "refused") this.#recordRefused(protocol, address, result.tokenId, result.refusal);
+      else if (result.kind === "refused") this.#recordRefused(protocol, address, result);
       else if (result.kind === "proved") {
         stopDeadline();
         await this.#open(result.client, protocol, address);
@@ -95,17 +95,18 @@ export class FrontDoor {
     }
   }
 
-  async #lookup(tokenId: string, protocol: Protocol): Promise<TokenFound | null | Refusal> {
+  async #lookup(tokenId: string, protocol: Protocol): Promise<TokenFound | TokenNotFound | Refusal> {
     const { services, control } = this.options;
     if (!services.policy.fresh) return refusal.controlPlaneAway();
     if (!services.recorder.accepts) return refusal.recordsWaiting();
     try {
       const answer = await control.call(edgeV1.EdgeTokens.method.lookup, { tokenId, protocol: protocol.name });
-      return answer.found ? { resource: answer.resource, verifier: answer.verifier } : null;
+      const { found, resource, verifier, refused } = answer;
+      return found ? { resource, verifier } : { fault: refused };
     } catch (error) {
       if (error instanceof ControlPlaneAway) return refusal.controlPlaneAway();
       services.log.warn({ error: String(error) }, "the control plane refused to look a token up");
-      return null;
+      return { fault: "" };
     }
   }
 
@@ -147,7 +148,8 @@ export class FrontDoor {
       if (leased) this.#giveBack(sessionId);
       const told = this.#toldOf(error);
       services.log.warn({ resource: client.resource, error: causeOf(error) }, "a session could not be opened");
-      this.#recordRefused(protocol, address, client.hello.tokenId, told);
+      const tokenFault = error instanceof Turned ? error.tokenFault : "";
+      this.#recordRefused(protocol, address, { refusal: told, tokenId: client.hello.tokenId, tokenFault });
       client.inbox.detach();
       farewell(client.socket, client.login.refuse(told));
     } finally {
@@ -178,7 +180,8 @@ export class FrontDoor {
       if (outcome.value.resource !== client.resource) throw new Turned(refusal.notServed(outcome.value.resource));
       return outcome.value;
     }
-    throw new Turned(refusal.tokenNotUsable(outcome.case === "refused" ? outcome.value : ""));
+    const fault = outcome.case === "refused" ? outcome.value : "";
+    throw new Turned(refusal.tokenNotUsable(fault), fault);
   }
 
   #admit(lease: edgeV1.Lease, resource: ResourcePart, clientAddress: string): SessionFacts {
@@ -205,13 +208,19 @@ export class FrontDoor {
   }
 
   /** Logins by nobody must not use up what sessions need: past `ok` they are only logged. */
-  #recordRefused(protocol: Protocol, clientAddress: string, tokenId: string, { code, message }: Refusal): void {
+  #recordRefused(
+    protocol: Protocol,
+    clientAddress: string,
+    { refusal: told, tokenId, tokenFault }: RefusedLogin,
+  ): void {
     const { recorder, log } = this.options.services;
+    const { code, message } = told;
+    const said = { clientAddress, tokenId, code, tokenFault };
     try {
       if (!recorder.accepts) throw new Error("the spool is nearly full");
-      recorder.record("", "loginRefused", { protocol: protocol.name, clientAddress, tokenId, code, message });
+      recorder.record("", "loginRefused", { protocol: protocol.name, message, ...said });
     } catch (error) {
-      log.warn({ clientAddress, tokenId, code, error: String(error) }, "a refused login could not be recorded");
+      log.warn({ ...said, error: String(error) }, "a refused login could not be recorded");
     }
   }
 }

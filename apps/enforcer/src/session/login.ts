@@ -12,8 +12,8 @@ export interface LoginOptions {
   readonly tls: ListenerTls | null;
   readonly allowPlaintext: boolean;
   readonly mockKey: Uint8Array;
-  /** The verifier of a token that is live, null for any other; or why logins are refused just now. */
-  readonly lookup: (tokenId: string) => Promise<TokenFound | null | Refusal>;
+  /** What the secret is verified with, or why it cannot be; or why logins are refused just now. */
+  readonly lookup: (tokenId: string) => Promise<TokenFound | TokenNotFound | Refusal>;
 }
 
 export interface TokenFound {
@@ -21,12 +21,25 @@ export interface TokenFound {
   readonly verifier: string;
 }
 
+export interface TokenNotFound {
+  /** As in `LoginRefused.token_fault`. */
+  readonly fault: string;
+}
+
 export type LoginResult =
   | { readonly kind: "proved"; readonly client: ProvedClient }
   | { readonly kind: "cancel"; readonly key: Uint8Array }
   /** It has been told. */
-  | { readonly kind: "refused"; readonly refusal: Refusal; readonly tokenId: string }
+  | ({ readonly kind: "refused" } & RefusedLogin)
   | { readonly kind: "gone" };
+
+export interface RefusedLogin {
+  /** All that the client is told: not which tokens there are. */
+  readonly refusal: Refusal;
+  readonly tokenId: string;
+  /** As in `LoginRefused.token_fault`. */
+  readonly tokenFault: string;
+}
 
 /** A client that has proved its token's secret and waits for its welcome. */
 export interface ProvedClient {
@@ -50,6 +63,8 @@ export async function logIn(plain: Socket, options: LoginOptions): Promise<Login
   let inbox = new Inbox(socket);
   let found: TokenFound | null = null;
   let tokenId = "";
+  /** Of a proof that fails now. */
+  let tokenFault = "";
   const steps: ClientLoginStep[] = [];
   for (;;) {
     const step = steps.shift();
@@ -79,9 +94,10 @@ export async function logIn(plain: Socket, options: LoginOptions): Promise<Login
         if (answer && "code" in answer) {
           inbox.detach();
           farewell(socket, login.refuse(answer));
-          return { kind: "refused", refusal: answer, tokenId };
+          return { kind: "refused", refusal: answer, tokenId, tokenFault };
         }
-        found = answer;
+        found = "verifier" in answer ? answer : null;
+        tokenFault = "fault" in answer ? answer.fault : "wrong_secret";
         steps.push(...login.verify(found?.verifier ?? null));
         break;
       }
@@ -94,10 +110,15 @@ export async function logIn(plain: Socket, options: LoginOptions): Promise<Login
         inbox.detach();
         farewell(socket);
         return { kind: "cancel", key: step.key };
-      case "refuse":
+      case "refuse": {
         inbox.detach();
         farewell(socket, step.bytes);
-        return { kind: "refused", refusal: step.refusal, tokenId: step.tokenId };
+        const unproved = step.refusal.code === "unauthenticated";
+        return {
+          ...{ kind: "refused", refusal: step.refusal, tokenId: step.tokenId },
+          tokenFault: unproved ? tokenFault : "",
+        };
+      }
       default:
         step satisfies never;
     }

@@ -32,8 +32,10 @@ export class EdgeTokensController {
     { tokenId, protocol }: edgeV1.LookupRequest,
     call: BusCall,
   ): Promise<MessageInitShape<typeof edgeV1.LookupResponseSchema>> {
-    const found = isTokenId(tokenId) ? await this.queries.verifier(tokenId, protocol, this.now()) : null;
-    return found && (await this.reaches(call, found.resource)) ? { found: true, ...found } : { found: false };
+    const known = isTokenId(tokenId) ? await this.queries.verifier(tokenId, protocol) : null;
+    if (!known || !(await this.reaches(call, known.resource))) return { refused: "unknown" };
+    const { resource, verifier } = known;
+    return verifier === null ? { refused: "expired" } : { found: true, resource, verifier };
   }
 
   @EdgeRpc(redeem)

@@ -52,7 +52,7 @@ CREATE TABLE tokens.lease (
 );
 CREATE INDEX lease_token ON tokens.lease (token_id);
 
--- What a login is verified with, for as long as the token lives. Not in the log, so not part of a rebuild.
+-- What a login is verified with, for as long as the token lives and a day more. Not in the log, so not part of a rebuild.
 CREATE TABLE tokens.verifier (
   token_id    text        PRIMARY KEY COLLATE "C",
   -- HMAC of the secret half under the pepper: for where the whole token is sent.

@@ -82,12 +82,12 @@ export class TokenQueries {
     return paged(rows.map(viewOf), page, ({ mintedAt, id }) => cursorAt({ at: mintedAt, id }));
   }
 
-  /** What its protocol's login is verified with, or null where no use of the token is possible now. */
-  async verifier(id: string, protocol: string, now: number): Promise<{ resource: string; verifier: string } | null> {
+  /** What its protocol's login is verified with, whether or not a use is left; null where there is no such token. */
+  async verifier(id: string, protocol: string): Promise<{ resource: string; verifier: string | null } | null> {
     const [row] = await this.dataSource.query(
-      `SELECT resource, verifier FROM (SELECT *, ${STATUS} AS status FROM tokens.token WHERE id = $2 AND protocol = $3) t
-       JOIN tokens.verifier v ON v.token_id = t.id WHERE status = 'active'`,
-      [new Date(now), id, protocol],
+      `SELECT resource, verifier FROM tokens.token LEFT JOIN tokens.verifier ON token_id = id
+       WHERE id = $1 AND protocol = $2`,
+      [id, protocol],
     );
     return row ?? null;
   }

@@ -69,9 +69,12 @@ export interface Verifier {
   readonly expiresAt: number;
 }
 
-/** Keeps a new token's verifier, and forgets those of tokens that have expired. */
+/** Whoever comes late, and proves the secret, is told that it is late. */
+const KEPT_LONGER_MS = 24 * 3_600_000;
+
+/** Keeps a new token's verifier, and forgets those of tokens that expired a day ago. */
 export async function keepVerifier(tx: EntityManager, kept: Verifier, now: number): Promise<void> {
-  await tx.query("DELETE FROM tokens.verifier WHERE expires_at <= $1", [new Date(now)]);
+  await tx.query("DELETE FROM tokens.verifier WHERE expires_at <= $1", [new Date(now - KEPT_LONGER_MS)]);
   await tx.query("INSERT INTO tokens.verifier (token_id, secret_hash, verifier, expires_at) VALUES ($1, $2, $3, $4)", [
     kept.tokenId,
     Buffer.from(kept.secretHash),
