@@ -10,7 +10,8 @@ import {
   type RevocationList,
   type User,
 } from "@nats-io/jwt";
-import { createAccount, createOperator, createUser, fromSeed, type KeyPair } from "@nats-io/nkeys";
+import { createAccount, createOperator, createUser, type KeyPair } from "@nats-io/nkeys";
+import { NodeKeyPair } from "./node-key-pair.js";
 
 /**
  * The seeds that sign who may do what on the bus. SYSTEM is nats-server's own account; CONTROL holds the services and
@@ -106,12 +107,12 @@ export interface BusUser {
 }
 
 export async function createUserOf(accountSeed: string, name: string, permissions: Partial<User>): Promise<BusUser> {
-  const user = createUser();
+  const user = new NodeKeyPair(createUser().getSeed());
   const jwt = await encodeUser(name, user, keyOf(accountSeed), permissions, V2);
   return { credentials: new TextDecoder().decode(fmtCreds(jwt, user)), publicKey: user.getPublicKey() };
 }
 
-/** Of a seed, with or without white space around it. */
-export const keyOf = (seed: string): KeyPair => fromSeed(new TextEncoder().encode(seed.trim()));
+/** Of a seed, with or without white space around it. @throws Error where it is none */
+export const keyOf = (seed: string): KeyPair => new NodeKeyPair(new TextEncoder().encode(seed.trim()));
 
 export const publicKeyOf = (seed: string): string => keyOf(seed).getPublicKey();

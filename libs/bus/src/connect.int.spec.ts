@@ -18,6 +18,12 @@ test("nobody gets in without credentials, or with another installation's", async
   );
 });
 
+test("what are no credentials is said before any server is asked", async () => {
+  const nowhere = { url: "nats://127.0.0.1:1", name: "x" };
+  for (const credentials of ["", "what?", readFileSync(nats.credentials.control, "utf8").split("SEED")[0]!])
+    await expect(connectBus({ ...nowhere, credentials })).rejects.toThrow(/must be the text of a \.creds file/);
+});
+
 test("no server is one clear sentence", async () => {
   await expect(connectBus({ url: "nats://127.0.0.1:1", name: "x", patienceMs: 0 })).rejects.toThrow(
     "there is no bus at nats://127.0.0.1:1; is nats-server running there?",
