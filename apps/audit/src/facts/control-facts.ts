@@ -1,6 +1,5 @@
 import type { AuditEntry } from "#audit-log";
 import type { SequencedEvent } from "#event-store";
-import { bounded } from "./bounded.js";
 import { withhold } from "./withhold.js";
 
 /** What is about to get its index. */
@@ -19,16 +18,14 @@ export function controlFact(recorded: SequencedEvent): Fact {
     sequence: position,
     type: dotted(streamType, event.type),
     sessionId: typeof sessionId === "string" ? sessionId : "",
-    data: bounded(
-      withhold({
-        stream: streamId,
-        version: streamPosition,
-        actor: meta.actor,
-        commandId: meta.commandId,
-        reason: meta.reason,
-        event: event.data,
-      }),
-    ),
+    data: withhold({
+      stream: streamId,
+      version: streamPosition,
+      actor: meta.actor,
+      commandId: meta.commandId,
+      reason: meta.reason,
+      event: event.data,
+    }),
   };
 }
 

@@ -1,7 +1,6 @@
 import { create, type DescMessage, type Message, toBinary, toJson } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { edgeV1 } from "#contracts";
-import { bounded } from "./bounded.js";
 import type { Fact } from "./control-facts.js";
 import { withhold } from "./withhold.js";
 
@@ -36,7 +35,7 @@ export function edgeFact(enforcerId: string, source: string, record: edgeV1.Reco
       sequence: Number(record.sequence),
       type,
       sessionId: sessionId.replaceAll("\0", "\ufffd"),
-      data: bounded(withhold({ enforcerId, ...jsonOf(schema, fact.value) })),
+      data: withhold({ enforcerId, ...jsonOf(schema, fact.value) }),
     };
   } catch (error) {
     return unreadable(enforcerId, edgeSource(enforcerId, source), Number(record.sequence), {
@@ -60,7 +59,7 @@ export function unreadable(
     sequence,
     type: UNREADABLE,
     sessionId: "",
-    data: bounded({ enforcerId, why: String(withhold(why)), bytes: Buffer.from(bytes).toString("base64") }),
+    data: { enforcerId, why: String(withhold(why)), bytes: Buffer.from(bytes).toString("base64") },
   };
 }
 

@@ -3,7 +3,6 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { canonicalJson } from "#audit-log";
 import { edgeV1 } from "#contracts";
-import { bounded } from "./bounded.js";
 import { controlFact, dotted } from "./control-facts.js";
 import { edgeFact } from "./edge-facts.js";
 import { withhold } from "./withhold.js";
@@ -128,32 +127,5 @@ describe("an observed fact", () => {
     expect(fact).toMatchObject({ sequence: 3, source: "edge-1/spool", type: "record.unreadable", sessionId: "" });
     const { bytes } = fact.data as { bytes: string };
     expect(Buffer.from(bytes, "base64")).toEqual(Buffer.from(toBinary(edgeV1.RecordSchema, unknown)));
-  });
-});
-
-describe("a fact of any size", () => {
-  it("stays as it is where it is not too large", () => {
-    const data = { statement: "x".repeat(500_000), parameters: ["y"] };
-    expect(bounded(data)).toBe(data);
-  });
-  it("is cut where it is, and says what was there", () => {
-    const data = bounded({ statement: "\u0001".repeat(3_000_000), names: Array(5_000).fill("n"), rows: 3 });
-    expect(JSON.stringify(data).length).toBeLessThan(1 << 20);
-    expect(data).toMatchObject({
-      rows: 3,
-      statement: expect.stringMatching(/… \(3000000 bytes, SHA-256 [0-9a-f]{64}\)$/),
-    });
-    expect((data as { names: string[] }).names.at(-1)).toBe("… and 4000 more");
-  });
-  it("fits whatever it is made of, without half of a pair", () => {
-    const wide = Object.fromEntries(Array.from({ length: 2_000 }, (_, n) => [`k${n}`, "z".repeat(8_000)]));
-    expect(JSON.stringify(bounded(wide)).length).toBeLessThan(1 << 20);
-    const pairs = JSON.stringify(bounded(`a${"\ud83d\ude00".repeat(2_000_000)}`));
-    expect(pairs).not.toMatch(/\\ud83d/i);
-  });
-  it("may be an unreadable message of megabytes", () => {
-    const record = create(edgeV1.RecordSchema, { sequence: 1n, sessionId: "s" });
-    record.$unknown = [{ no: 900, wireType: 2, data: new Uint8Array(5_000_000) }];
-    expect(JSON.stringify(edgeFact("e", "s", record, now)).length).toBeLessThan(1 << 20);
   });
 });

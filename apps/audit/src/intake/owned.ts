@@ -1,5 +1,4 @@
 import type { Json } from "#audit-log";
-import { bounded } from "../facts/bounded.js";
 import type { Fact } from "../facts/control-facts.js";
 import { type Lease, principalText } from "./leases.js";
 
@@ -16,14 +15,14 @@ export function owned(fact: Fact, lease: Lease | undefined): Fact {
   if (fact.sessionId === "") return fact;
   const data = fact.data as { readonly [field: string]: Json };
   const why = whyNot(fact.type, data, lease);
-  if (why === null) return DEEDS.has(fact.type) ? { ...fact, data: bounded({ ...data, ...lease?.whose }) } : fact;
+  if (why === null) return DEEDS.has(fact.type) ? { ...fact, data: { ...data, ...lease?.whose } } : fact;
   const { type, sessionId } = fact;
   const { enforcerId = "" } = data;
   return {
     ...fact,
     type: DISOWNED,
     sessionId: "",
-    data: bounded({ enforcerId, why, claimed: { type, sessionId, data } }),
+    data: { enforcerId, why, claimed: { type, sessionId, data } },
   };
 }
 

@@ -1,7 +1,8 @@
 import type { DataSource, EntityManager } from "typeorm";
-import { type AuditEntry, appendAll, decodeFrontier, encodeFrontier, type SealedEntry, seal } from "#audit-log";
+import { type AuditEntry, appendAll, decodeFrontier, encodeFrontier, type SealedEntry } from "#audit-log";
 import type { Fact } from "../facts/control-facts.js";
 import { bytesArray, textArray } from "./binary-arrays.js";
+import { sealed } from "./sealed.js";
 
 export interface StoredEntry {
   readonly index: number;
@@ -17,17 +18,17 @@ export interface StoredEntry {
 export class AuditLog {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** Gives the facts the next indexes, in their order. The head's row lock is held until the transaction ends. */
+  /** Gives the facts the next indexes, in their order; what is too large is cut. The head's row lock is held until the transaction ends. */
   async append(tx: EntityManager, facts: readonly Fact[]): Promise<readonly SealedEntry[]> {
     if (facts.length === 0) return [];
     const [head] = await tx.query("SELECT size, frontier FROM audit.head FOR UPDATE");
     const size = Number(head.size);
-    const sealed = facts.map((fact, n) => seal({ index: size + n + 1, ...fact }));
+    const entries = facts.map((fact, n) => sealed({ index: size + n + 1, ...fact }));
     const frontier = appendAll(
       decodeFrontier(size, head.frontier),
-      sealed.map(({ leafHash }) => leafHash),
+      entries.map(({ leafHash }) => leafHash),
     );
-    const texts = (of: (entry: AuditEntry) => string) => textArray(sealed.map(({ entry }) => of(entry)));
+    const texts = (of: (entry: AuditEntry) => string) => textArray(entries.map(({ entry }) => of(entry)));
     await tx.query(
       `INSERT INTO audit.entry (index, time, origin, source, sequence, type, session_id, json, leaf_hash)
        SELECT $1 + place, time::timestamptz, origin, source, sequence::bigint, type, session_id, json, leaf_hash
@@ -41,12 +42,12 @@ export class AuditLog {
         texts(({ sequence }) => String(sequence)),
         texts(({ type }) => type),
         texts(({ sessionId }) => sessionId),
-        textArray(sealed.map(({ json }) => json)),
-        bytesArray(sealed.map(({ leafHash }) => leafHash)),
+        textArray(entries.map(({ json }) => json)),
+        bytesArray(entries.map(({ leafHash }) => leafHash)),
       ],
     );
     await tx.query("UPDATE audit.head SET size = $1, frontier = $2", [frontier.size, encodeFrontier(frontier)]);
-    return sealed;
+    return entries;
   }
 
   /** The newest index there is; 0 in an empty log. */

@@ -1,16 +1,17 @@
 import { createHash } from "node:crypto";
-import type { Json } from "#audit-log";
+import { type AuditEntry, type Json, type SealedEntry, seal } from "#audit-log";
 
-/** Of an entry's data as JSON, in characters. An entry must fit a message of the bus, or nobody could read past it. */
+/** Of an entry as JSON, in characters. It must fit a message of the bus, or nobody could read past it. */
 const MOST = 1 << 20;
 const SHOWN_OF_LONG = 8 << 10;
 const MOST_ITEMS = 1_000;
 
-/** The same, where it is not too large; else its long texts and lists are cut, and say what they were. */
-export function bounded(data: Json): Json {
-  if (sizeOf(data) <= MOST) return data;
-  const cut = shortened(data);
-  return sizeOf(cut) <= MOST ? cut : { cut: cutText(JSON.stringify(data)) };
+/** The entry sealed, where it is not too large; else with long texts and lists cut, which say what they were. */
+export function sealed(entry: AuditEntry): SealedEntry {
+  const whole = seal(entry);
+  if (whole.json.length <= MOST) return whole;
+  const cut = seal({ ...entry, data: shortened(entry.data) });
+  return cut.json.length <= MOST ? cut : seal({ ...entry, data: { cut: cutText(JSON.stringify(entry.data)) } });
 }
 
 function shortened(value: Json): Json {
@@ -30,5 +31,3 @@ function cutText(text: string): string {
   const shown = text.slice(0, SHOWN_OF_LONG).replace(/[\ud800-\udbff]$/, "");
   return `${shown}… (${Buffer.byteLength(text)} bytes, SHA-256 ${digest})`;
 }
-
-const sizeOf = (value: Json) => JSON.stringify(value).length;
