@@ -249,6 +249,22 @@ describe("the approval service", () => {
     await expect(vote(id, as("ada"))).rejects.toMatchObject({ code: "gone" });
   });
 
+  it("never stands as used where its command did not run, whichever of cancel and consumption comes first", async () => {
+    for (let round = 0; round < 4; round++) {
+      const { id } = await holdOne();
+      await vote(id, as("ada"));
+      await Promise.all([take(id), bus.callEdge(withdraw, ENFORCER, { approvalId: id, reason: "Ctrl-C" })]);
+      expect(await statusOf(id)).toBe("WITHDRAWN");
+      expect((await take(id)).granted).toBe(false);
+      await expect(vote(id, as("bob"))).rejects.toMatchObject({ code: "gone", message: "it was withdrawn: Ctrl-C" });
+    }
+    const { id } = await holdOne();
+    await vote(id, as("ada"));
+    expect((await take(id)).granted).toBe(true);
+    await bus.callEdge(withdraw, ENFORCER, { approvalId: id, reason: "Ctrl-C" });
+    expect(await statusOf(id)).toBe("WITHDRAWN");
+  });
+
   it("expires by itself, tells its enforcer, and takes no vote and no use any more", async () => {
     const [pending, approved] = [await holdOne({ ttlSeconds: 30 }), await holdOne({ ttlSeconds: 30 })];
     await vote(approved.id, as("ada"));

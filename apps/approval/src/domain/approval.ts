@@ -102,9 +102,10 @@ function approvals(votes: readonly Vote[]): number {
   return people.length;
 }
 
+/** Also of what was let through and did not run: a cancel may meet the answer on its way, and only its enforcer knows. */
 function withdraw({ enforcerId, reason, now }: CommandOf<"Withdraw">, { status, held }: RequestedApproval) {
   if (held.enforcerId !== enforcerId) throw new Refused("forbidden", "another enforcer holds this command");
-  if (!isOpen(status)) return [];
+  if (!isOpen(status) && status !== "consumed") return [];
   return [{ type: "ApprovalWithdrawn", data: { at: now, reason } } as const];
 }
 

@@ -263,11 +263,21 @@ describe("withdrawing and expiring", () => {
       .when({ ...withdraw, enforcerId: "e2" } as ApprovalCommand)
       .isRefused("forbidden", /another enforcer/);
   });
+  it("can be withdrawn by its enforcer where it was let through and did not run", () => {
+    const used = given(requested(), vote(ada), granted, consumed);
+    used.when(withdraw).happens(withdrawn);
+    used.when({ ...withdraw, enforcerId: "e2" } as ApprovalCommand).isRefused("forbidden", /another enforcer/);
+    given(requested(), vote(ada), granted, consumed, withdrawn)
+      .when(consume())
+      .isRefused("gone", /withdrawn/);
+  });
   it("has no effect on what is over", () => {
-    for (const over of [[vote(ada, false), rejected], [expired], [withdrawn], [vote(ada), granted, consumed]]) {
+    for (const over of [[vote(ada, false), rejected], [expired], [withdrawn]]) {
       given(requested(), ...over)
         .when(withdraw)
         .happens();
+    }
+    for (const over of [[vote(ada, false), rejected], [expired], [withdrawn], [vote(ada), granted, consumed]]) {
       given(requested(), ...over)
         .when({ type: "Expire", now: EXPIRES })
         .happens();

@@ -285,7 +285,7 @@ export enum ApprovalStatus {
   EXPIRED = 4,
 
   /**
-   * The requester took it back (Ctrl-C, a closed connection).
+   * The requester took it back (Ctrl-C, a closed connection), or it was let through too late and did not run.
    *
    * @generated from enum value: WITHDRAWN = 5;
    */

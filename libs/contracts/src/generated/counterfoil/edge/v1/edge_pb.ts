@@ -1211,6 +1211,8 @@ export type HoldEnded = Message<"counterfoil.edge.v1.HoldEnded"> & {
   approvalId: string;
 
   /**
+   * CONSUMED only where the command went on.
+   *
    * @generated from field: counterfoil.approval.v1.ApprovalStatus status = 3;
    */
   status: ApprovalStatus;
@@ -1424,6 +1426,8 @@ export const EdgeApprovals: GenService<{
     output: typeof HoldResponseSchema;
   },
   /**
+   * The command does not run: also where Consume has let it through and the answer came too late.
+   *
    * @generated from rpc counterfoil.edge.v1.EdgeApprovals.Withdraw
    */
   withdraw: {
