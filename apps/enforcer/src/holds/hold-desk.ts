@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Hold, Principal, RefusalCode } from "#commands";
 import { approvalV1, edgeV1 } from "#contracts";
 import type { Clock } from "../clock.js";
-import { type ControlPlane, ControlPlaneRefused } from "../control/control-plane.js";
+import { type ControlPlane, ControlPlaneAway, ControlPlaneRefused } from "../control/control-plane.js";
 
 const { ApprovalStatus } = approvalV1;
 
@@ -55,8 +55,10 @@ export const withdrawn = (reason: string): HoldEnd => ({
   by: [],
 });
 
-/** A decision whose push was lost is found within this. */
+/** A decision whose push was lost is found within this, and a withdrawal that nobody heard said again. */
 const POLL_MS = 3_000;
+const UNDECIDED = "Nobody decided in time. Send the command again to ask anew.";
+const LOST = "It was approved, but the answer was lost on its way. Send the command again to ask anew.";
 
 /** The commands of this node that wait for a person. */
 export class HoldDesk {
@@ -90,6 +92,10 @@ class Held implements HeldCommand {
   #finish!: (end: HoldEnd) => void;
   #over = false;
   #consuming = false;
+  /** The control plane may have let the command through, and its answer is not here. */
+  #unanswered = false;
+  /** By our clock: what nobody has used by then is of no use to anybody. */
+  #until = 0;
   #stopExpiry = () => {};
   #stopPoll = () => {};
 
@@ -108,6 +114,7 @@ class Held implements HeldCommand {
     const { subject, verdict, approvalId } = this;
     const sessionSeconds = Math.max(1, Math.ceil((subject.sessionEnds - this.clock.now()) / 1000));
     const ttlSeconds = Math.min(verdict.ttlSeconds, sessionSeconds);
+    this.#until = this.clock.now() + ttlSeconds * 1000;
     try {
       const { expiresAt } = await this.control.call(edgeV1.EdgeApprovals.method.hold, {
         approvalId,
@@ -132,7 +139,10 @@ class Held implements HeldCommand {
       // Our own clock may differ from the control plane's: neither may make the wait longer than what was asked.
       const ttl = ttlSeconds * 1000;
       const theirs = expiresAt ? Number(expiresAt.seconds) * 1000 + expiresAt.nanos / 1e6 - this.clock.now() : ttl;
-      this.#stopExpiry = this.clock.after(Math.min(ttl, theirs), () => this.#expired());
+      this.#stopExpiry = this.clock.after(Math.min(ttl, theirs), () => {
+        if (this.#unanswered) this.#tellWithdrawn(UNDECIDED);
+        this.#expired();
+      });
       this.#pollLater();
     } catch (error) {
       const why =
@@ -165,7 +175,7 @@ class Held implements HeldCommand {
   /** Takes the approved decision. A lost answer is not asked for twice with another outcome: the second answer is no. */
   async #consume(): Promise<void> {
     if (this.#over || this.#consuming) return;
-    this.#consuming = true;
+    this.#consuming = this.#unanswered = true;
     const { approvalId, subject } = this;
     try {
       const { granted, reason, approvedBy, status } = await this.control.call(edgeV1.EdgeApprovals.method.consume, {
@@ -173,7 +183,9 @@ class Held implements HeldCommand {
         sessionId: subject.session,
         digest: subject.digest,
       });
+      this.#unanswered = false;
       if (granted) this.#end({ kind: "granted", by: approvedBy });
+      else if (status === ApprovalStatus.CONSUMED) this.withdraw(LOST);
       else if (status !== ApprovalStatus.PENDING) this.#endedAs(status, reason, approvedBy);
     } catch {
       // The next poll asks again.
@@ -198,11 +210,7 @@ class Held implements HeldCommand {
   }
 
   #expired(): void {
-    this.#refused(
-      ApprovalStatus.EXPIRED,
-      "approval_expired",
-      "Nobody decided in time. Send the command again to ask anew.",
-    );
+    this.#refused(ApprovalStatus.EXPIRED, "approval_expired", UNDECIDED);
   }
 
   #refused(status: approvalV1.ApprovalStatus, code: RefusalCode, reason: string, by: readonly Approver[] = []): void {
@@ -218,13 +226,15 @@ class Held implements HeldCommand {
     this.#finish(end);
   }
 
+  /** Also where it has been let through meanwhile: the command does not run, and the approval must not say that it has. */
   #tellWithdrawn(reason: string): void {
-    // After the request is answered: a withdrawal that overtakes it would find nothing to withdraw.
-    this.asked
-      .then(() => this.control.call(edgeV1.EdgeApprovals.method.withdraw, { approvalId: this.approvalId, reason }))
-      .catch(() => {
-        // It expires by itself, and nothing waits for it any more.
+    const { control, clock, approvalId } = this;
+    const tell = () =>
+      control.call(edgeV1.EdgeApprovals.method.withdraw, { approvalId, reason }).catch((error) => {
+        if (error instanceof ControlPlaneAway && clock.now() < this.#until) clock.after(POLL_MS, tell);
       });
+    // After the request is answered: a withdrawal that overtakes it would find nothing to withdraw.
+    void this.asked.then(tell);
   }
 }
 

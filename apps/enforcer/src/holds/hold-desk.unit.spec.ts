@@ -124,7 +124,43 @@ test("a lost push is found by asking; a lost answer is asked for again, and the 
     status: ApprovalStatus.CONSUMED,
   });
   await clock.pass(3_000);
-  expect(await held.ended).toMatchObject({ kind: "refused", code: "approval_rejected", reason: "it has been used" });
+  // Used by nobody: it was let through, which nobody heard. It must not stand as if its command had run.
+  expect(await held.ended).toMatchObject({
+    ...{ kind: "refused", status: ApprovalStatus.WITHDRAWN, code: "approval_withdrawn" },
+    reason: expect.stringContaining("the answer was lost"),
+  });
+  expect(count("Withdraw")).toBe(1);
+});
+
+test("it expires while its approval is being taken: the control plane hears that it does not run", async () => {
+  const { holds, answers, clock, count } = desk();
+  const held = holds.hold(subject, verdict);
+  answers.Consume = async () => {
+    throw new ControlPlaneAway("no answer");
+  };
+  await clock.pass(60_000);
+  expect(await held.ended).toMatchObject({ status: ApprovalStatus.EXPIRED });
+  expect(count("Withdraw")).toBe(1);
+});
+
+test("a withdrawal that nobody hears is said again, for as long as it is of use", async () => {
+  const { holds, answers, clock, count } = desk();
+  const away = async () => {
+    throw new ControlPlaneAway("no answer");
+  };
+  answers.Withdraw = away;
+  const [one, two] = [holds.hold(subject, verdict), holds.hold(subject, verdict)];
+  await settle();
+  one.withdraw("Ctrl-C");
+  await clock.pass(7_000);
+  expect(count("Withdraw")).toBe(3);
+  answers.Withdraw = async () => ({});
+  await clock.pass(3_000);
+  expect(count("Withdraw")).toBe(4);
+  answers.Withdraw = away;
+  two.withdraw("Ctrl-C");
+  await clock.pass(600_000);
+  expect({ size: holds.size, timers: clock.waiting }).toEqual({ size: 0, timers: 0 });
 });
 
 test("withdrawn while its approval is being taken: it does not run", async () => {
