@@ -2,9 +2,9 @@ import "reflect-metadata";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { cheatSheet } from "./cheat-sheet.js";
+import { claim } from "./claim.js";
 import { Installation } from "./installation.js";
 import { readConfig } from "./standalone.config.js";
-import { startEverything } from "./start.js";
 
 // dist/apps/standalone/src/main.js: the project is five folders up.
 const PROJECT = [1, 2, 3, 4, 5].reduce((path) => dirname(path), fileURLToPath(import.meta.url));
@@ -28,7 +28,10 @@ async function main(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => void end(0));
   try {
     const config = readConfig(process.argv.slice(2), process.env, PROJECT);
-    const started = await startEverything(config, installation, { project: PROJECT, say });
+    const state = await claim(config, installation);
+    // Everything there is, seconds long: what is wrong with settings and places has been said by then.
+    const { startEverything } = await import("./start.js");
+    const started = await startEverything(config, state, installation, { project: PROJECT, say });
     say(cheatSheet({ ...started, usual: config.state === join(PROJECT, ".counterfoil") }));
     say("ready");
     void started.failed.then((reason) => {

@@ -7,9 +7,8 @@ import { Demo } from "./demo/demo.js";
 import { prepareNode } from "./enforcer-node.js";
 import { EnforcerProcess } from "./enforcer-process.js";
 import type { Installation } from "./installation.js";
-import { requireFreePort } from "./ports.js";
 import type { StandaloneConfig } from "./standalone.config.js";
-import { StateFolder } from "./state-folder.js";
+import type { StateFolder } from "./state-folder.js";
 
 const GROUP = "demo";
 
@@ -22,23 +21,15 @@ export interface Started {
   readonly failed: Promise<string>;
 }
 
-/** Starts every part in order; each is remembered in `installation`, so that a failure halfway stops what ran. */
+/** Starts every part in order, once `state` and the ports are claimed; each is remembered in `installation`, so that a failure halfway stops what ran. */
 export async function startEverything(
   config: StandaloneConfig,
+  state: StateFolder,
   installation: Installation,
   { project, say }: { readonly project: string; readonly say: (line: string) => void },
 ): Promise<Started> {
   const { host } = config;
-  const state = await installation.start(
-    `state in ${config.state}`,
-    async () => StateFolder.take(config.state),
-    async (folder) => folder.release(),
-  );
   if (config.reset) forget(state);
-  await requireFreePort(host, config.apiPort, "COUNTERFOIL_API_PORT");
-  await requireFreePort(host, config.issuerPort, "COUNTERFOIL_ISSUER_PORT");
-  await requireFreePort(host, config.postgresPort, "COUNTERFOIL_POSTGRES_PORT");
-
   const postgres = await installation.start(
     "PostgreSQL",
     () => startPostgres({ folder: state.folder("postgres") }),
