@@ -102,17 +102,14 @@ export class Installation {
     );
   }
 
-  /** As a user does; a signal to this child goes to npm, and to nobody else. */
-  launchByNpm(): Running {
-    return this.track(
-      spawn("npm", ["start"], { cwd: ROOT, env: this.environment, stdio: ["ignore", "pipe", "pipe"], detached: true }),
-    );
+  start(args: readonly string[] = []): Promise<Running> {
+    return this.ready(this.launch(args));
   }
 
-  async start(args: readonly string[] = []): Promise<Running> {
-    this.server = this.launch(args);
-    await this.server.says(/^ready$/m);
-    return this.server;
+  /** As a user does; a signal to this child goes to npm, and to nobody else. */
+  startByNpm(): Promise<Running> {
+    const options = { cwd: ROOT, env: this.environment, detached: true };
+    return this.ready(this.track(spawn("npm", ["start"], { ...options, stdio: ["ignore", "pipe", "pipe"] })));
   }
 
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
@@ -175,6 +172,12 @@ export class Installation {
     const postgres = join(this.state, "postgres");
     if (existsSync(postgres)) removePostgres(postgres);
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private async ready(server: Running): Promise<Running> {
+    this.server = server;
+    await server.says(/^ready$/m);
+    return server;
   }
 
   private track(child: ChildProcess): Running {
