@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { TooLarge } from "./faults.js";
 import { ByteReader } from "./reader.js";
 
@@ -38,7 +39,8 @@ export class FrameAssembler {
   #toPass = 0;
   #dropping = false;
   #size = 0;
-  /** What is passed and not yet given out: whole pieces, and a run of the first chunk. */
+  /** What is passed and not yet given out: pieces, which mostly is one, and a run of the first chunk. */
+  #piece: Uint8Array | null = null;
   #pieces: Uint8Array[] = [];
   #runFrom = 0;
   /** Where small chunks are gathered; the last chunk, if it is such a gathering. */
@@ -172,10 +174,12 @@ export class FrameAssembler {
   /** What was passed and not yet given out, in one piece where it lies in one; null where there is nothing. */
   passed(): Uint8Array | null {
     this.#endRun();
-    const pieces = this.#pieces;
-    if (pieces.length === 0) return null;
+    const first = this.#piece;
+    this.#piece = null;
+    if (first === null || this.#pieces.length === 0) return first;
+    const pieces = [first, ...this.#pieces];
     this.#pieces = [];
-    return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
+    return Buffer.concat(pieces);
   }
 
   /** Gives up everything that is left, as it is. */
@@ -211,7 +215,9 @@ export class FrameAssembler {
     const chunk = this.#chunks[0];
     if (chunk && this.#at > this.#runFrom) {
       const whole = this.#runFrom === 0 && this.#at === chunk.length;
-      this.#pieces.push(whole ? chunk : chunk.subarray(this.#runFrom, this.#at));
+      const piece = whole ? chunk : chunk.subarray(this.#runFrom, this.#at);
+      if (this.#piece === null) this.#piece = piece;
+      else this.#pieces.push(piece);
     }
     this.#runFrom = this.#at;
   }

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { MalformedBytes } from "./faults.js";
 
 const NOTHING = new Uint8Array(0);

@@ -84,3 +84,17 @@ export const STATUS = {
 
 /** MAX_STARTUP_PACKET_LENGTH of the server's sources. */
 export const OPENING_LIMIT = 10_000;
+
+/** Some of a direction's types. A look-up in a table: it is made for every message. */
+export class MessageTypes {
+  readonly #has = new Uint8Array(256);
+
+  constructor(types: readonly number[]) {
+    for (const type of types) this.#has[type] = 1;
+  }
+
+  /** @param type a byte */
+  has(type: number): boolean {
+    return this.#has[type] === 1;
+  }
+}

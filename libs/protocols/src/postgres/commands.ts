@@ -59,6 +59,8 @@ export class RunningCommand {
   valuesMasked = 0;
   error: { code: string; message: string } | null = null;
   finished = false;
+  /** Among those that run; -1: nowhere. */
+  place = -1;
   /** It was sent to run. */
   ran = false;
   /** It has gone past its limit: nothing more of it is shown. */

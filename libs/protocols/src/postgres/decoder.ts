@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { ByteReader, type FrameFormat, MalformedBytes } from "#bytes";
 import type {
   Bind,
@@ -90,9 +91,13 @@ function format(reader: ByteReader): Format {
   throw new MalformedBytes(`there is no format ${code}`);
 }
 
-function list<T>(reader: ByteReader, read: (reader: ByteReader) => T): T[] {
-  const items: T[] = [];
-  for (let left = reader.uint16(); left > 0; left--) items.push(read(reader));
+const NONE: readonly never[] = [];
+
+function list<T>(reader: ByteReader, read: (reader: ByteReader) => T): readonly T[] {
+  const count = reader.uint16();
+  if (count === 0) return NONE;
+  const items = [read(reader)];
+  while (items.length < count) items.push(read(reader));
   return items;
 }
 
@@ -102,19 +107,22 @@ export function formatOf(formats: readonly Format[], index: number): Format {
   return formats[index] ?? "text";
 }
 
-function values(reader: ByteReader): WireValue[] {
+function values(reader: ByteReader): readonly WireValue[] {
   const formats = list(reader, format);
   const count = reader.uint16();
   if (formats.length > 1 && formats.length !== count) {
     throw new MalformedBytes(`${formats.length} formats for ${count} values`);
   }
-  const values: WireValue[] = [];
-  for (let index = 0; index < count; index++) {
-    const length = reader.int32();
-    if (length < -1) throw new MalformedBytes(`a value cannot have the length ${length}`);
-    values.push({ format: formatOf(formats, index), bytes: length === -1 ? null : reader.view(length) });
-  }
+  if (count === 0) return NONE;
+  const values = [value(reader, formatOf(formats, 0))];
+  while (values.length < count) values.push(value(reader, formatOf(formats, values.length)));
   return values;
+}
+
+function value(reader: ByteReader, format: Format): WireValue {
+  const length = reader.int32();
+  if (length < -1) throw new MalformedBytes(`a value cannot have the length ${length}`);
+  return { format, bytes: length === -1 ? null : reader.view(length) };
 }
 
 // ---- from the client -----------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ export interface ExecuteAnswer {
   readonly kind: "execute";
   readonly command: RunningCommand;
   readonly portal: Portal;
-  copy?: Copying;
+  copy: Copying | null;
 }
 
 export interface QueryAnswer {
@@ -52,12 +52,12 @@ export interface QueryAnswer {
   readonly command: RunningCommand;
   readonly segment: number;
   /** Of the statement that runs; undefined while it has no description. */
-  masks?: Masks;
-  copy?: Copying;
+  masks: Masks | undefined;
+  copy: Copying | null;
   /** It runs in a transaction of the conversation's own, to be undone where it goes past its limit. */
-  readonly enclosed?: boolean;
+  readonly enclosed: boolean;
   /** Its completion, kept back until that transaction has ended. */
-  completion?: Uint8Array;
+  completion: Uint8Array | null;
 }
 
 /** The conversation's own statement around one with a limit; the client sees nothing of it but how it ends. */
@@ -100,6 +100,17 @@ interface RefusalAnswer {
   readonly simple: boolean;
   readonly segment: number;
 }
+
+/** What is due for a simple query. */
+export const queryAnswer = (command: RunningCommand, segment: number, enclosed = false): QueryAnswer => ({
+  kind: "query",
+  command,
+  segment,
+  masks: undefined,
+  copy: null,
+  enclosed,
+  completion: null,
+});
 
 /** First in, first out. */
 export class Answers {

@@ -2,7 +2,7 @@ import { type ByteReader, FrameAssembler, MalformedBytes, TooLarge } from "#byte
 import type { MaskPlan, Refusal } from "#commands";
 import { NOTHING_MASKED } from "#commands";
 import type { ClientStep, CommandLimit, Gate, OutcomeStep, Prepared } from "../../protocol.js";
-import { CLIENT, STATUS } from "../codes.js";
+import { CLIENT, MessageTypes, STATUS } from "../codes.js";
 import { type Effect, fetchText, parameterOf, RunningCommand, readable } from "../commands.js";
 import {
   decodeBind,
@@ -17,10 +17,11 @@ import {
 } from "../decoder.js";
 import { goodbyeResponse } from "../denial.js";
 import { describePortal, flush } from "../encoder.js";
+import { queryAnswer } from "./answers.js";
 import { sendOwn } from "./limits.js";
 import { inParts, refuse, tooLarge } from "./refusals.js";
 import type { SessionState } from "./state.js";
-import { cursorPortal, type Portal, type Statement } from "./statements.js";
+import { boundPortal, cursorPortal, type Portal, type Statement } from "./statements.js";
 
 const NOTHING = new Uint8Array(0);
 const FLUSH = flush();
@@ -30,12 +31,14 @@ const MOST_UNANSWERED = 10_000;
 type Asked = Pick<Gate, "stage" | "text" | "several"> &
   Partial<Pick<Gate, "parameters" | "functionOid" | "portal" | "prepared" | "again">>;
 const NO_PARAMETERS: Gate["parameters"] = [];
+/** Of most commands; never added to. */
+const NO_EFFECTS: Effect[] = [];
 
 /** A gate that waits for its decision, and what to do once it passes. */
 interface OpenGate {
   readonly gate: Gate;
   readonly simple: boolean;
-  readonly effects: Effect[];
+  effects: Effect[];
   readonly pass: Pass;
 }
 
@@ -123,7 +126,9 @@ export class FromClient {
 
   effect(gate: Gate, effect: Effect): void {
     if (this.#open?.gate !== gate) throw new Error("this gate is not open");
-    if (gate.stage === "run") this.#open.effects.push(effect);
+    if (gate.stage !== "run") return;
+    if (this.#open.effects === NO_EFFECTS) this.#open.effects = [];
+    this.#open.effects.push(effect);
   }
 
   #close(gate: Gate): OpenGate {
@@ -196,7 +201,7 @@ export class FromClient {
       state.applyEffects(command);
       if (limit) return this.#alone(command, this.#frames.whole() as Uint8Array);
       state.sending();
-      state.answers.push({ kind: "query", command, segment: state.segment++ });
+      state.answers.push(queryAnswer(command, state.segment++));
       state.runs++;
       state.unsynced = false;
       return null;
@@ -232,16 +237,7 @@ export class FromClient {
       const state = this.#state;
       state.sending();
       const command = state.begin(new RunningCommand(gate, plan, effects, limit));
-      const portal: Portal = {
-        statement,
-        bind,
-        segment: state.segment,
-        command,
-        epoch: state.epoch,
-        runs: state.runs,
-        ran: false,
-        asked: false,
-      };
+      const portal = boundPortal(statement, bind, command, state);
       this.#byName(portal);
       const change = state.portals.change(bind.portal, portal, state.segment);
       state.answers.push({ kind: "bind", change, portal });
@@ -266,7 +262,7 @@ export class FromClient {
     const known = state.portals.get(key);
     // Behind anything else that runs, the name may have become another's: an SQL CLOSE and DECLARE share it.
     if (!this.#isCertain(key, known) && !state.answers.empty) return this.#wait();
-    const renamed = known?.names !== undefined && known.names !== state.statements.version;
+    const renamed = known !== undefined && known.names !== null && known.names !== state.statements.version;
     if (known && known.epoch === state.epoch && !renamed) {
       if (known.command.limit?.changes && maxRows > 0) return this.#inParts(known.command.limit);
       const before = this.#run(known, key);
@@ -289,7 +285,7 @@ export class FromClient {
           known.command = command;
           known.epoch = state.epoch;
           known.asked = known.columns !== undefined;
-          delete known.masks;
+          known.masks = undefined;
           this.#byName(known);
         }
         const before = this.#run(portal, key);
@@ -314,7 +310,7 @@ export class FromClient {
     }
     state.applyEffects(command);
     if (command.limit) state.limited = command;
-    state.answers.push({ kind: "execute", command, portal });
+    state.answers.push({ kind: "execute", command, portal, copy: null });
     portal.runs = ++state.runs;
     portal.ran = true;
     return describe ? describePortal(key) : null;
@@ -340,7 +336,7 @@ export class FromClient {
         sendOwn(state, { kind: "own", command, segment, does: "begin", frame });
       } else {
         state.due.push(frame);
-        state.answers.push({ kind: "query", command, segment });
+        state.answers.push(queryAnswer(command, segment));
       }
     };
     return NOTHING;
@@ -364,8 +360,9 @@ export class FromClient {
 
   /** Should a name change before it runs, it asks again. */
   #byName(portal: Portal): void {
-    if (portal.command.effects.some(({ kind }) => kind === "by-name")) portal.names = this.#state.statements.version;
-    else delete portal.names;
+    const { effects } = portal.command;
+    const byName = effects.length > 0 && effects.some(({ kind }) => kind === "by-name");
+    portal.names = byName ? this.#state.statements.version : null;
   }
 
   #closeName(frame: ByteReader): boolean {
@@ -445,7 +442,7 @@ export class FromClient {
     const passed = this.#frames.passed();
     if (passed) this.#forward(passed);
     this.#ready.push({ kind: "gate", gate });
-    this.#asking = { gate, simple, effects: [], pass };
+    this.#asking = { gate, simple, effects: NO_EFFECTS, pass };
     return true;
   }
 
@@ -510,17 +507,17 @@ export class FromClient {
   }
 }
 
-const KNOWN: ReadonlySet<number> = new Set(
+const KNOWN = new MessageTypes(
   Object.values(CLIENT).filter((type) => type !== CLIENT.Password && type !== CLIENT.CopyData),
 );
 
 /** What asks to pass. */
-const DECIDED: ReadonlySet<number> = new Set([CLIENT.Query, CLIENT.Parse, CLIENT.Bind, CLIENT.FunctionCall]);
+const DECIDED = new MessageTypes([CLIENT.Query, CLIENT.Parse, CLIENT.Bind, CLIENT.FunctionCall]);
 
-const ENDING: ReadonlySet<number> = new Set([CLIENT.Sync, CLIENT.Terminate]);
+const ENDING = new MessageTypes([CLIENT.Sync, CLIENT.Terminate]);
 
 /** What may come while the server reads COPY data; it ignores Flush and Sync there. */
-const DURING_COPY: ReadonlySet<number> = new Set([
+const DURING_COPY = new MessageTypes([
   CLIENT.CopyDone,
   CLIENT.CopyFail,
   CLIENT.Flush,

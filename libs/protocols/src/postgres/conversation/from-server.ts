@@ -1,7 +1,7 @@
 import { type ByteReader, ByteWriter, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
 import { NOTHING_MASKED, type Refusal } from "#commands";
 import type { ServerStep } from "../../protocol.js";
-import { SERVER } from "../codes.js";
+import { MessageTypes, SERVER } from "../codes.js";
 import type { RunningCommand } from "../commands.js";
 import {
   decodeCommandComplete,
@@ -26,14 +26,14 @@ import type { SessionState } from "./state.js";
 import { lookOf, portalMasks } from "./statements.js";
 
 /** What a server may send at any time. */
-const ASIDE: ReadonlySet<number> = new Set([
+const ASIDE = new MessageTypes([
   SERVER.NoticeResponse,
   SERVER.NotificationResponse,
   SERVER.ParameterStatus,
 ]);
 
 /** What says how a simple query or a call went, before ReadyForQuery ends it. */
-const TELLS: ReadonlySet<number> = new Set([
+const TELLS = new MessageTypes([
   SERVER.CommandComplete,
   SERVER.EmptyQueryResponse,
   SERVER.ErrorResponse,
@@ -318,13 +318,13 @@ export class FromServer {
       // It has read all of them.
       this.#state.ignoredSyncs = 0;
     }
-    delete head.copy;
+    head.copy = null;
     if (command.past(tag)) return this.#limitReached(head);
     command.complete(tag);
     state.confirmEffect(command, tag);
     state.completed(command, tag);
     if (head.kind === "query") {
-      delete head.masks;
+      head.masks = undefined;
       if (!head.enclosed) return this.#pass();
       head.completion = Buffer.from(this.#whole);
       return this.#swallow();

@@ -6,7 +6,7 @@ import { decodeFields, decodeReadyForQuery } from "../decoder.js";
 import { POISON_PARSE, POISON_QUERY, refusalResponse } from "../denial.js";
 import { errorResponse, query } from "../encoder.js";
 import { scrubbed } from "../rewrite/texts.js";
-import type { ExecuteAnswer, OwnAnswer, QueryAnswer } from "./answers.js";
+import { type ExecuteAnswer, type OwnAnswer, type QueryAnswer, queryAnswer } from "./answers.js";
 import type { SessionState } from "./state.js";
 
 /**
@@ -56,14 +56,14 @@ export function pastLimit(state: SessionState, head: QueryAnswer | ExecuteAnswer
 export function endsOwn(state: SessionState, head: QueryAnswer, status: number): boolean {
   const { command, segment, enclosed, completion } = head;
   if (status === STATUS.idle || !(enclosed || (command.struck && status === STATUS.transaction))) return false;
-  const done = completion !== undefined && status === STATUS.transaction;
+  const done = completion !== null && status === STATUS.transaction;
   state.answers.shift();
   sendOwn(state, {
     kind: "own",
     command,
     segment,
     does: !enclosed ? "abort" : done ? "commit" : "rollback",
-    frame: completion ?? null,
+    frame: completion,
   });
   return true;
 }
@@ -96,7 +96,7 @@ function ownReady(state: SessionState, head: OwnAnswer, frame: Uint8Array): Uint
   state.answers.shift();
   if (does === "begin" && status === STATUS.transaction) {
     state.holding = false;
-    state.answers.push({ kind: "query", command, segment, enclosed: true });
+    state.answers.push(queryAnswer(command, segment, true));
     state.due.push(head.frame as Uint8Array);
     return null;
   }

@@ -12,23 +12,26 @@ export interface Change<T> {
  * Query) would run whether or not the change happened, so it must not rely on it before the answer is here.
  */
 export class Names<T> {
-  readonly #meanings = new Map<string, T>();
+  readonly #named = new Map<string, T>();
+  /** Of the name that is empty, apart: it has another with every command. */
+  #unnamed: T | undefined;
   /** Changes the server has not answered, in the order of sending. */
   #unsettled: Change<T>[] = [];
   /** Counts changes of names that SQL can use: the unnamed is not among them. */
   version = 0;
 
   get(key: string): T | undefined {
-    return this.#meanings.get(key);
+    return key === "" ? this.#unnamed : this.#named.get(key);
   }
 
   /** Every meaning there is. */
-  values(): Iterable<T> {
-    return this.#meanings.values();
+  forEach(visit: (meaning: T, key: string) => void): void {
+    if (this.#unnamed !== undefined) visit(this.#unnamed, "");
+    if (this.#named.size > 0) this.#named.forEach(visit);
   }
 
   change(key: string, meaning: T | undefined, segment: number): Change<T> {
-    const change = { key, segment, before: this.#meanings.get(key) };
+    const change = { key, segment, before: this.get(key) };
     this.#unsettled.push(change);
     this.#set(key, meaning);
     return change;
@@ -36,7 +39,9 @@ export class Names<T> {
 
   /** Takes every name's meaning away. */
   clear(segment: number): Change<T>[] {
-    return [...this.#meanings.keys()].map((key) => this.change(key, undefined, segment));
+    const keys: string[] = [];
+    this.forEach((_meaning, key) => keys.push(key));
+    return keys.map((key) => this.change(key, undefined, segment));
   }
 
   settle(change: Change<T>): void {
@@ -62,19 +67,26 @@ export class Names<T> {
   }
 
   /** Takes the meaning from the names whose meaning is over for the server; those with a change under way stay. */
-  forget(over: (meaning: T, key: string) => boolean): T[] {
-    const gone: T[] = [];
-    for (const [key, meaning] of this.#meanings) {
-      if (!over(meaning, key) || this.#unsettled.some((change) => change.key === key)) continue;
-      this.#meanings.delete(key);
-      gone.push(meaning);
-    }
-    return gone;
+  forget(over: (meaning: T, key: string) => boolean, gone: (meaning: T) => void): void {
+    this.forEach((meaning, key) => {
+      if (!over(meaning, key) || this.#isChanging(key)) return;
+      this.#put(key, undefined);
+      gone(meaning);
+    });
   }
 
   #set(key: string, meaning: T | undefined): void {
     if (key !== "") this.version++;
-    if (meaning === undefined) this.#meanings.delete(key);
-    else this.#meanings.set(key, meaning);
+    this.#put(key, meaning);
+  }
+
+  #put(key: string, meaning: T | undefined): void {
+    if (key === "") this.#unnamed = meaning;
+    else if (meaning === undefined) this.#named.delete(key);
+    else this.#named.set(key, meaning);
+  }
+
+  #isChanging(key: string): boolean {
+    return this.#unsettled.length > 0 && this.#unsettled.some((change) => change.key === key);
   }
 }

@@ -1,7 +1,9 @@
+import type { Names } from "./names.js";
 import type { Portal } from "./statements.js";
 
-/** What ends no transaction, whatever surrounds it. */
-const ON_ROWS = /^(SELECT|INSERT|UPDATE|DELETE|MERGE|FETCH|COPY|SET|SHOW)\b/;
+/** What ends no transaction, whatever surrounds it. The first by far is most of what there is. */
+const endsNone = (tag: string) =>
+  tag.startsWith("SELECT ") || /^(SELECT|INSERT|UPDATE|DELETE|MERGE|FETCH|COPY|SET|SHOW)\b/.test(tag);
 
 /** A statement that is complete, as its CommandComplete and its text say. */
 export interface Completed {
@@ -21,9 +23,9 @@ export class PortalEnds {
   #savepoint = false;
 
   /** @param portals all there are now. @returns null where all are left. */
-  after(completed: Completed, portals: Iterable<Portal>): ((portal: Portal) => boolean) | null {
+  after(completed: Completed, portals: Pick<Names<Portal>, "forEach">): ((portal: Portal) => boolean) | null {
     const { tag } = completed;
-    if (ON_ROWS.test(tag)) return null;
+    if (endsNone(tag)) return null;
     if (this.#isEnd(completed)) {
       this.#savepoint = false;
       return () => true;
@@ -31,7 +33,9 @@ export class PortalEnds {
     if (tag === "ROLLBACK") return (portal) => !portal.beforeSavepoints;
     if (tag === "SAVEPOINT" && !this.#savepoint) {
       this.#savepoint = true;
-      for (const portal of portals) portal.beforeSavepoints = true;
+      portals.forEach((portal) => {
+        portal.beforeSavepoints = true;
+      });
     }
     return null;
   }

@@ -50,7 +50,8 @@ export class SessionState {
 
   readonly #portalEnds = new PortalEnds();
   readonly #parameters: Map<string, string>;
-  readonly #running = new Set<RunningCommand>();
+  /** In no order: each knows its place. */
+  readonly #running: RunningCommand[] = [];
   /** Outcomes that wait to be told. */
   readonly outcomes: OutcomeStep[] = [];
 
@@ -77,7 +78,7 @@ export class SessionState {
   }
 
   begin(command: RunningCommand): RunningCommand {
-    this.#running.add(command);
+    command.place = this.#running.push(command) - 1;
     if (command.plan.scrubTexts) this.scrubbing = this.segment;
     return command;
   }
@@ -85,9 +86,18 @@ export class SessionState {
   finish(command: RunningCommand): void {
     if (command.finished) return;
     command.finished = true;
-    this.#running.delete(command);
+    this.#takeOut(command);
     if (this.limited === command) this.limited = null;
     this.outcomes.push({ kind: "outcome", ordinal: command.gate.ordinal, outcome: command.outcome() });
+  }
+
+  /** The last takes its place. */
+  #takeOut(command: RunningCommand): void {
+    if (command.place < 0) return;
+    const last = this.#running.pop() as RunningCommand;
+    if (last === command) return;
+    this.#running[command.place] = last;
+    last.place = command.place;
   }
 
   /** A command that was let through and that the server will not see. */
@@ -97,7 +107,7 @@ export class SessionState {
   }
 
   unfinished() {
-    return [...this.#running]
+    return this.#running
       .map((command) => ({ ordinal: command.gate.ordinal, outcome: command.outcome() }))
       .sort((left, right) => left.ordinal - right.ordinal);
   }
@@ -133,7 +143,7 @@ export class SessionState {
   /** A statement of a command is complete: portals may be over with it. */
   completed(command: RunningCommand, tag: string): void {
     const idle = this.status === STATUS.idle;
-    const over = this.#portalEnds.after({ tag, text: command.gate.text, idle }, this.portals.values());
+    const over = this.#portalEnds.after({ tag, text: command.gate.text, idle }, this.portals);
     if (over) this.forgetPortals((portal, key) => key !== "" && portal.command !== command && over(portal));
   }
 
@@ -184,11 +194,11 @@ export class SessionState {
   /** A segment is over: what was bound in it and not run is no command; should it run later, it asks again. */
   endSegment(segment: number): void {
     this.answered = Math.max(this.answered, segment);
-    for (const portal of this.portals.values()) {
-      if (portal.ran || portal.segment > segment || portal.command.finished) continue;
+    this.portals.forEach((portal) => {
+      if (portal.ran || portal.segment > segment || portal.command.finished) return;
       portal.epoch = -1;
       this.finish(portal.command);
-    }
+    });
     if (this.status !== STATUS.idle) return;
     this.#portalEnds.idle();
     this.forgetPortals((portal) => portal.segment <= segment);
@@ -197,7 +207,7 @@ export class SessionState {
 
   /** Portals that are no more; what they ran is over. */
   forgetPortals(over: (portal: Portal, key: string) => boolean): void {
-    for (const portal of this.portals.forget(over)) this.finish(portal.command);
+    this.portals.forget(over, (portal) => this.finish(portal.command));
   }
 }
 

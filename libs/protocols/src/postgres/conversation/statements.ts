@@ -34,20 +34,41 @@ export interface Portal {
   command: RunningCommand;
   /** The policy it was let through under; -1 where it has to ask again. */
   epoch: number;
-  /** The version of the statements' names that it runs by; absent where it runs by none. */
-  names?: number;
+  /** The version of the statements' names that it runs by; null where it runs by none. */
+  names: number | null;
   /** How many runs had been sent when it was last known to be what it is. */
   runs: number;
   /** An Execute was sent. */
   ran: boolean;
   /** It was there before the first savepoint of its transaction. */
-  beforeSavepoints?: boolean;
-  /** Its own description, with true formats. */
-  columns?: RowDescription | null;
+  beforeSavepoints: boolean;
+  /** Its own description, with true formats: null for no rows; undefined while unknown. */
+  columns: RowDescription | null | undefined;
   asked: boolean;
   /** Worked out at the first row. */
-  masks?: Masks;
+  masks: Masks | undefined;
 }
+
+/** One that has been sent and not run. */
+export const boundPortal = (
+  statement: Statement,
+  bind: Bind,
+  command: RunningCommand,
+  { segment, epoch, runs }: Pick<Portal, "segment" | "epoch" | "runs">,
+): Portal => ({
+  statement,
+  bind,
+  segment,
+  command,
+  epoch,
+  names: null,
+  runs,
+  ran: false,
+  beforeSavepoints: false,
+  columns: undefined,
+  asked: false,
+  masks: undefined,
+});
 
 /** What a RowDescription says of a portal of the statement: the same object as the last time where it says the same. */
 export function lookOf(statement: Statement, description: ByteReader): RowDescription {
@@ -88,16 +109,8 @@ function describedPortal(portal: Portal): RowDescription | null | undefined {
 export function cursorPortal(
   text: string,
   command: RunningCommand,
-  { segment, epoch, runs }: Pick<Portal, "segment" | "epoch" | "runs">,
+  now: Pick<Portal, "segment" | "epoch" | "runs">,
 ): Portal {
-  return {
-    statement: { prepared: { text }, asked: false },
-    bind: { portal: "", statement: "", values: [], resultFormats: [] },
-    segment,
-    command,
-    epoch,
-    runs,
-    ran: false,
-    asked: false,
-  };
+  const bind: Bind = { portal: "", statement: "", values: [], resultFormats: [] };
+  return boundPortal({ prepared: { text }, asked: false }, bind, command, now);
 }
