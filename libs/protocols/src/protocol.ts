@@ -225,7 +225,7 @@ export interface Conversation {
   /** What the server last said of the session's transaction (ReadyForQuery). */
   readonly transaction: "idle" | "active" | "failed";
   /** What is known of the commands that have no outcome yet, oldest first: for when the connection is lost. */
-  unfinished(): readonly { readonly ordinal: number; readonly outcome: Outcome }[];
+  unfinished(): readonly Ended[];
 }
 
 /** How many rows a command may give or change. Past it, it fails with the refusal at that row, and nothing is left of it. */
@@ -275,7 +275,9 @@ export interface Gate {
   /** Asks again for what that gate has bound: the server has settled then what its names mean. */
   readonly again?: Gate;
   /** What its names mean: a note of whoever understands it. */
-  meaning?: unknown;
+  meaning: unknown;
+  /** When it was let through: a note of whoever measures it. */
+  startedAt: number;
   /** Whether the text may hold several statements (the simple query) or only one. */
   readonly several: boolean;
   /** Not SQL text but a call by number (PostgreSQL FunctionCall), where set: the function's OID. */
@@ -308,9 +310,15 @@ export type ServerStep =
   | { readonly kind: "fault"; readonly bytes: Uint8Array; readonly refusal: Refusal };
 
 /** A command is over. */
-export interface OutcomeStep {
+export interface OutcomeStep extends Ended {
   readonly kind: "outcome";
-  readonly ordinal: number;
+}
+
+/** How a command went that was let through. */
+export interface Ended {
+  readonly gate: Gate;
+  /** The batch it ran in: the gate's own, but for what was bound in one and run in another. */
+  readonly batch: number;
   readonly outcome: Outcome;
 }
 

@@ -19,6 +19,8 @@ const JOINED_UP_TO = 16 * 1024;
 export class Channel {
   bytesIn = 0;
   bytesOut = 0;
+  /** What waits for `flush`, which mostly is one piece. */
+  #piece: Uint8Array | null = null;
   #pieces: Uint8Array[] = [];
   #waiting = 0;
   #closed = false;
@@ -56,25 +58,33 @@ export class Channel {
     if (bytes.length === 0 || this.closed) return;
     this.bytesOut += bytes.length;
     this.#waiting += bytes.length;
+    if (this.#piece === null) {
+      this.#piece = bytes;
+      return;
+    }
     const last = this.#pieces.length - 1;
-    const joined = last < 0 ? null : neighbours(this.#pieces[last]!, bytes);
-    if (joined) this.#pieces[last] = joined;
-    else this.#pieces.push(bytes);
+    const joined = neighbours(last < 0 ? this.#piece : this.#pieces[last]!, bytes);
+    if (joined === null) this.#pieces.push(bytes);
+    else if (last < 0) this.#piece = joined;
+    else this.#pieces[last] = joined;
   }
 
   flush(): void {
     const { socket, clogged } = this;
     if (this.#waiting === 0) return;
-    const pieces = this.#pieces;
+    const first = this.#piece!;
+    const rest = this.#pieces;
     const bytes = this.#waiting;
-    this.#pieces = [];
+    this.#piece = null;
+    if (rest.length > 0) this.#pieces = [];
     this.#waiting = 0;
     if (!socket.writable) return;
-    if (pieces.length === 1) socket.write(pieces[0]!);
-    else if (bytes <= JOINED_UP_TO) socket.write(Buffer.concat(pieces, bytes));
+    if (rest.length === 0) socket.write(first);
+    else if (bytes <= JOINED_UP_TO) socket.write(Buffer.concat([first, ...rest], bytes));
     else {
       socket.cork();
-      for (const piece of pieces) socket.write(piece);
+      socket.write(first);
+      for (const piece of rest) socket.write(piece);
       socket.uncork();
     }
     // What the network takes at once, no "drain" tells of.

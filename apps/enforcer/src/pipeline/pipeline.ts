@@ -14,7 +14,7 @@
  * A command seen before passes 2 to 6 at once. What a turn of the event loop brought leaves at its end, in one piece.
  */
 import type { Hold, MaskPlan, Refusal, Verdict } from "#commands";
-import type { ClientStep, CommandLimit, Conversation, Gate, Outcome, ServerStep } from "#protocols";
+import type { ClientStep, CommandLimit, Conversation, Ended, Gate, ServerStep } from "#protocols";
 import { type Durability, SpoolFull, SpoolUnwritable } from "#spool";
 import type { Channel } from "../connection/channel.js";
 import { type HeldCommand, type HoldEnd, withdrawn } from "../holds/hold-desk.js";
@@ -48,7 +48,7 @@ export interface PipelineSession {
     approvalId: string,
   ): void;
   recordHoldEnded(gate: Gate, held: HeldCommand, end: HoldEnd): void;
-  recordEnded(ordinal: number, outcome: Outcome): void;
+  recordEnded(ended: Ended): void;
   /** Up to which record the disk must have all before the command leaves; 0: none. @param sequence its own record */
   toDiskFirst(gate: Gate, understood: Understood, approvalId: string, sequence: number): number;
   durable(sequence: number, durability: Durability): Promise<void> | undefined;
@@ -185,7 +185,7 @@ export class Pipeline implements Leaving {
         this.#gate(step.gate);
         break;
       case "outcome":
-        this.session.recordEnded(step.ordinal, step.outcome);
+        this.session.recordEnded(step);
         break;
       case "end":
         this.server.write(step.bytes);
@@ -212,7 +212,7 @@ export class Pipeline implements Leaving {
         this.#stop();
         break;
       case "outcome":
-        this.session.recordEnded(step.ordinal, step.outcome);
+        this.session.recordEnded(step);
         break;
       case "fault":
         this.client.write(step.bytes);

@@ -12,8 +12,11 @@ const SHOWN_OF_LONG = 8 * 1024;
 const MOST_PARAMETERS = 4_096;
 const MOST_NAMES = 1_000;
 
+/** Of a gate, what is recorded. */
+export type SentCommand = Pick<Gate, "ordinal" | "text" | "parameters" | "functionOid">;
+
 /** Exactly what was sent and what it does; what does not fit is cut, and says how long it was and its SHA-256. */
-export function commandFacts(gate: Gate, understood: Understood, verdict: Verdict | null): edgeV1.CommandFacts {
+export function commandFacts(gate: SentCommand, understood: Understood, verdict: Verdict | null): edgeV1.CommandFacts {
   return create(edgeV1.CommandFactsSchema, {
     ordinal: BigInt(gate.ordinal),
     statement: cut(gate.functionOid === undefined ? gate.text : `function call ${gate.functionOid}`, LONGEST_STATEMENT),

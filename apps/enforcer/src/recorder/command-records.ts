@@ -1,9 +1,9 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Verdict } from "#commands";
 import { edgeV1 } from "#contracts";
-import type { Gate, Outcome } from "#protocols";
+import type { Outcome } from "#protocols";
 import type { Understood } from "../semantics/semantics.js";
-import { commandFacts, shortened } from "./command-facts.js";
+import { commandFacts, type SentCommand, shortened } from "./command-facts.js";
 import { ProtobufWriter } from "./protobuf-writer.js";
 
 /** Numbers of fields in `edge.proto`. */
@@ -24,7 +24,7 @@ const ENDED = {
 } as const;
 
 export interface Started {
-  readonly gate: Gate;
+  readonly gate: SentCommand;
   readonly understood: Understood;
   readonly verdict: Verdict;
   readonly approvalId: string;

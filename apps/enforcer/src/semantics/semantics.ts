@@ -1,5 +1,5 @@
 import type { Command, MaskPlan, NativeError, Refusal, ResourcePart, Verdict } from "#commands";
-import type { CommandLimit, Conversation, Gate, Outcome } from "#protocols";
+import type { CommandLimit, Conversation, Ended, Gate } from "#protocols";
 import type { Clock } from "../clock.js";
 import type { Upstreams } from "../connection/upstreams.js";
 import type { Log } from "../log.js";
@@ -74,7 +74,7 @@ export interface SessionSemantics {
   sent(gate: Gate, understood: Understood): void;
   refused(gate: Gate): void;
   /** A command has ended. */
-  over(ordinal: number, outcome: Outcome): void;
+  over(ended: Ended): void;
   /** The answers so far have been dealt with. */
   settled(): void;
 }

@@ -10,7 +10,7 @@ import {
 } from "#commands";
 import type { edgeV1 } from "#contracts";
 import { approvalV1 } from "#contracts";
-import type { CommandLimit, Conversation, Gate, Outcome, Protocol } from "#protocols";
+import type { CommandLimit, Conversation, Ended, Gate, Protocol } from "#protocols";
 import type { Durability } from "#spool";
 import type { Clock } from "../clock.js";
 import { Channel } from "../connection/channel.js";
@@ -62,8 +62,6 @@ export class Session implements PipelineSession {
   readonly #server: Channel;
   readonly #pipeline: Pipeline;
   readonly #semantics: SessionSemantics;
-  /** By ordinal: milliseconds of a clock that never goes back. */
-  readonly #startedAt = new Map<number, number>();
   readonly #diskOrder = new DiskOrder();
   #commands = 0;
   #over = false;
@@ -160,8 +158,7 @@ export class Session implements PipelineSession {
     try {
       this.#pipeline.stop();
       recorded = true;
-      for (const { ordinal, outcome } of this.#conversation.unfinished())
-        this.#recordUnfinished(ordinal, outcome, cause);
+      for (const each of this.#conversation.unfinished()) this.#recordUnfinished(each, cause);
       this.services.recorder.record(this.id, "sessionEnded", {
         cause,
         message,
@@ -258,7 +255,7 @@ export class Session implements PipelineSession {
 
   recordStarted(gate: Gate, understood: Understood, verdict: Verdict, approvalId: string): number {
     this.#commands++;
-    this.#startedAt.set(gate.ordinal, performance.now());
+    gate.startedAt = performance.now();
     const labelsMasked = this.#semantics.labelsMasked(understood, verdict);
     return this.services.recorder.commandStarted(this.id, { gate, understood, verdict, approvalId, labelsMasked });
   }
@@ -290,13 +287,11 @@ export class Session implements PipelineSession {
     });
   }
 
-  recordEnded(ordinal: number, outcome: Outcome): void {
-    this.#semantics.over(ordinal, outcome);
-    const startedAt = this.#startedAt.get(ordinal);
-    if (startedAt === undefined) return;
-    this.#startedAt.delete(ordinal);
-    const durationUs = Math.round((performance.now() - startedAt) * 1000);
-    this.services.recorder.commandEnded(this.id, ordinal, outcome, durationUs);
+  recordEnded(ended: Ended): void {
+    this.#semantics.over(ended);
+    const { gate, outcome } = ended;
+    const durationUs = Math.round((performance.now() - gate.startedAt) * 1000);
+    this.services.recorder.commandEnded(this.id, gate.ordinal, outcome, durationUs);
   }
 
   toDiskFirst(gate: Gate, understood: Understood, approvalId: string, sequence: number): number {
@@ -320,9 +315,10 @@ export class Session implements PipelineSession {
 
   // ---- the end -----------------------------------------------------------------------------------------------------
 
-  #recordUnfinished(ordinal: number, outcome: Outcome, cause: EndCause): void {
+  #recordUnfinished(unfinished: Ended, cause: EndCause): void {
+    const { outcome } = unfinished;
     const error = outcome.error ?? { code: "", message: `the session ended first (${cause})` };
-    this.recordEnded(ordinal, { ...outcome, error });
+    this.recordEnded({ ...unfinished, outcome: { ...outcome, error } });
   }
 
   /** Never rejects. */

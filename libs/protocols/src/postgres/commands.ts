@@ -63,6 +63,8 @@ export class RunningCommand {
   place = -1;
   /** It was sent to run. */
   ran = false;
+  /** The one it was let through in, and then that in which it was first sent to run. */
+  batch: number;
   /** It has gone past its limit: nothing more of it is shown. */
   struck = false;
   /** Its output comes by COPY. */
@@ -78,7 +80,9 @@ export class RunningCommand {
     readonly plan: MaskPlan,
     readonly effects: readonly Effect[] = [],
     readonly limit: CommandLimit | null = null,
-  ) {}
+  ) {
+    this.batch = gate.batch;
+  }
 
   /** Whether one more row, or line of bulk output, would be past the limit. */
   get full(): boolean {

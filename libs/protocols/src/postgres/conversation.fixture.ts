@@ -54,7 +54,7 @@ export class Driven {
   server(...messages: Uint8Array[]): Buffer {
     for (const bytes of messages) this.conversation.pushServer(bytes);
     for (let step = this.conversation.nextServer(); step; step = this.conversation.nextServer()) {
-      if (step.kind === "outcome") this.outcomes.set(step.ordinal, step.outcome);
+      if (step.kind === "outcome") this.outcomes.set(step.gate.ordinal, step.outcome);
       else if (step.kind === "ask") this.#toServer.push(step.bytes);
       else if (step.kind === "stop") this.stops++;
       else this.#toClient.push(step.bytes);
@@ -91,7 +91,7 @@ export class Driven {
 
   #pump(): void {
     for (let step = this.conversation.nextClient(); step; step = this.conversation.nextClient()) {
-      if (step.kind === "outcome") this.outcomes.set(step.ordinal, step.outcome);
+      if (step.kind === "outcome") this.outcomes.set(step.gate.ordinal, step.outcome);
       else if (step.kind === "gate") {
         this.gates.push(step.gate);
         const decided = this.decide(step.gate);

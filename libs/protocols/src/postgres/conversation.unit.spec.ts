@@ -46,7 +46,7 @@ describe("passing on", () => {
     ]);
     driven.conversation.pushServer(answer);
     expect(driven.conversation.nextServer()).toEqual({ kind: "forward", bytes: answer });
-    expect(driven.conversation.nextServer()).toMatchObject({ kind: "outcome", ordinal: 1 });
+    expect(driven.conversation.nextServer()).toMatchObject({ kind: "outcome", gate: { ordinal: 1 } });
     expect(driven.conversation.nextServer()).toBeNull();
   });
 
@@ -202,7 +202,17 @@ test("what a lost connection leaves is known", () => {
   const driven = new Driven();
   driven.client(front.query("a"));
   driven.server(back.columns({ name: "x" }), back.row("1"), back.row("2"));
-  expect(driven.conversation.unfinished()).toMatchObject([{ ordinal: 1, outcome: { rows: 2 } }]);
+  expect(driven.conversation.unfinished()).toMatchObject([{ gate: { ordinal: 1 }, outcome: { rows: 2 } }]);
+});
+
+test("of several on their way, those that are left are known, oldest first", () => {
+  const driven = new Driven();
+  driven.client(...["a", "b", "c", "d"].map((text) => front.query(text)));
+  driven.server(back.complete("SELECT 0"), back.ready());
+  expect(driven.conversation.unfinished().map(({ gate }) => gate.text)).toEqual(["b", "c", "d"]);
+  driven.client(front.query("e"));
+  driven.server(back.complete("SELECT 0"), back.ready());
+  expect(driven.conversation.unfinished().map(({ gate }) => gate.text)).toEqual(["c", "d", "e"]);
 });
 
 describe("between the server's messages", () => {

@@ -7,7 +7,7 @@ import { postgres } from "./protocol.js";
 
 /** The pure machines between real sockets: no TLS, and a decision that each test makes. */
 export class Relay {
-  readonly outcomes: { ordinal: number; outcome: Outcome }[] = [];
+  readonly outcomes: { readonly outcome: Outcome }[] = [];
   readonly gates: Gate[] = [];
   decide: (gate: Gate) => Refusal | MaskPlan | Promise<Refusal | MaskPlan> = () => NOTHING_MASKED;
   readonly #server: Server;

@@ -57,8 +57,6 @@ export class SessionNames {
   /** As of the last time no transaction was open. */
   #committed = FRESH;
   #window: Window | null = null;
-  /** Commands on their way, and their batches. */
-  readonly #inFlight = new Map<number, number>();
   #waiting: { readonly batch: number; wake(): void }[] = [];
 
   /** @param session what the server last said of it: see Conversation. */
@@ -85,8 +83,7 @@ export class SessionNames {
   }
 
   /** A command goes on its way. */
-  sent(ordinal: number, batch: number, effects: readonly SessionEffect[]): void {
-    this.#inFlight.set(ordinal, batch);
+  sent(batch: number, effects: readonly SessionEffect[]): void {
     for (const effect of effects) {
       const before = this.#now;
       const provisional = this.provisional;
@@ -113,11 +110,9 @@ export class SessionNames {
     }
   }
 
-  /** It is over. */
-  over(ordinal: number, tag: string, failed: boolean): void {
-    const batch = this.#inFlight.get(ordinal);
-    this.#inFlight.delete(ordinal);
-    if (batch === undefined || this.#window?.batch !== batch) return;
+  /** A command that ran in this batch is over. */
+  over(batch: number, tag: string, failed: boolean): void {
+    if (this.#window?.batch !== batch) return;
     this.#window.failed ||= failed;
     this.#window.rolledBack ||= /\bROLLBACK\b/.test(tag);
   }
@@ -130,6 +125,7 @@ export class SessionNames {
   /** The server's answers so far have been dealt with. */
   answered(): void {
     const waiting = this.#waiting;
+    if (waiting.length === 0) return;
     this.#waiting = [];
     for (const each of waiting) {
       if (this.certain(each.batch)) each.wake();

@@ -18,8 +18,9 @@ function session() {
     state,
     send(effects: SessionEffect[], batch = ordinal + 1) {
       last = batch;
-      names.sent(++ordinal, batch, effects);
-      return ordinal;
+      ordinal++;
+      names.sent(batch, effects);
+      return batch;
     },
     /** The batch is answered to its end. */
     done(transaction: Transaction) {

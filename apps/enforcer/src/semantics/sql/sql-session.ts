@@ -7,7 +7,7 @@ import {
   SQL_ACTIONS,
   type Verdict,
 } from "#commands";
-import type { CommandLimit, Gate, Outcome } from "#protocols";
+import type { CommandLimit, Ended, Gate } from "#protocols";
 import type { Catalog, SessionEffect, Understander } from "#sql";
 import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics.js";
 import { Interpreter, type UnderstoodSql } from "./interpreter.js";
@@ -104,18 +104,19 @@ export class SqlSession implements SessionSemantics {
     // A portal of a cursor's name: either the cursor is gone, or this fails.
     const bound: readonly SessionEffect[] =
       gate.portal === undefined ? NO_EFFECTS : [{ kind: "closes", cursor: gate.portal }];
-    this.#names.sent(gate.ordinal, gate.batch, bound);
+    this.#names.sent(gate.batch, bound);
+    if (effects.length === 0) return;
     if (effects.some(({ kind }) => kind === "executes")) conversation.runsByName(gate);
     // What is bound may never run, or behind what is bound after it.
-    if (effects.length > 0) conversation.whenRun(gate, (batch) => this.#names.sent(gate.ordinal, batch, effects));
+    conversation.whenRun(gate, (batch) => this.#names.sent(batch, effects));
   }
 
   refused({ batch }: Gate): void {
     this.#names.refused(batch);
   }
 
-  over(ordinal: number, { tag, error }: Outcome): void {
-    this.#names.over(ordinal, tag, error !== null);
+  over({ batch, outcome: { tag, error } }: Ended): void {
+    this.#names.over(batch, tag, error !== null);
   }
 
   settled(): void {

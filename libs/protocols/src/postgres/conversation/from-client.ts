@@ -433,6 +433,8 @@ export class FromClient {
       parameters,
       ordinal: stage === "run" ? ++this.#state.ordinal : 0,
       batch: this.#state.segment,
+      meaning: undefined,
+      startedAt: 0,
     };
     if (portal !== undefined) gate.portal = portal;
     if (prepared !== undefined) gate.prepared = prepared;
@@ -517,10 +519,4 @@ const DECIDED = new MessageTypes([CLIENT.Query, CLIENT.Parse, CLIENT.Bind, CLIEN
 const ENDING = new MessageTypes([CLIENT.Sync, CLIENT.Terminate]);
 
 /** What may come while the server reads COPY data; it ignores Flush and Sync there. */
-const DURING_COPY = new MessageTypes([
-  CLIENT.CopyDone,
-  CLIENT.CopyFail,
-  CLIENT.Flush,
-  CLIENT.Sync,
-  CLIENT.Terminate,
-]);
+const DURING_COPY = new MessageTypes([CLIENT.CopyDone, CLIENT.CopyFail, CLIENT.Flush, CLIENT.Sync, CLIENT.Terminate]);

@@ -26,11 +26,7 @@ import type { SessionState } from "./state.js";
 import { lookOf, portalMasks } from "./statements.js";
 
 /** What a server may send at any time. */
-const ASIDE = new MessageTypes([
-  SERVER.NoticeResponse,
-  SERVER.NotificationResponse,
-  SERVER.ParameterStatus,
-]);
+const ASIDE = new MessageTypes([SERVER.NoticeResponse, SERVER.NotificationResponse, SERVER.ParameterStatus]);
 
 /** What says how a simple query or a call went, before ReadyForQuery ends it. */
 const TELLS = new MessageTypes([

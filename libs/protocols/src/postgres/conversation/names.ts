@@ -40,7 +40,9 @@ export class Names<T> {
   /** Takes every name's meaning away. */
   clear(segment: number): Change<T>[] {
     const keys: string[] = [];
-    this.forEach((_meaning, key) => keys.push(key));
+    this.forEach((_meaning, key) => {
+      keys.push(key);
+    });
     return keys.map((key) => this.change(key, undefined, segment));
   }
 

@@ -1,4 +1,4 @@
-import type { ConversationOptions, OutcomeStep } from "../../protocol.js";
+import type { ConversationOptions, Ended, OutcomeStep } from "../../protocol.js";
 import { STATUS } from "../codes.js";
 import { NOT_RUN, type RunningCommand } from "../commands.js";
 import { type Answer, Answers } from "./answers.js";
@@ -88,7 +88,8 @@ export class SessionState {
     command.finished = true;
     this.#takeOut(command);
     if (this.limited === command) this.limited = null;
-    this.outcomes.push({ kind: "outcome", ordinal: command.gate.ordinal, outcome: command.outcome() });
+    const { gate, batch } = command;
+    this.outcomes.push({ kind: "outcome", gate, batch, outcome: command.outcome() });
   }
 
   /** The last takes its place. */
@@ -106,16 +107,17 @@ export class SessionState {
     this.finish(command);
   }
 
-  unfinished() {
+  unfinished(): Ended[] {
     return this.#running
-      .map((command) => ({ ordinal: command.gate.ordinal, outcome: command.outcome() }))
-      .sort((left, right) => left.ordinal - right.ordinal);
+      .map((command) => ({ gate: command.gate, batch: command.batch, outcome: command.outcome() }))
+      .sort((left, right) => left.gate.ordinal - right.gate.ordinal);
   }
 
   /** A command is sent to run: puts what its text does to prepared statements in force, as far as sending goes. */
   applyEffects(command: RunningCommand): void {
     const again = command.ran;
     command.ran = true;
+    if (!again) command.batch = this.segment;
     if (command.effects.length === 0 || command.pending.length > 0) return;
     const pending: RunningCommand["pending"] = [];
     for (const effect of command.effects) {
