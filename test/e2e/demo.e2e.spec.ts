@@ -176,7 +176,7 @@ describe("4. tokens run out", () => {
     expect(second.stderr).toContain("This token has been used up.");
     await eventually(async () => {
       const refused = (await eventsOf()).find(({ type }) => type === "login.refused");
-      return refused && JSON.stringify(refused).includes('"tokenFault":"spent"');
+      return refused && JSON.stringify(refused).includes('"token_fault":"spent"');
     });
   });
 

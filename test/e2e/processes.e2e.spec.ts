@@ -140,7 +140,7 @@ describe("the enforcer is killed in the middle of a command", () => {
       const found = await processes.events();
       const begun = found.find((event) => event.type === "command.started" && text(event).includes("in the middle"));
       // Said by whoever has its spool now, behind everything it had recorded.
-      return (await sessions("lost")).some(({ id }) => id === begun?.sessionId) && found;
+      return (await sessions("lost")).some(({ id }) => id === begun?.session_id) && found;
     });
     expect(events.map(({ index }) => index)).toEqual(events.map((_, n) => n + 1));
     const records = events.filter(({ origin }) => origin === "edge");

@@ -91,7 +91,7 @@ describe("sessions", () => {
     await edge.ship(started("w-1"), runs("w-1", 1), done("w-1", 1), refused, ended("w-1"));
     await edge.acknowledged();
     const { id, name, run } = principal;
-    const who = { principal: { id, name, run, onBehalfOf: [] }, resource: "shop" };
+    const who = { principal: { id, name, run, on_behalf_of: [] }, resource: "shop" };
     const entries = (await audit.ofSource(edge.name)).filter(({ data }) => data.command);
     expect(entries.map(({ type }) => type)).toEqual(["command.started", "command.refused"]);
     for (const { data } of entries) expect(data).toMatchObject(who);
@@ -154,11 +154,11 @@ describe("sessions", () => {
     await forger.forge(started("f-1", { principal: boss }), runs("f-1", 1), ended("f-1"));
     await forger.acknowledged();
     const entries = await audit.ofSource(forger.name);
-    expect(entries.map(({ type, sessionId }) => [type, sessionId])).toEqual(Array(3).fill(["record.disowned", ""]));
+    expect(entries.map(({ type, session_id }) => [type, session_id])).toEqual(Array(3).fill(["record.disowned", ""]));
     expect(entries[0].data).toMatchObject({
-      enforcerId: forger.id,
+      enforcer_id: forger.id,
       why: "no token was redeemed for this session",
-      claimed: { type: "session.started", sessionId: "f-1", data: { principal: { id: "demo|boss" } } },
+      claimed: { type: "session.started", session_id: "f-1", data: { principal: { id: "demo|boss" } } },
     });
     await expect(audit.bus.call(getSession, { id: "f-1" }, context())).rejects.toMatchObject({ code: "not_found" });
     // Whose it is later, it was not when that was said.

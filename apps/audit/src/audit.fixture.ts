@@ -199,7 +199,7 @@ export class RunningAudit {
 
   inLog(commandId: string): Promise<void> {
     return until(async () =>
-      (await this.entries()).some((entry) => JSON.parse(entry.json).data.commandId === commandId),
+      (await this.entries()).some((entry) => JSON.parse(entry.json).data.command_id === commandId),
     );
   }
 }

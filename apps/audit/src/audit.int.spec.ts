@@ -25,7 +25,7 @@ describe("the log", () => {
     expect(entries.map((entry) => JSON.parse(entry.json).sequence)).toEqual(entries.map((_, n) => n + 1));
     expect(entries.map((entry) => entry.type)).toEqual(["policy.changed", "token.minted"]);
     expect(JSON.parse(entries[0]!.json).data).toMatchObject({
-      commandId: first,
+      command_id: first,
       actor: { id: "ada" },
       reason: "because",
     });
@@ -105,7 +105,7 @@ describe("the log", () => {
     await edge.acknowledged(3);
     const entries = (await audit.entries())
       .map((entry) => JSON.parse(entry.json))
-      .filter((e) => e.data.enforcerId === edge.id);
+      .filter((e) => e.data.enforcer_id === edge.id);
     expect(entries.map(({ type }) => type)).toEqual([
       "record.unreadable",
       "record.unreadable",

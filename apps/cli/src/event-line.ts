@@ -5,20 +5,20 @@ export interface Entry {
   readonly index: number;
   readonly time?: string;
   readonly type?: string;
-  readonly sessionId?: string;
+  readonly session_id?: string;
   readonly data?: unknown;
 }
 
 type Fields = Record<string, unknown>;
 
 /** `12  09:30:01  command.refused  4fa2c1d0  delete from customers · say-which-rows`. */
-export function eventLine({ index, time, type = "", sessionId = "", data }: Entry): string {
+export function eventLine({ index, time, type = "", session_id = "", data }: Entry): string {
   const about = summary(type, fieldsOf(data));
   const columns = [
     String(index).padStart(6),
     style("dim", moment(time).padEnd(19)),
     painted(type, type.padEnd(19)),
-    style("dim", sessionId.slice(0, 8).padEnd(8)),
+    style("dim", session_id.slice(0, 8).padEnd(8)),
     about,
   ];
   return columns.join("  ").trimEnd();
@@ -49,14 +49,14 @@ function summary(type: string, data: Fields): string {
     ...who,
     all.column,
     fieldsOf(all.object ?? all.document).name ?? all.name,
-    all.approvalId && `approval ${String(all.approvalId)}`,
+    all.approval_id && `approval ${String(all.approval_id)}`,
     typeof data.stream === "string" && data.stream.startsWith("token-") && data.stream.replace("-", " "),
     all.tag,
-    all.errorCode,
-    all.errorMessage,
-    typeof all.valuesMasked === "string" && all.valuesMasked !== "0" ? `${all.valuesMasked} masked` : "",
+    all.error_code,
+    all.error_message,
+    typeof all.values_masked === "string" && all.values_masked !== "0" ? `${all.values_masked} masked` : "",
     all.reason ?? all.message ?? all.why,
-    all.tokenFault && `token ${String(all.tokenId)}: ${String(all.tokenFault).replaceAll("_", " ")}`,
+    all.token_fault && `token ${String(all.token_id)}: ${String(all.token_fault).replaceAll("_", " ")}`,
     all.cause,
     all.status,
   ];

@@ -14,21 +14,21 @@ test.each([
   ],
   [
     "login.refused",
-    { code: "unauthenticated", message: "password authentication failed", tokenId: "T1", tokenFault: "wrong_secret" },
+    { code: "unauthenticated", message: "password authentication failed", token_id: "T1", token_fault: "wrong_secret" },
     "password authentication failed · token T1: wrong secret",
   ],
-  ["login.refused", { message: "no such database", tokenId: "T1", tokenFault: "" }, "no such database"],
+  ["login.refused", { message: "no such database", token_id: "T1", token_fault: "" }, "no such database"],
   [
     "record.disowned",
-    { enforcerId: "e", why: "another enforcer has this session" },
+    { enforcer_id: "e", why: "another enforcer has this session" },
     "another enforcer has this session",
   ],
   [
     "command.started",
-    { command: { statement: "select 1" }, principal: { id: "demo|ci" }, resource: "shop", approvalId: "" },
+    { command: { statement: "select 1" }, principal: { id: "demo|ci" }, resource: "shop", approval_id: "" },
     "select 1",
   ],
-  ["command.ended", { errorCode: "22012", errorMessage: "division by zero", tag: "" }, "22012 · division by zero"],
+  ["command.ended", { error_code: "22012", error_message: "division by zero", tag: "" }, "22012 · division by zero"],
 ])("%s says what it is about", (type, data, expected) =>
   expect(line(type, data)).toBe(`     7  2026-01-02 03:04:05  ${type.padEnd(19)}  ${" ".repeat(8)}  ${expected}`),
 );

@@ -70,7 +70,7 @@ export function answersOf(plane: ControlPlane): void {
     const entries = Array.from({ length: 12 }, (_, n) => ({
       index: BigInt(n + 1),
       json: JSON.stringify({
-        ...{ index: n + 1, time: "2026-05-01T09:30:00.000Z", type: "command.refused", sessionId: "0123456789" },
+        ...{ index: n + 1, time: "2026-05-01T09:30:00.000Z", type: "command.refused", session_id: "0123456789" },
         data: { command: { statement: "delete from t" }, reason: "say which rows" },
       }),
     }));

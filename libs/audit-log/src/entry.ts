@@ -28,7 +28,15 @@ export interface SealedEntry {
   readonly leafHash: Buffer;
 }
 
+/** Names are written as the REST API writes them: `session_id`. */
 export function seal(entry: AuditEntry): SealedEntry {
-  const json = canonicalJson(entry as unknown as Json);
+  const { sessionId, ...rest } = entry;
+  const json = canonicalJson({ ...rest, session_id: sessionId });
   return { entry, json, leafHash: leafHash(Buffer.from(json)) };
+}
+
+/** The entry that was sealed. */
+export function unseal(json: string): AuditEntry {
+  const { session_id: sessionId, ...rest } = JSON.parse(json);
+  return { ...rest, sessionId };
 }

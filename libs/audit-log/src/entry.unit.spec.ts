@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { canonicalJson, type Json } from "./canonical-json.js";
-import { type AuditEntry, seal } from "./entry.js";
+import { type AuditEntry, seal, unseal } from "./entry.js";
 import { leafHash } from "./merkle-hash.js";
 
 describe("canonical JSON", () => {
@@ -59,9 +59,10 @@ describe("an entry", () => {
   it("is sealed as one line of JSON and its leaf hash", () => {
     const { json, leafHash: hash } = seal(entry);
     expect(json).toBe(
-      '{"data":{"ordinal":1,"statement":"drop table t"},"index":1,"origin":"edge","sequence":9,"sessionId":"s-1","source":"spool-1","time":"2026-01-02T03:04:05.678Z","type":"command.refused"}',
+      '{"data":{"ordinal":1,"statement":"drop table t"},"index":1,"origin":"edge","sequence":9,"session_id":"s-1","source":"spool-1","time":"2026-01-02T03:04:05.678Z","type":"command.refused"}',
     );
     expect(hash).toEqual(leafHash(Buffer.from(json)));
+    expect(unseal(json)).toEqual(entry);
   });
   it("has another hash whatever changes", () => {
     const changes: Partial<AuditEntry>[] = [

@@ -38,7 +38,7 @@ export class EventsController {
     summary: "Read the audit log as NDJSON",
     description:
       "One entry a line, its dense `index` first. To resume, ask for `after` the last index seen. While following, empty " +
-      "lines show that the stream lives.",
+      "lines show that the stream lives. What the types are and what `data` holds: docs/events.md.",
   })
   @Fails("invalid", "unauthenticated", "forbidden")
   @ApiResponse({
@@ -47,7 +47,7 @@ export class EventsController {
     content: {
       "application/x-ndjson": {
         schema: { type: "string" },
-        example: '{"index":1,"type":"policy.changed","time":"2026-05-01T09:30:00.000Z"}\n',
+        example: '{"index":1,"data":{"enforcer_id":"…","cause":"client"},"session_id":"…","type":"session.ended"}\n',
       },
     },
   })

@@ -1,5 +1,6 @@
 import type { AuditEntry } from "#audit-log";
 import type { SequencedEvent } from "#event-store";
+import { apiNames } from "./field-names.js";
 import { withhold } from "./withhold.js";
 
 /** What is about to get its index. */
@@ -22,9 +23,9 @@ export function controlFact(recorded: SequencedEvent): Fact {
       stream: streamId,
       version: streamPosition,
       actor: meta.actor,
-      commandId: meta.commandId,
+      command_id: meta.commandId,
       reason: meta.reason,
-      event: event.data,
+      event: apiNames(event.data),
     }),
   };
 }

@@ -6,7 +6,7 @@ import { withhold } from "./withhold.js";
 
 const UNREADABLE = "record.unreadable";
 
-const KINDS = {
+export const KINDS = {
   sessionStarted: ["session.started", edgeV1.SessionStartedSchema],
   sessionEnded: ["session.ended", edgeV1.SessionEndedSchema],
   loginRefused: ["login.refused", edgeV1.LoginRefusedSchema],
@@ -35,7 +35,7 @@ export function edgeFact(enforcerId: string, source: string, record: edgeV1.Reco
       sequence: Number(record.sequence),
       type,
       sessionId: sessionId.replaceAll("\0", "\ufffd"),
-      data: withhold({ enforcerId, ...jsonOf(schema, fact.value) }),
+      data: withhold({ enforcer_id: enforcerId, ...jsonOf(schema, fact.value) }),
     };
   } catch (error) {
     return unreadable(enforcerId, edgeSource(enforcerId, source), Number(record.sequence), {
@@ -59,10 +59,16 @@ export function unreadable(
     sequence,
     type: UNREADABLE,
     sessionId: "",
-    data: { enforcerId, why: String(withhold(why)), bytes: Buffer.from(bytes).toString("base64") },
+    data: { enforcer_id: enforcerId, why: String(withhold(why)), bytes: Buffer.from(bytes).toString("base64") },
   };
 }
 
-/** With every field, as the read models want them. */
-const jsonOf = (schema: DescMessage, value: Message) =>
-  toJson(schema, create(schema, value), { alwaysEmitImplicit: true }) as Record<string, unknown>;
+/** With every field, as the read models want them; names, and words of enums, as the REST API has them. */
+function jsonOf(schema: DescMessage, value: Message): Record<string, unknown> {
+  const json = toJson(schema, create(schema, value), { alwaysEmitImplicit: true, useProtoFieldName: true });
+  const fields = json as Record<string, unknown>;
+  for (const { name, enum: words } of schema.fields) {
+    if (words) fields[name] = fields[name] === words.values[0]?.name ? "" : String(fields[name]).toLowerCase();
+  }
+  return fields;
+}

@@ -2,9 +2,10 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import fc from "fast-check";
 import { canonicalJson } from "#audit-log";
-import { edgeV1 } from "#contracts";
+import { approvalV1, edgeV1 } from "#contracts";
 import { controlFact, dotted } from "./control-facts.js";
 import { edgeFact } from "./edge-facts.js";
+import { apiNames } from "./field-names.js";
 import { withhold } from "./withhold.js";
 
 const now = new Date("2026-01-02T03:04:05.678Z");
@@ -44,11 +45,23 @@ describe("a decided fact", () => {
         stream: "token-1",
         version: 2,
         actor: { id: "enforcer:edge-1", name: "edge-1" },
-        commandId: "c",
+        command_id: "c",
         reason: "r",
-        event: { sessionId: "s-1", enforcerId: "edge-1", at: 5 },
+        event: { session_id: "s-1", enforcer_id: "edge-1", at: 5 },
       },
     });
+  });
+});
+
+it("names fields as the REST API does, and what is not a field as it is", () => {
+  const definition = {
+    jwksUri: "u",
+    requiredClaims: { "https://acme/orgId": "7" },
+    columns: [{ maxRows: 1 }],
+    x: null,
+  };
+  expect(apiNames({ definition })).toEqual({
+    definition: { jwks_uri: "u", required_claims: { "https://acme/orgId": "7" }, columns: [{ max_rows: 1 }], x: null },
   });
 });
 
@@ -113,8 +126,17 @@ describe("an observed fact", () => {
       sequence: 3,
       type: "command.ended",
       sessionId: "s-1",
-      data: { enforcerId: "edge-1", ordinal: "1", rows: "18446744073709551615", errorCode: "", valuesMasked: "0" },
+      data: { enforcer_id: "edge-1", ordinal: "1", rows: "18446744073709551615", error_code: "", values_masked: "0" },
     });
+  });
+
+  it.each([
+    [approvalV1.ApprovalStatus.CONSUMED, "consumed"],
+    [0, ""],
+    [99, "99"],
+  ])("has a word for an enum's %d", (status, word) => {
+    const fact = edgeFact("edge-1", "spool", record({ fact: { case: "holdEnded", value: { status } } }), now);
+    expect(fact.data).toMatchObject({ status: word, approval_id: "" });
   });
 
   it.each([

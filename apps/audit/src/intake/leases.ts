@@ -2,6 +2,7 @@ import { Injectable } from "@nestjs/common";
 import type { EntityManager } from "typeorm";
 import { canonicalJson, type Json } from "#audit-log";
 import type { SequencedEvent } from "#event-store";
+import { apiNames } from "../facts/field-names.js";
 import { withhold } from "../facts/withhold.js";
 import { textArray } from "../log/binary-arrays.js";
 
@@ -75,15 +76,16 @@ export async function keepLease(tx: EntityManager, { streamId, event }: Sequence
 
 /** What is compared of a principal, whoever wrote it down. */
 export function principalText(principal: unknown): string {
-  const { id, issuer, subject, name, groups, run, onBehalfOf } = (principal ?? {}) as { [field: string]: Json };
-  return canonicalJson(withhold({ id, issuer, subject, name, groups, run, onBehalfOf }));
+  const named = apiNames(principal ?? {}) as { [field: string]: Json };
+  const { id, issuer, subject, name, groups, run, on_behalf_of } = named;
+  return canonicalJson(withhold({ id, issuer, subject, name, groups, run, on_behalf_of }));
 }
 
 function leaseOf(streamId: string, enforcerId: string, { grant }: Minted): Lease {
   const { resource } = grant;
   const principal = principalText(grant.principal);
-  const { id, name, run, onBehalfOf } = JSON.parse(principal);
-  const whose = { principal: { id, name, run, onBehalfOf }, resource };
+  const { id, name, run, on_behalf_of } = JSON.parse(principal);
+  const whose = { principal: { id, name, run, on_behalf_of }, resource };
   return { enforcerId, tokenId: streamId.replace(TOKEN_STREAM, ""), resource, principal, whose };
 }
 

@@ -17,20 +17,20 @@ export function owned(fact: Fact, lease: Lease | undefined): Fact {
   const why = whyNot(fact.type, data, lease);
   if (why === null) return DEEDS.has(fact.type) ? { ...fact, data: { ...data, ...lease?.whose } } : fact;
   const { type, sessionId } = fact;
-  const { enforcerId = "" } = data;
+  const { enforcer_id = "" } = data;
   return {
     ...fact,
     type: DISOWNED,
     sessionId: "",
-    data: { enforcerId, why, claimed: { type, sessionId, data } },
+    data: { enforcer_id, why, claimed: { type, session_id: sessionId, data } },
   };
 }
 
 function whyNot(type: string, data: { readonly [field: string]: Json }, lease: Lease | undefined): string | null {
   if (!lease) return "no token was redeemed for this session";
-  if (lease.enforcerId !== data.enforcerId) return "another enforcer has this session";
+  if (lease.enforcerId !== data.enforcer_id) return "another enforcer has this session";
   if (type !== "session.started") return null;
-  if (data.tokenId !== lease.tokenId) return "another token was redeemed for this session";
+  if (data.token_id !== lease.tokenId) return "another token was redeemed for this session";
   if (data.resource !== lease.resource) return "the session's token is for another resource";
   return principalText(data.principal) === lease.principal ? null : "the session's token is another principal's";
 }

@@ -10,14 +10,14 @@ type Data = Readonly<Record<string, unknown>>;
 export function applyCommandEntry(touched: Touched, session: SessionRow, entry: AuditEntry, data: Data): void {
   switch (entry.type) {
     case "command.started":
-      see(touched, session, entry, data, data.approvalId ? "hold" : "allow", "running");
+      see(touched, session, entry, data, data.approval_id ? "hold" : "allow", "running");
       return;
     case "command.held":
       see(touched, session, entry, data, "hold", "held");
       return;
     case "command.refused":
       session.refused += 1n;
-      see(touched, session, entry, data, data.approvalId ? "hold" : "deny", "refused");
+      see(touched, session, entry, data, data.approval_id ? "hold" : "deny", "refused");
       return;
     case "hold.ended": {
       const command = touched.command(entry.sessionId, String(data.ordinal));
@@ -39,13 +39,13 @@ function see(
 ): void {
   const told = (data.command ?? {}) as Data;
   const ordinal = columnText(told.ordinal);
-  const [approvalId, reason] = [columnText(data.approvalId), columnText(data.reason)];
+  const [approvalId, reason] = [columnText(data.approval_id), columnText(data.reason)];
   const seen = {
     parameters: literal(parameterTexts(told.parameters)),
     verdict,
     status,
     policies: literal(columnTexts(told.policies)),
-    policyEpoch: columnText(told.policyEpoch),
+    policyEpoch: columnText(told.policy_epoch),
     errorCode: columnText(data.code),
   };
   const known = touched.command(sessionId, ordinal);
@@ -59,8 +59,8 @@ function see(
     ordinal,
     statement: columnText(told.statement),
     actions: literal(columnTexts(told.actions)),
-    tablesRead: literal(columnTexts(told.tablesRead)),
-    tablesWritten: literal(columnTexts(told.tablesWritten)),
+    tablesRead: literal(columnTexts(told.tables_read)),
+    tablesWritten: literal(columnTexts(told.tables_written)),
     ...seen,
     approvalId,
     reason,
@@ -73,7 +73,7 @@ function see(
 }
 
 function finish(touched: Touched, session: SessionRow, data: Data): void {
-  const valuesMasked = columnText(data.valuesMasked);
+  const valuesMasked = columnText(data.values_masked);
   session.valuesMasked += BigInt(valuesMasked);
   const command = touched.command(session.id, columnText(data.ordinal));
   if (!command) return;
@@ -81,15 +81,15 @@ function finish(touched: Touched, session: SessionRow, data: Data): void {
   command.rows = columnText(data.rows);
   command.bytes = columnText(data.bytes);
   command.valuesMasked = valuesMasked;
-  command.durationUs = columnText(data.durationUs);
-  command.errorCode = columnText(data.errorCode);
-  command.reason = columnText(data.errorMessage) || command.reason;
+  command.durationUs = columnText(data.duration_us);
+  command.errorCode = columnText(data.error_code);
+  command.reason = columnText(data.error_message) || command.reason;
 }
 
 /** The resource's errors have codes; where only a message is told, it never answered: the session ended first. */
-function ending({ errorCode, errorMessage }: Data): CommandRow["status"] {
-  if (errorCode !== "") return "failed";
-  return errorMessage === "" ? "done" : "unknown";
+function ending({ error_code, error_message }: Data): CommandRow["status"] {
+  if (error_code !== "") return "failed";
+  return error_message === "" ? "done" : "unknown";
 }
 
 const columnTexts = (value: unknown): string[] => (Array.isArray(value) ? value.map(columnText) : []);

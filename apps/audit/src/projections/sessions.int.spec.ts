@@ -44,22 +44,22 @@ const command = fc.record({
   statement: text,
   parameters,
   actions: texts,
-  tablesRead: texts,
-  tablesWritten: texts,
+  tables_read: texts,
+  tables_written: texts,
   policies: texts,
-  policyEpoch: number,
+  policy_epoch: number,
 });
-const approvalId = fc.constantFrom("", "ap-1");
+const approval_id = fc.constantFrom("", "ap-1");
 const facts = fc.oneof(
   fc.tuple(
     fc.constant("session.started"),
     fc.record({ principal: fc.record({ id: text, name: text }), resource: text }),
   ),
   fc.tuple(fc.constant("session.ended"), fc.record({ cause: text, message: text })),
-  { weight: 3, arbitrary: fc.tuple(fc.constant("command.started"), fc.record({ command, approvalId })) },
-  fc.tuple(fc.constant("command.held"), fc.record({ command, approvalId, reason: text })),
+  { weight: 3, arbitrary: fc.tuple(fc.constant("command.started"), fc.record({ command, approval_id })) },
+  fc.tuple(fc.constant("command.held"), fc.record({ command, approval_id, reason: text })),
   fc.tuple(fc.constant("hold.ended"), fc.record({ ordinal, reason: text })),
-  fc.tuple(fc.constant("command.refused"), fc.record({ command, approvalId, code: text, reason: text })),
+  fc.tuple(fc.constant("command.refused"), fc.record({ command, approval_id, code: text, reason: text })),
   {
     weight: 3,
     arbitrary: fc.tuple(
@@ -68,10 +68,10 @@ const facts = fc.oneof(
         ordinal,
         rows: number,
         bytes: number,
-        valuesMasked: number,
-        durationUs: number,
-        errorCode: text,
-        errorMessage: text,
+        values_masked: number,
+        duration_us: number,
+        error_code: text,
+        error_message: text,
       }),
     ),
   },
@@ -84,7 +84,7 @@ const edgeEntry = fc
     source: `${enforcerId}/${spool}`,
     type,
     sessionId: type === "record.unreadable" ? "" : sessionId,
-    data: { enforcerId, ...data } as Json,
+    data: { enforcer_id: enforcerId, ...data } as Json,
   }));
 const enrolled = fc.constantFrom("e-1", "e-2").map((id) => ({
   origin: "control" as const,
@@ -140,13 +140,13 @@ describe("the read models", () => {
       sequence: n,
       type,
       sessionId,
-      data: { enforcerId: "e", ...data } as Json,
+      data: { enforcer_id: "e", ...data } as Json,
     });
     const policies = ['a "b"', "c\\d", "{e,f}", "NULL", "", "ä"];
     await projected([
       [
         of(1, "session.started", { principal: { id: "p" } }),
-        of(2, "command.started", { command: { ordinal: "1", statement: "select 1", policies, policyEpoch: "7" } }),
+        of(2, "command.started", { command: { ordinal: "1", statement: "select 1", policies, policy_epoch: "7" } }),
       ],
     ]);
     const [row] = await dataSource.query("SELECT * FROM audit.command");

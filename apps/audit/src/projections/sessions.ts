@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from "typeorm";
-import type { AuditEntry } from "#audit-log";
+import { type AuditEntry, unseal } from "#audit-log";
 import { edgeSource } from "../facts/edge-facts.js";
 import { columnText } from "./column-text.js";
 import { applyCommandEntry } from "./commands.js";
@@ -32,7 +32,7 @@ export async function rebuildSessions(dataSource: DataSource): Promise<void> {
       if (rows.length === 0) return;
       await projectSessions(
         tx,
-        rows.map(({ json }) => JSON.parse(json)),
+        rows.map(({ json }) => unseal(json)),
       );
       after = Number(rows.at(-1)!.index);
     }
@@ -80,9 +80,9 @@ function start(touched: Touched, entry: AuditEntry, data: Readonly<Record<string
     principal: JSON.stringify(principal),
     resource: columnText(data.resource),
     protocol: columnText(data.protocol),
-    tokenId: columnText(data.tokenId),
-    clientAddress: columnText(data.clientAddress),
-    clientApplication: columnText(data.clientApplication),
+    tokenId: columnText(data.token_id),
+    clientAddress: columnText(data.client_address),
+    clientApplication: columnText(data.client_application),
     startedAt: time,
     endedAt: null,
     endedBecause: "",

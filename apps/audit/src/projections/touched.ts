@@ -119,9 +119,9 @@ export class Touched {
 
 /** Of a control entry: whichever enforcer it is about, if any. */
 export function enforcerOf({ origin, data }: AuditEntry): string {
-  const { enforcerId, stream = "", event } = data as EntryData;
-  if (origin === "edge") return String(enforcerId);
-  return event?.enforcerId ?? event?.id ?? stream.replace(/^enforcer[-/:]/, "");
+  const { enforcer_id, stream = "", event } = data as EntryData;
+  if (origin === "edge") return String(enforcer_id);
+  return event?.enforcer_id ?? event?.id ?? stream.replace(/^enforcer[-/:]/, "");
 }
 
 function keysOf(entries: readonly AuditEntry[]): readonly CommandKey[] {
@@ -134,9 +134,9 @@ function keysOf(entries: readonly AuditEntry[]): readonly CommandKey[] {
 }
 
 interface EntryData {
-  readonly enforcerId?: string;
+  readonly enforcer_id?: string;
   readonly stream?: string;
-  readonly event?: { readonly enforcerId?: string; readonly id?: string };
+  readonly event?: { readonly enforcer_id?: string; readonly id?: string };
   readonly ordinal?: string;
   readonly command?: { readonly ordinal?: string };
 }
