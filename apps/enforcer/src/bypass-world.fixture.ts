@@ -49,6 +49,11 @@ export const WIDE = {
   name: "wide",
   text: `${STRICT.text} permit (principal, action in [Action::"filter", Action::"order"], resource);`,
 };
+/** Lets do anything but write every row, and ask, too. */
+export const ANY = {
+  name: "any",
+  text: `${policy("any", "any").text} permit (principal, action in [Action::"filter", Action::"order"], resource);`,
+};
 /** Lets pass only what reads, and writes some rows. */
 export const NARROW = policy("narrow", "read", "insert", "update", "delete", "merge", "session");
 

@@ -3,8 +3,16 @@
  * first shown to work without the enforcer: what is forbidden is done, what is labelled is found in the bytes received.
  */
 import type { Bypass, Forbidden } from "../../../libs/sql/src/bypasses/bypass.fixture.js";
-import { FORBIDDEN, ORDINARY, SHOWN, STORED } from "../../../libs/sql/src/bypasses/bypasses.fixture.js";
 import {
+  FORBIDDEN,
+  ORDINARY,
+  REFUSED,
+  SHOWN,
+  SHOWN_BY_OTHERS,
+  STORED,
+} from "../../../libs/sql/src/bypasses/bypasses.fixture.js";
+import {
+  ANY,
   type Answer,
   type BypassWorld,
   bypassWorld,
@@ -69,7 +77,7 @@ describe("what is labelled", () => {
     "is shown by every listed way, without the enforcer",
     async () => {
       const direct = await shop.around();
-      const failures = await wrong(known(SHOWN), async (given) => {
+      const failures = await wrong(known([...SHOWN, ...SHOWN_BY_OTHERS]), async (given) => {
         const answers = await run(direct, given, "simple");
         if (shown(answers) !== (given.blunt === undefined))
           return told(given, answers.map(({ message }) => message).join("; "));
@@ -200,6 +208,36 @@ describe("what is forbidden", () => {
     },
     PATIENCE,
   );
+});
+
+describe("whatever a policy permits", () => {
+  beforeAll(() => shop.inForce(ANY, "set local app.x = 'y'", ""));
+  afterAll(() => shop.inForce(WIDE, "set local app.x = 'y'", DENIED));
+
+  test.each(MODES)("nothing labelled is shown to another role, or by what is set, %s", async (mode) => {
+    const through = await shop.through();
+    const failures = await wrong(known(SHOWN_BY_OTHERS), async (given) => {
+      const answers = await run(through, given, mode);
+      return shown(answers) || answers.every(({ code }) => code !== DENIED)
+        ? told(
+            given,
+            answers.map(({ code }) => code),
+          )
+        : null;
+    });
+    await through.client.end();
+    expect(failures).toEqual([]);
+  });
+
+  test.each(MODES)("no setting is set that nobody may set, %s", async (mode) => {
+    const through = await shop.through();
+    const failures = await wrong(known(REFUSED), async (given) => {
+      const [answer] = await run(through, given, mode);
+      return answer!.code === DENIED ? null : told(given, answer!.code, answer!.message);
+    });
+    await through.client.end();
+    expect(failures).toEqual([]);
+  });
 });
 
 test.each(MODES)(

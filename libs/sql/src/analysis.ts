@@ -78,8 +78,8 @@ export class Analysis {
   readonly bodies = new Map<RoutineFacts, Map<string, BodyFindings | null>>();
   /** Bodies were understood by the search_path in force. */
   followsPath = false;
-  /** A function that sets the search_path. */
-  callsMover: string | null = null;
+  /** Code is run that is not read and could leave another search_path, role or cursor behind. */
+  unsettles = false;
   /** By queries that have been understood: what their first column is called. */
   readonly firstOutputs = new WeakMap<Node, string | undefined>();
   /** By relations that have been read; null where what they select is not known. */
@@ -174,7 +174,7 @@ export class Analysis {
 
   /** Looks without leaving a trace: what `run` reads or calls has been noted, or will be. */
   trial<T>(run: () => T): T {
-    const { effects: outer, recorders } = this;
+    const { effects: outer, recorders, unsettles } = this;
     const lengths = [this.parts, this.stores, this.session].map((list) => [list, list.length] as const);
     this.effects = new Effects("sql:select");
     this.recorders = [];
@@ -183,6 +183,7 @@ export class Analysis {
     } finally {
       this.effects = outer;
       this.recorders = recorders;
+      this.unsettles = unsettles;
       for (const [list, length] of lengths) list.length = length;
     }
   }

@@ -11,6 +11,7 @@ export interface BodyFindings extends Findings {
   readonly reads: Trace;
   /** Names in it, or in what it calls, follow the session's search_path. */
   readonly followsPath: boolean;
+  readonly unsettles: boolean;
   /** What names were found to be by then. */
   readonly byPath: ReadonlyMap<string, string>;
 }
@@ -35,7 +36,8 @@ export function findings(
   const kind = kindOf(analysis, args, fixed);
   let kinds = analysis.bodies.get(routine);
   if (!kinds) analysis.bodies.set(routine, (kinds = new Map()));
-  const key = JSON.stringify([routine.oid, kind, analysis.context.searchPath]);
+  const { searchPath, role, foreign, unsettled } = analysis.context;
+  const key = JSON.stringify([routine.oid, kind, searchPath, role, foreign, unsettled]);
   const known = kinds.get(kind) ?? (kinds.has(kind) ? null : sharedBefore(analysis, key));
   if (known === null) return null;
   if (known) {
@@ -44,10 +46,12 @@ export function findings(
     analysis.finds(known);
     analysis.records(known.reads);
     analysis.followsPath ||= known.followsPath;
+    analysis.unsettles ||= known.unsettles;
     for (const [name, found] of known.byPath) analysis.names.byPath.set(name, found);
     return known.value;
   }
-  const { effects: outer, parts, stores, arranged, recursions } = analysis;
+  const { effects: outer, parts, stores, arranged, recursions, unsettles } = analysis;
+  analysis.unsettles = false;
   const [partsBefore, storesBefore] = [parts.length, stores.length];
   const uses = new AuthorsUses(analysis.takesArguments);
   const effects = (analysis.effects = new Effects(outer.action));
@@ -59,13 +63,16 @@ export function findings(
     });
   } finally {
     analysis.effects = outer;
+    analysis.unsettles ||= unsettles && value === null;
   }
   const found = value && {
     ...{ value, reads, effects, uses: uses.list, parts: parts.slice(partsBefore), stores: stores.slice(storesBefore) },
     arrangedBy: analysis.arrangedSince(arranged),
     followsPath: analysis.followsPath,
+    unsettles: analysis.unsettles,
     byPath: new Map(analysis.names.byPath),
   };
+  analysis.unsettles ||= unsettles;
   // What calls itself is another thing within itself.
   if (recursions === analysis.recursions) {
     kinds.set(kind, found);
@@ -77,8 +84,8 @@ export function findings(
 }
 
 /** Of bodies in which every name is known, and none is the session's own. */
-function share({ context, names, callsMover, shared }: Analysis, key: string, found: BodyFindings): void {
-  if (!shared || names.unknown.size > 0 || callsMover || context.temporary?.length) return;
+function share({ context, names, shared }: Analysis, key: string, found: BodyFindings): void {
+  if (!shared || names.unknown.size > 0 || context.temporary?.length) return;
   if (shared.size >= SHARED_AT_MOST) shared.clear();
   // The statement at hand goes on with the parts: they are its own.
   shared.set(key, { ...found, parts: found.parts.map((part) => part.copy()) });

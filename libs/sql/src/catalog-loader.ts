@@ -12,6 +12,7 @@ import type {
 import type { CatalogRows } from "./catalog-queries.js";
 import { isPlainType } from "./plain-types.js";
 import { routineBody } from "./routine-body.js";
+import { Unsettling } from "./unsettling.js";
 
 const RELATION_KINDS: Readonly<Record<string, RelationKind>> = {
   r: "table",
@@ -113,6 +114,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
     if (row.type !== "0") byType.set(Number(row.type), relation);
   }
 
+  const unsettling = new Unsettling(rows.functions);
   const functions = new Map<string, RoutineFacts[]>();
   for (const row of rows.functions) {
     const rowOf = row.rowOf === null ? undefined : relations.get(Number(row.rowOf));
@@ -137,7 +139,9 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
       returns: Number(row.returns),
       plain: outs === null && row.pseudo === null && isPlainType(Number(row.returns)),
       definer: row.definer,
-      setsPath: row.setsPath,
+      get unsettling() {
+        return unsettling.has(row.oid);
+      },
       body: routineBody(row),
     };
     functionsByOid.set(facts.oid, facts);
@@ -156,6 +160,11 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
 
   return {
     version,
+    schemas: new Map([
+      ...rows.relations.map(({ schema }) => [schema, true] as const),
+      ...rows.schemas.map(({ name, usable }) => [name, usable] as const),
+    ]),
+    unsettles: (text) => unsettling.isNamedIn(text),
     relation: (schema, name) => byName.get(key(schema, name)),
     relationByOid: (oid) => relations.get(oid),
     relationByType: (oid) => byType.get(oid),
@@ -170,6 +179,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
 
 /** Knows nothing: every name is unknown. For parsing without a server. */
 export const EMPTY_CATALOG: Catalog = catalogFromRows("empty", {
+  schemas: [],
   relations: [],
   columns: [],
   inheritance: [],

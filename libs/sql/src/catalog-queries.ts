@@ -1,5 +1,6 @@
-/** The searched schemas of a fresh session, one text array. */
-export const SEARCH_PATH_QUERY = "select pg_catalog.current_schemas(false)::pg_catalog.text[] as path";
+/** The search_path of a fresh session as it is set, and who it is. */
+export const SESSION_QUERY = `select pg_catalog.current_setting('search_path') as path, current_user::pg_catalog.text as role,
+  session_user::pg_catalog.text as "user"`;
 
 /** What to ask the server, in this order and in one transaction, for one moment's answers; each row is one thing. */
 export const CATALOG_QUERIES = {
@@ -7,6 +8,9 @@ export const CATALOG_QUERIES = {
   // Both end with the transaction.
   settings:
     "select pg_catalog.set_config('search_path', 'pg_catalog', true), pg_catalog.set_config('jit', 'off', true)",
+  schemas: `
+    select nspname::text as name, pg_catalog.has_schema_privilege(oid, 'USAGE') as usable from pg_catalog.pg_namespace
+     where nspname not like 'pg\\_temp\\_%' and nspname not like 'pg\\_toast%'`,
   relations: `
     select c.oid::int8::text as oid, n.nspname::text as schema, c.relname::text as name, c.relkind::text as kind,
            c.reltype::int8::text as type,
@@ -51,17 +55,17 @@ export const CATALOG_QUERIES = {
                 from pg_catalog.generate_subscripts(p.proargmodes, 1) i where p.proargmodes[i] in ('o', 'b', 't')) end as outs,
            case when t.typtype = 'c' then t.typrelid::int8::text end as "rowOf",
            case when t.typtype = 'p' then t.typname::text end as pseudo, p.prorettype::int8::text as returns,
-           p.prosecdef as definer,
-           -- What a function with a search_path of its own sets goes with it.
-           p.oid >= 16384 and l.lanname not in ('internal', 'c') and p.prosrc ~* '\\m(re)?set(_config)?\\M[^;]{0,60}search_path'
-             and not exists (select from pg_catalog.unnest(p.proconfig) setting where setting like 'search_path=%') as "setsPath",
-           case when p.oid >= 16384 and l.lanname in ('sql', 'plpgsql') and p.prokind in ('f', 'p')
+           case when p.prosecdef then pg_catalog.pg_get_userbyid(p.proowner)::text end as definer,
+           case when p.oid < 16384 then null
+             when p.prokind = 'a' then (select pg_catalog.string_agg(f.proname::text, ' ') from pg_catalog.pg_aggregate g join pg_catalog.pg_proc f on f.oid in
+               (g.aggtransfn, g.aggfinalfn, g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn, g.aggcombinefn, g.aggserialfn, g.aggdeserialfn) where g.aggfnoid = p.oid)
+             when l.lanname in ('sql', 'plpgsql') and pg_catalog.length(p.prosrc) < 65536
+             then coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) end as body,
+           p.oid >= 16384 and p.prokind in ('f', 'p')
              -- Triggers can't be called.
              and p.prorettype not in ('pg_catalog.trigger'::pg_catalog.regtype, 'pg_catalog.event_trigger'::pg_catalog.regtype)
-             and pg_catalog.length(p.prosrc) < 65536
              and not exists (select from pg_catalog.pg_depend d where d.objid = p.oid and d.refobjid >= 16384
-               and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.refclassid = d.classid)
-             then coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) end as body,
+               and d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.refclassid = d.classid) as readable,
            case when p.oid >= 16384 then (select pg_catalog.array_agg(coalesce(p.proargnames[i], '')::pg_catalog.text order by i)
               from pg_catalog.generate_series(1, coalesce(pg_catalog.cardinality(p.proargmodes), p.pronargs)) i
              where coalesce(p.proargmodes[i], 'i') in ('i', 'b', 'v')) end as inputs,
@@ -175,6 +179,8 @@ export const joinOwn = (own: OwnRows, rest: CatalogRows): CatalogRows => ({
 });
 
 export interface CatalogRows {
+  /** `usable`: who asks has the right to use it. */
+  readonly schemas: readonly { name: string; usable: boolean }[];
   readonly relations: readonly {
     oid: string;
     schema: string;
@@ -212,10 +218,12 @@ export interface CatalogRows {
     pseudo: string | null;
     /** The type it returns. */
     returns: string;
-    definer: boolean;
-    /** Its source looks as if it set the search_path for who calls it. */
-    setsPath: boolean;
+    /** The owner, where it runs with the owner's rights. */
+    definer: string | null;
+    /** Its text in SQL or PL/pgSQL; of an aggregate the names of its functions. */
     body: string | null;
+    /** The text is all there is to it. */
+    readable: boolean;
     inputs: readonly string[] | null;
     /** Of PL/pgSQL: proargmodes, `r` for a row or `s`, and the name. */
     arguments: readonly string[] | null;

@@ -4,6 +4,8 @@ import type { ColumnRef } from "#commands";
 export interface Catalog {
   /** Different for different content. */
   readonly version: string;
+  /** Every schema, and whether who reads the catalog may use it: the server passes over one that it may not. */
+  readonly schemas: ReadonlyMap<string, boolean>;
   /** By schema-qualified name, each part as stored (folded to lower case unless it was quoted). */
   relation(schema: string, name: string): Relation | undefined;
   relationByOid(oid: number): Relation | undefined;
@@ -21,6 +23,8 @@ export interface Catalog {
   uniqueColumns(relation: Relation): readonly ColumnRef[];
   /** Functions behind the operators of that name that do not come with PostgreSQL. */
   operatorFunctions(name: string): readonly RoutineFacts[];
+  /** Whether a text names a function that is `unsettling`. */
+  unsettles(text: string): boolean;
   /** Functions that do not come with PostgreSQL and run when a value becomes one of a type of that name, or was one. */
   typeFunctions(name: string): readonly RoutineFacts[];
 }
@@ -118,10 +122,10 @@ export interface RoutineFacts {
   readonly plain: boolean;
   /** pg_type OID of what it gives. */
   readonly returns: number;
-  /** SECURITY DEFINER: runs with the rights of its owner. */
-  readonly definer: boolean;
-  /** Its source looks as if it left another search_path behind. */
-  readonly setsPath: boolean;
+  /** SECURITY DEFINER: the owner, with whose rights it runs; null where it runs with the caller's. */
+  readonly definer: string | null;
+  /** What of its text is known does not rule out that it leaves another search_path, role or cursor behind. */
+  readonly unsettling: boolean;
   /** What a function in SQL or PL/pgSQL runs; null for any other, and where it cannot be read. */
   readonly body: RoutineBody | null;
 }
@@ -140,14 +144,21 @@ export interface RoutineBody {
 /** What names in a statement mean in a session. */
 export interface SqlContext {
   readonly catalog: Catalog;
-  /** Schemas as they are searched, `$user` replaced; `pg_catalog` is searched first where it is not named. */
-  readonly searchPath: readonly string[];
+  /**
+   * Schemas in the order they are searched; `$user` stands for the role, and `pg_catalog` is searched first where it is not
+   * named. Null where it is not known.
+   */
+  readonly searchPath: readonly string[] | null;
   /** Temporary relations of the session: they hide others of the same name. */
   readonly temporary?: readonly string[];
   /** The open transaction has changed searchPath or temporary: its end may take that back. */
   readonly provisional?: boolean;
   /** What RESET search_path goes back to; absent: `searchPath`. */
-  readonly defaultPath?: readonly string[];
-  /** Whom `$user` in a search_path set by the text stands for. */
-  readonly role?: string;
+  readonly defaultPath?: readonly string[] | null;
+  /** Whom `$user` stands for; null where it is not known. */
+  readonly role?: string | null;
+  /** The role is not whose rights the catalog tells. */
+  readonly foreign?: boolean;
+  /** Functions are called in the midst of code that may set the path. */
+  readonly unsettled?: boolean;
 }

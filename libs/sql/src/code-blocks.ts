@@ -2,12 +2,33 @@ import type { DoStmt, Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import { as, constantText, NotUnderstood } from "./parser/ast.js";
 import { runPlpgsql } from "./plpgsql/run.js";
+import { saysSo } from "./unsettling.js";
 
 /** What a DO block does, as far as its code can be read; false where it could do anything. */
 export function runBlock(analysis: Analysis, block: DoStmt): boolean {
+  const { unsettles } = analysis;
+  analysis.unsettles = false;
+  const code = codeOf(block);
+  const read = isRead(analysis, block, code);
+  analysis.unsettles ||= unsettles || (!read && couldUnsettle(analysis, code));
+  return read;
+}
+
+interface Code {
+  readonly language: string;
+  readonly text: string;
+}
+
+const couldUnsettle = ({ context }: Analysis, { language, text }: Code): boolean =>
+  saysSo(language, text) || context.catalog.unsettles(text);
+
+function codeOf(block: DoStmt): Code {
   const options = new Map((block.args ?? []).map((node) => [as("DefElem", node)?.defname, as("DefElem", node)?.arg]));
-  const text = stringOf(options.get("as"));
-  if (text === undefined || (stringOf(options.get("language")) ?? "plpgsql") !== "plpgsql") return false;
+  return { language: stringOf(options.get("language")) ?? "plpgsql", text: stringOf(options.get("as")) ?? "" };
+}
+
+function isRead(analysis: Analysis, block: DoStmt, { language, text }: Code): boolean {
+  if (language !== "plpgsql") return false;
   const code = analysis.body(block, { head: "DO", text });
   if (code === null) return false;
   const { parts, stores, session, followsPath } = analysis;

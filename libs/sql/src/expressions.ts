@@ -191,8 +191,7 @@ const isTextCast = (analysis: Analysis, n: NodeFields<"TypeCast">, names: readon
 
 /** Whether a cast names a type of PostgreSQL's own, and no array of it. */
 function isSystemScalar(analysis: Analysis, n: NodeFields<"TypeCast">, names: readonly string[]): boolean {
-  const path = analysis.context.searchPath.indexOf("pg_catalog");
-  const systems = names.length > 1 ? names.at(-2) === "pg_catalog" : path <= 0;
+  const systems = names.length > 1 ? names.at(-2) === "pg_catalog" : analysis.names.systemFirst;
   return systems && !n.typeName?.arrayBounds?.length;
 }
 
@@ -319,5 +318,5 @@ function isPlainName(analysis: Analysis, names: readonly string[]): boolean {
   const name = names.at(-1) ?? "";
   if (!PLAIN_TYPE_NAMES.has(name)) return false;
   if (names.length > 1) return names.at(-2) === "pg_catalog";
-  return analysis.names.searched[0] === "pg_catalog" && !analysis.names.hasTemporary(name);
+  return analysis.names.systemFirst && !analysis.names.hasTemporary(name);
 }

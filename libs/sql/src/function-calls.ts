@@ -4,11 +4,12 @@ import type { RoutineFacts } from "./catalog.js";
 import { isConstant } from "./comparisons.js";
 import { condition } from "./conditions.js";
 import { functionEffect, keepsArguments, UNKNOWN_FUNCTION } from "./functions.js";
-import { as, constantText, strings } from "./parser/ast.js";
+import { as, constantText, NotUnderstood, strings } from "./parser/ast.js";
 import { callsRoutines } from "./routine-calls.js";
 import { isText, TEXT } from "./scalar-types.js";
 import { everything, type Scope } from "./scope.js";
-import { couldPlan, isHarmless, pathNames, settingEffect } from "./settings.js";
+import { setsNames } from "./set-statement.js";
+import { couldMisread, couldPlan, isHarmless, pathNames, settingEffect } from "./settings.js";
 import { isTotal } from "./total-functions.js";
 import { type Column, LEAK, type Trace, union } from "./trace.js";
 import { FILTER, ORDER } from "./uses.js";
@@ -38,8 +39,7 @@ export function functionCall(analysis: Analysis, call: FuncCall, scope: Scope): 
   }
   if (spelled.replace(/^pg_catalog\./, "") === "set_config") {
     if (knownSetting(analysis, call, routines.length)) return given;
-    const [name, value] = (call.args ?? []).map(constantText);
-    if (couldPlan(name, value)) analysis.notes(LEAK, ORDER.plan, spelled);
+    unknownSetting(analysis, call);
   }
   const own = callsRoutines(analysis, routines, spelled, given, (call.args ?? []).every(isFixed));
   passes(analysis, call, routines, args, own);
@@ -128,14 +128,26 @@ function knownSetting(analysis: Analysis, call: FuncCall, candidates: number): b
     analysis.effects.functions.add("pg_catalog.set_config");
     return true;
   }
-  const effect = settingEffect(name, name.toLowerCase() === "search_path" ? pathNames(value) : [value]);
-  if (effect.plans) analysis.inClause("set_config()", () => analysis.notes(LEAK, ORDER.plan, name.toLowerCase()));
+  const setting = name.toLowerCase();
+  const effect = settingEffect(name, setting === "search_path" ? pathNames(value) : [value]);
+  if (effect.refused) throw new NotUnderstood(effect.refused);
+  if (effect.plans) analysis.inClause("set_config()", () => analysis.notes(LEAK, ORDER.plan, setting));
   if (effect.action !== "sql:session") return false;
   analysis.effects.functions.add("pg_catalog.set_config");
-  if (effect.searchPath !== undefined) {
-    analysis.session.push({ kind: "searchPath", path: effect.searchPath, local: /^(t|true|1|on|yes|y)$/i.test(local) });
-  }
+  setsNames(analysis, effect, /^(t|true|1|on|yes|y)$/i.test(local));
   return true;
+}
+
+/** set_config of which not all is known, or of what is no harmless setting. */
+function unknownSetting(analysis: Analysis, call: FuncCall): void {
+  const [name, value] = (call.args ?? []).map(constantText);
+  const refused = couldMisread(name, value);
+  if (refused) throw new NotUnderstood(refused);
+  if (couldPlan(name, value)) analysis.notes(LEAK, ORDER.plan, "set_config");
+  const effect = settingEffect(name ?? "search_path", [undefined]);
+  // Whether, and how often, is not asked.
+  if (effect.unsettles || "role" in effect) analysis.unsettles = true;
+  if (effect.action === "sql:set_role") analysis.effects.extra(effect.action, name!);
 }
 
 /** A constant or a parameter: the same for every row. */

@@ -14,10 +14,11 @@ export {
   OWN_STATE_QUERY,
   type OwnRows,
   QUERIES_WITHOUT_OWN,
-  SEARCH_PATH_QUERY,
+  SESSION_QUERY,
   splitOwn,
 } from "./catalog-queries.js";
 export { noSuchStatement, OTHER_TABLES, SEVERAL_IN_ONE } from "./native-errors.js";
+export { type FreshSession, freshSession, parseSearchPath, type SessionRow } from "./search-path.js";
 export { createUnderstander, type Understander, type UnderstanderOptions } from "./understander.js";
 export type {
   SessionEffect,

@@ -2,10 +2,10 @@ import type { ColumnRef, SqlAction } from "#commands";
 import type { Analysis } from "./analysis.js";
 import type { Reference, Relation, RoutineFacts, WriteEvent } from "./catalog.js";
 import { functionEffect } from "./functions.js";
+import { NotUnderstood } from "./parser/ast.js";
 import { isPlainType } from "./plain-types.js";
 import { LEAKING_COLUMNS, READS_FILES, SYSTEM_SCHEMAS } from "./system-names.js";
-import { type Column, LEAK, NOTHING, type Row, type Trace, union } from "./trace.js";
-import { ORDER } from "./uses.js";
+import { type Column, NOTHING, type Row, type Trace, union } from "./trace.js";
 import { viewOf } from "./views.js";
 
 /** Notes that rows of a relation are read, and of those its rows come from. */
@@ -33,8 +33,12 @@ export function writesRelation(analysis: Analysis, name: string, relation: Relat
   for (const written of [relation, ...relation.family]) runsOnWrite(analysis, written);
   // Writing to pg_settings is SET, to pg_authid ALTER ROLE, and so on.
   if (SYSTEM_SCHEMAS.has(relation.schema)) effects.extra("sql:system", name);
-  if (relation.name === "pg_settings") analysis.notes(LEAK, ORDER.plan, relation.name);
-  if (relation.rules) effects.extra("sql:function_write", `rules of ${name}`);
+  if (relation.name === "pg_settings")
+    throw new NotUnderstood("what is set through pg_settings cannot be told: use SET");
+  if (relation.rules) {
+    effects.extra("sql:function_write", `rules of ${name}`);
+    analysis.unsettles = true;
+  }
   for (const table of viewOf(analysis, relation)?.effects.tablesRead ?? []) {
     effects.tablesWritten.add(table);
     const [schema = "", below = ""] = splitName(table);
@@ -52,7 +56,9 @@ export function runsOnWrite(
   if (events.length === 0) return;
   for (const { routine } of relation.attached) attachedRuns(analysis, routine);
   for (const { routine, events: on } of relation.triggers) {
-    if (events.some((event) => on.has(event))) analysis.effects.code.triggers.add(`${routine.schema}.${routine.name}`);
+    if (!events.some((event) => on.has(event))) continue;
+    analysis.effects.code.triggers.add(`${routine.schema}.${routine.name}`);
+    if (routine.unsettling) analysis.unsettles = true;
   }
   if (events.includes("delete")) cascades(analysis, relation, ({ onDelete }) => onDelete);
 }
@@ -80,7 +86,9 @@ export function cascades(analysis: Analysis, relation: Relation, follows: (refer
 
 /** The schema's own code: named, and with no action of its own, since whoever writes here cannot have made it. */
 function attachedRuns(analysis: Analysis, routine: RoutineFacts): void {
-  analysis.effects.runs(routine, functionEffect(routine).unread);
+  const { unread } = functionEffect(routine);
+  analysis.effects.runs(routine, unread);
+  if (unread && routine.unsettling) analysis.unsettles = true;
 }
 
 /** The columns of a relation, each with where its values come from. */

@@ -6,14 +6,17 @@ type Source = CatalogRows["functions"][number];
 
 /** What a function runs, in a form that can be parsed; null where settings of its own change how it is read. */
 export function routineBody(source: Source): RoutineBody | null {
-  const { body, inputs, settings, defaults } = source;
-  if (body === null || !isPlain(defaults)) return null;
+  const { body, readable, inputs, settings, defaults } = source;
+  if (body === null || !readable || !isPlain(defaults)) return null;
   let searchPath: readonly string[] | null = null;
   for (const setting of settings ?? []) {
     const name = setting.slice(0, setting.indexOf("="));
     const value = setting.slice(name.length + 1);
     if (name.toLowerCase() === "search_path") searchPath = pathNames(value).filter((schema) => schema !== "");
-    else if (settingEffect(name, [value]).action !== "sql:session") return null;
+    else {
+      const { action, refused } = settingEffect(name, [value]);
+      if (action !== "sql:session" || refused) return null;
+    }
   }
   const code = source.arguments ? { text: body, head: head(source) } : { text: statements(body), head: null };
   return { ...code, argumentNames: inputs ?? [], searchPath };

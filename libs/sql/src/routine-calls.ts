@@ -26,6 +26,7 @@ export function callsRoutines(
     analysis.names.unknown.add(`${spelled}()`);
     analysis.effects.runsUnknown(spelled);
     analysis.effects.extra(UNKNOWN_FUNCTION.action!, spelled);
+    analysis.unsettles = true;
     return LEAK;
   }
   const values = [...new Set(routines)].map((routine) => runs(analysis, routine, args, fixed));
@@ -36,8 +37,8 @@ function runs(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: boo
   const effect = functionEffect(routine);
   const value = effect.unread ? bodyValue(analysis, routine, args, fixed) : null;
   analysis.effects.runs(routine, effect.unread && value === null);
-  if (value === null && routine.setsPath) analysis.callsMover = `${routine.schema}.${routine.name}`;
   if (value) return value;
+  if (effect.unread && routine.unsettling) analysis.unsettles = true;
   if (effect.action) analysis.effects.extra(effect.action, `${routine.schema}.${routine.name}`);
   return effect.leaks ? LEAK : NOTHING;
 }
@@ -76,11 +77,13 @@ function runBody(
   // One object, by which an argument is known for one, whether it is called by its name or its number.
   analysis.parameters = { ...args, base: null };
   analysis.sameArguments &&= fixed;
-  const path = routine.body?.searchPath ?? null;
   try {
-    const value = analysis.names.inFunction(path, () => analysis.afresh(() => valueGiven(analysis, routine, code)));
+    const value = analysis.names.inFunction(routine, () => analysis.afresh(() => valueGiven(analysis, routine, code)));
+    // Their names are settled one by one, as they are run.
+    if (!("datums" in code) && code.length > 1 && analysis.unsettles)
+      throw new NotUnderstood("a function that changes what its names mean");
     if (session.length > kept[2]![1]) {
-      analysis.callsMover = `${routine.schema}.${routine.name}`;
+      analysis.unsettles = true;
       throw new NotUnderstood("a function that changes the session");
     }
     for (const part of parts.slice(kept[0]![1])) {

@@ -1,5 +1,5 @@
 import type { Analysis } from "./analysis.js";
-import { constantText, type NodeFields } from "./parser/ast.js";
+import { constantText, type NodeFields, NotUnderstood } from "./parser/ast.js";
 import { NOTHING_BACK, type Returned } from "./returned.js";
 import { type SettingEffect, settingEffect } from "./settings.js";
 import { LEAK } from "./trace.js";
@@ -15,13 +15,25 @@ export function set(analysis: Analysis, n: NodeFields<"VariableSetStmt">): Retur
   if (kind === "VAR_SET_MULTI") return NOTHING_BACK;
   const current = kind === "VAR_SET_CURRENT";
   const values = kind === "VAR_SET_VALUE" ? args.map(constantText) : null;
-  const effect: SettingEffect = current ? { action: "sql:set" } : settingEffect(name, values);
+  const effect = current ? ofCurrent(name) : settingEffect(name, values);
+  if (effect.refused) throw new NotUnderstood(effect.refused);
   if (effect.plans) analysis.inClause("SET", () => analysis.notes(LEAK, ORDER.plan, name.toLowerCase()));
   if (effect.action !== "sql:session") analysis.effects.extra(effect.action, name);
-  if (effect.searchPath !== undefined) {
-    analysis.session.push({ kind: "searchPath", path: effect.searchPath, local: n.is_local ?? false });
-  }
+  setsNames(analysis, effect, n.is_local ?? false);
   return NOTHING_BACK;
+}
+
+/** To what it is now, which may be what was set for the transaction only. */
+const ofCurrent = (name: string): SettingEffect => ({
+  action: "sql:set",
+  ...(settingEffect(name, [undefined]).unsettles && { unsettles: true }),
+});
+
+/** What a setting does to what names mean. */
+export function setsNames(analysis: Analysis, effect: SettingEffect, local: boolean): void {
+  if (effect.searchPath !== undefined) analysis.session.push({ kind: "searchPath", path: effect.searchPath, local });
+  if ("role" in effect) analysis.session.push({ kind: "role", role: effect.role, local });
+  if (effect.unsettles) analysis.unsettles = true;
 }
 
 /** A setting that a role, a database or a function is given: whoever comes by it has it set. */

@@ -33,21 +33,35 @@ const PLANNING: ReadonlySet<string> = new Set(
 const PLANNING_VALUE = /^[\w\s.+-]*$/;
 const PLANNING_FAMILY = /^(enable_[a-z_]+|geqo(_[a-z_]+)?)$/;
 
-/** Harmless with these values only: any other changes how SQL is read or hides rows. */
-const HARMLESS_VALUES: Readonly<Record<string, readonly string[]>> = {
-  standard_conforming_strings: ["on", "true", "1", "yes"],
+const ON = ["on", "true", "1", "yes"];
+const OFF = ["off", "false", "0", "no"];
+
+/** With any other values the server would read a text otherwise than it is read here: nobody may set them. */
+const READING: Readonly<Record<string, readonly string[]>> = {
+  standard_conforming_strings: ON,
   client_encoding: ["utf8", "utf-8", "unicode"],
-  backslash_quote: ["safe_encoding", "off"],
-  transform_null_equals: ["off", "false", "0", "no"],
+  transform_null_equals: OFF,
+};
+
+/** Harmless with these values only: any other hides rows, or leaves out what the schema does. */
+const HARMLESS_VALUES: Readonly<Record<string, readonly string[]>> = {
+  // In UTF-8 no byte of a backslash or a quote is part of another character.
+  backslash_quote: ["safe_encoding", "on", "off"],
   // `off` turns hidden rows into errors, it shows none; pg_dump sets it.
-  row_security: ["on", "true", "1", "yes", "off", "false", "0", "no"],
+  row_security: [...ON, ...OFF],
   session_replication_role: ["origin"],
 };
 
 export interface SettingEffect {
   readonly action: SqlAction;
-  /** Set where the setting is search_path: its names, null for the default. */
+  /** Why nobody may set it so. */
+  readonly refused?: string;
+  /** Set where the setting is search_path, and it is known to what: its names, null for the default. */
   readonly searchPath?: readonly string[] | null;
+  /** Set where what names mean goes by it, and it is not known to what it is set. */
+  readonly unsettles?: true;
+  /** Set where it is the role that is set: see the effect of that name. */
+  readonly role?: string | null | undefined;
   /** Set where the server now chooses otherwise how it works. */
   readonly plans?: true;
 }
@@ -55,23 +69,43 @@ export interface SettingEffect {
 /** What setting a parameter means; `values` null is back to its default. What is not known is not harmless. */
 export function settingEffect(name: string, values: readonly (string | undefined)[] | null): SettingEffect {
   const setting = name.toLowerCase();
-  if (setting === "role" || setting === "session_authorization") return { action: "sql:set_role" };
+  if (setting === "role") return { action: "sql:set_role", role: values === null ? undefined : (values[0] ?? null) };
+  if (setting === "session_authorization") return { action: "sql:set_role", role: null };
   if (setting === "search_path") {
     if (values === null) return { action: "sql:session", searchPath: null };
     const path = values.filter((value) => value !== undefined);
     return path.length === values.length
       ? { action: "sql:session", searchPath: path.filter((schema) => schema !== "") }
-      : { action: "sql:set" };
+      : { action: "sql:set", unsettles: true };
+  }
+  const read = READING[setting];
+  if (read) {
+    const same = values === null || isOneOf(read, values[0]);
+    return { action: "sql:session", ...(!same && { refused: misread(setting, read[0]!) }) };
   }
   if (PLANNING.has(setting) || PLANNING_FAMILY.test(setting))
     return { action: "sql:session", ...(values !== null && { plans: true }) };
   if (isHarmless(setting)) return { action: "sql:session" };
   const allowed = HARMLESS_VALUES[setting];
   if (allowed === undefined) return { action: "sql:set" };
-  const [value] = values ?? [];
-  const harmless = values === null || (value !== undefined && allowed.includes(value.toLowerCase()));
-  return { action: harmless ? "sql:session" : "sql:set" };
+  return { action: values === null || isOneOf(allowed, values[0]) ? "sql:session" : "sql:set" };
 }
+
+const isOneOf = (allowed: readonly string[], value: string | undefined): boolean =>
+  value !== undefined && allowed.includes(value.toLowerCase());
+
+const misread = (setting: string, value: string): string =>
+  `with another ${setting} than ${value} the server would read statements otherwise than they are read here: leave it so`;
+
+/** Why a setting of which not all is known may not be set: it could be one that nobody may. @param value undefined: any. */
+export function couldMisread(name: string | undefined, value: string | undefined): string | undefined {
+  if (name !== undefined) return settingEffect(name, [value]).refused;
+  return value !== undefined && KINDS.test(value)
+    ? undefined
+    : "which setting it sets cannot be told: name it in the text";
+}
+/** What pg_dump sets where the server knows the setting; no switch and no encoding is called so. */
+const KINDS = /^ *(view|foreign-table)( *, *(view|foreign-table))* *$/;
 
 /** Whether a setting is harmless whatever its value. */
 export function isHarmless(name: string): boolean {

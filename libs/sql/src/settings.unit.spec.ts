@@ -5,11 +5,8 @@ test.each([
   ["TimeZone", null, "sql:session"],
   ["enable_seqscan", ["off"], "sql:session"],
   ["standard_conforming_strings", ["on"], "sql:session"],
-  ["standard_conforming_strings", ["off"], "sql:set"],
   ["standard_conforming_strings", null, "sql:session"],
   ["client_encoding", ["UTF8"], "sql:session"],
-  ["client_encoding", ["SJIS"], "sql:set"],
-  ["client_encoding", [undefined], "sql:set"],
   ["synchronize_seqscans", ["off"], "sql:session"],
   ["row_security", ["off"], "sql:session"],
   ["row_security", ["x"], "sql:set"],
@@ -35,5 +32,16 @@ test("the search path is a setting of its own", () => {
   expect(settingEffect("search_path", ["a", "$user"])).toEqual({ action: "sql:session", searchPath: ["a", "$user"] });
   expect(settingEffect("search_path", [""])).toEqual({ action: "sql:session", searchPath: [] });
   expect(settingEffect("search_path", null)).toEqual({ action: "sql:session", searchPath: null });
-  expect(settingEffect("search_path", [undefined])).toEqual({ action: "sql:set" });
+  expect(settingEffect("search_path", [undefined])).toEqual({ action: "sql:set", unsettles: true });
+});
+
+test.each([
+  ["standard_conforming_strings", "off"],
+  ["Standard_Conforming_Strings", "of"],
+  ["client_encoding", "SJIS"],
+  ["transform_null_equals", "on"],
+  ["transform_null_equals", undefined],
+])("%s = %s is refused, whoever asks", (name, value) => {
+  expect(settingEffect(name, [value]).refused).toMatch(/would read statements otherwise/);
+  expect(settingEffect(name, null).refused).toBeUndefined();
 });

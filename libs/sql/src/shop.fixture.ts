@@ -114,8 +114,8 @@ function routine(
       rowOf: null,
       pseudo: null,
       returns: "25",
-      definer: false,
-      setsPath: false,
+      definer: null,
+      readable: true,
       body: null,
       inputs: null,
       arguments: null,
@@ -153,6 +153,7 @@ routine("public", "crosstab", "s", { language: "c", pseudo: "record" });
 routine("public", "tidy", "v", { language: "sql", kind: "p" });
 
 export const SHOP_ROWS: CatalogRows = {
+  schemas: ["public", "app", "pg_catalog"].map((name) => ({ name, usable: true })),
   relations,
   columns,
   functions,

@@ -144,19 +144,30 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   DeclareCursorStmt: {
     action: "sql:session",
     analyse: (analysis, n) => {
-      const before = analysis.arranged;
+      const { arranged: before, unsettles } = analysis;
       const row = source(analysis, n.query);
       analysis.stopsEarly(before, "DECLARE without ORDER BY of a unique column");
       const hold = ((n.options ?? 0) & CURSOR_OPT_HOLD) !== 0;
       const operations = analysis.parts.flatMap((part) => (part === analysis.effects ? [] : part.operations()));
-      analysis.session.push({ kind: "declares", cursor: n.portalname ?? "", outputs: outputs(row), operations, hold });
+      analysis.session.push({
+        kind: "declares",
+        cursor: n.portalname ?? "",
+        outputs: outputs(row),
+        operations,
+        hold,
+        ...(analysis.unsettles && { unsettles: true }),
+      });
+      if (hold && analysis.unsettles)
+        throw new NotUnderstood("a cursor WITH HOLD runs at the COMMIT, and code in it may change what names mean");
+      // It does not run before a FETCH.
+      analysis.unsettles = unsettles;
       return NOTHING_BACK;
     },
   },
   FetchStmt: {
     action: "sql:session",
     analyse: (analysis, n) => {
-      if (!n.ismove) analysis.session.push({ kind: "fetches", cursor: n.portalname ?? "" });
+      analysis.session.push({ kind: "fetches", cursor: n.portalname ?? "", gives: !n.ismove });
       return NOTHING_BACK;
     },
   },
@@ -313,7 +324,7 @@ export function actionOf(node: Node): SqlAction {
 
 /** Whether the statement changes what the catalog says. */
 export const changesCatalog = (action: SqlAction): boolean =>
-  /^sql:(create|alter|drop)_|^sql:(do|call|function_write|system|refresh_view)$/.test(action);
+  /^sql:(create|alter|drop)_|^sql:(do|call|function_write|system|refresh_view|grant|revoke|role)$/.test(action);
 
 /** CREATE TABLE AS can also take its rows from a prepared statement. */
 function source(analysis: Analysis, node: Node | undefined): Row {
@@ -338,7 +349,7 @@ function createdFrom(analysis: Analysis, into: IntoClause | undefined, row: Row,
 function created(analysis: Analysis, range: RangeVar | undefined): string {
   const plainName = range?.relname ?? "";
   const temporary = range?.relpersistence === "t" || range?.schemaname === "pg_temp";
-  const schema = temporary ? "pg_temp" : (range?.schemaname ?? analysis.context.searchPath[0]);
+  const schema = temporary ? "pg_temp" : (range?.schemaname ?? analysis.names.creation);
   const name = schema ? `${schema}.${plainName}` : plainName;
   analysis.effects.tablesWritten.add(name);
   if (temporary) analysis.session.push({ kind: "createsTemporary", name: plainName });

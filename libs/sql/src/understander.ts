@@ -15,7 +15,7 @@ import { preparedText } from "./prepared-text.js";
 import { query } from "./query.js";
 import { outputColumn, outputs } from "./returned.js";
 import { actionOf, changesCatalog, statement } from "./statements.js";
-import type { StatementFacts, TracedColumn, Understanding } from "./understanding.js";
+import type { SessionEffect, StatementFacts, TracedColumn, Understanding } from "./understanding.js";
 import { UnderstandingCache } from "./understanding-cache.js";
 
 export interface UnderstanderOptions {
@@ -164,7 +164,13 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
         sharedOf(context.catalog),
       );
       try {
-        return { facts: factsOf(analysis, node), analysis };
+        const facts = factsOf(analysis, node);
+        // Functions of the same statement are called in any order.
+        if (analysis.unsettles && analysis.followsPath && !context.unsettled) {
+          context = { ...context, unsettled: true };
+          continue;
+        }
+        return { facts, analysis };
       } catch (error) {
         if (!(error instanceof NeedsDefinition)) throw error;
         (error.of === block ? own : lasting).set(error.of, await definition(error.source));
@@ -217,10 +223,6 @@ export function createUnderstander(options: UnderstanderOptions = {}): Understan
 
 function factsOf(analysis: Analysis, node: Node): StatementFacts {
   const { rows, bulk, bulkFormat } = statement(analysis, node);
-  if (analysis.callsMover)
-    throw new NotUnderstood(
-      `it calls ${analysis.callsMover}, which sets the search_path: do that by SET, in a command of its own`,
-    );
   if (analysis.followsPath && analysis.session.some(({ kind }) => kind === "searchPath"))
     throw new NotUnderstood("it sets the search_path and calls functions that follow it: do that in two commands");
   if (!surelySets(node, analysis.session.filter(({ kind }) => kind === "searchPath").length))
@@ -236,7 +238,7 @@ function factsOf(analysis: Analysis, node: Node): StatementFacts {
     bulkFormat,
     stores: analysis.stores.map((stored) => ({ ...outputColumn(stored), target: stored.target })),
     uses: [...analysis.uses, ...copies(analysis.stores)],
-    session: changes ? [...analysis.session, { kind: "changesCatalog" }] : analysis.session,
+    session: [...(analysis.unsettles ? [UNSETTLES] : []), ...analysis.session, ...(changes ? [CHANGES_CATALOG] : [])],
   };
 }
 
@@ -253,24 +255,40 @@ function copies(stores: readonly Stored[]): Copy[] {
   return [...found.values()];
 }
 
+const UNSETTLES: SessionEffect = { kind: "unsettles" };
+const CHANGES_CATALOG: SessionEffect = { kind: "changesCatalog" };
+
 /** What names mean to the statements behind, in the same text. */
 function afterwards(context: SqlContext, { session }: StatementFacts): SqlContext {
-  let { searchPath, temporary = [] } = context;
+  let { searchPath, temporary = [], role, foreign } = context;
   const renamed = session.some(({ kind }) => NAMES.has(kind));
   for (const effect of session) {
     if (effect.kind === "createsTemporary") temporary = [...temporary, effect.name];
-    else if (effect.kind === "discards") searchPath = context.defaultPath ?? searchPath;
-    else if (effect.kind === "searchPath") {
-      const path = effect.path ?? context.defaultPath ?? searchPath;
-      searchPath = path.map((schema) => (schema === "$user" ? (context.role ?? schema) : schema));
+    else if (effect.kind === "discards" || (effect.kind === "searchPath" && effect.path === null))
+      searchPath = context.defaultPath === undefined ? searchPath : context.defaultPath;
+    else if (effect.kind === "searchPath") searchPath = effect.path;
+    else if (effect.kind === "role") {
+      role = effect.role && effect.role !== "none" ? effect.role : null;
+      foreign = true;
+    } else if (effect.kind === "unsettles") {
+      searchPath = null;
+      role = null;
+      foreign = true;
     }
   }
-  return { ...context, searchPath, temporary, ...(renamed && { provisional: true }) };
+  return {
+    ...context,
+    searchPath,
+    temporary,
+    ...(role !== undefined && { role }),
+    ...(foreign && { foreign }),
+    ...(renamed && { provisional: true }),
+  };
 }
 
 const RENAMED =
   "what its names mean behind this end of a transaction cannot be told from its text: send it in a command of its own";
-const NAMES: ReadonlySet<string> = new Set(["createsTemporary", "discards", "searchPath"]);
+const NAMES: ReadonlySet<string> = new Set(["createsTemporary", "discards", "searchPath", "role", "unsettles"]);
 
 /**
  * Behind a statement that changes what names mean, the catalog and the path at hand say nothing certain. What a change

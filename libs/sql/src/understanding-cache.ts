@@ -65,8 +65,11 @@ function weightOf(key: string, { operations, uses, statements }: Understanding):
 }
 
 /** No name holds a zero byte. */
-function keyOf(text: string, { searchPath, temporary, provisional, defaultPath, role }: SqlContext): string {
-  const path = searchPath.join("\0");
-  if (!temporary?.length && !provisional && !defaultPath && role === undefined) return `${path}\0\0\0${text}`;
-  return `${path}\0\0${temporary?.join("\0")}\0\0${defaultPath?.join("\0")}\0\0${role}\0\0${provisional}\0\0\0${text}`;
+function keyOf(text: string, context: SqlContext): string {
+  const { searchPath, temporary, provisional, defaultPath, role, foreign } = context;
+  const path = searchPath === null ? "\0\0any" : searchPath.join("\0");
+  if (!temporary?.length && !provisional && !defaultPath && role === undefined && !foreign)
+    return `${path}\0\0\0${text}`;
+  const more = [temporary?.join("\0"), defaultPath?.join("\0"), JSON.stringify(role), provisional, foreign];
+  return `${path}\0\0${more.join("\0\0")}\0\0\0${text}`;
 }

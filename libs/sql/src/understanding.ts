@@ -80,8 +80,11 @@ export type SessionEffect =
       readonly operations: readonly Operation[];
       /** WITH HOLD: it outlives its transaction. */
       readonly hold: boolean;
+      /** A FETCH unsettles what names mean. */
+      readonly unsettles?: true;
     }
-  | { readonly kind: "fetches"; readonly cursor: string }
+  /** FETCH, or MOVE, which gives no rows. */
+  | { readonly kind: "fetches"; readonly cursor: string; readonly gives: boolean }
   /** CLOSE; null is ALL. */
   | { readonly kind: "closes"; readonly cursor: string | null }
   /**
@@ -89,6 +92,13 @@ export type SessionEffect =
    * `local` ends with the transaction.
    */
   | { readonly kind: "searchPath"; readonly path: readonly string[] | null; readonly local: boolean }
+  /** The role from now on; undefined is the session's own, null one that is not known, `none` whose session it is. */
+  | { readonly kind: "role"; readonly role: string | null | undefined; readonly local: boolean }
+  /**
+   * Code ran that is not read and could have set the search_path or the role, or made another cursor of a known one: of
+   * any but `cursor`, which ran it.
+   */
+  | { readonly kind: "unsettles"; readonly cursor?: string }
   /** A temporary relation or view now hides others of its name. */
   | { readonly kind: "createsTemporary"; readonly name: string }
   /** COMMIT, ROLLBACK, ROLLBACK TO: names may go back to what they meant before the transaction. */

@@ -24,16 +24,32 @@ const OTHER_ENCODING: Refusal = {
   message: "the statement is not ASCII, and the session's client_encoding is not UTF8",
   hint: "SET client_encoding TO 'UTF8'.",
 };
+const ESCAPES: Refusal = {
+  code: "not_understood",
+  message: "the statement holds a backslash, and the session's standard_conforming_strings is off",
+  hint: "SET standard_conforming_strings TO on.",
+};
+
+/** How the server reads texts, by what it last said of its settings. */
+export interface Reading {
+  readonly encoding: "utf8" | "other";
+  /** In every string a backslash is an escape. */
+  readonly escapes: boolean;
+}
 
 /**
  * A statement's text and, where its bytes could mean another text to the server, why it cannot pass. In every encoding
  * a server lets a client use, ASCII bytes alone mean ASCII.
  */
-export function readable(text: string | null, encoding: "utf8" | "other"): { text: string; refusal?: Refusal } {
-  if (text === null) return { text: "", refusal: NOT_UTF8 };
+export function readable(text: string | null, reading: Reading): { text: string; refusal?: Refusal } {
+  const refusal = text === null ? NOT_UTF8 : misread(text, reading);
+  return refusal ? { text: text ?? "", refusal } : { text: text ?? "" };
+}
+
+export function misread(text: string, { encoding, escapes }: Reading): Refusal | undefined {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
-  if (encoding === "other" && !/^[\x00-\x7f]*$/.test(text)) return { text, refusal: OTHER_ENCODING };
-  return { text };
+  if (encoding === "other" && !/^[\x00-\x7f]*$/.test(text)) return OTHER_ENCODING;
+  return escapes && text.includes("\\") ? ESCAPES : undefined;
 }
 
 /** What running a portal comes to that the client did not make with Bind: it is an SQL cursor. */

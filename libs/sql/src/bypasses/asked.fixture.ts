@@ -232,11 +232,10 @@ export const ASKED: readonly Asked[] = [
     "set geqo_threshold = 2": "order plan *",
     "set max_parallel_workers_per_gather = 0": "order plan *",
     "select set_config('enable_seqscan', 'off', true)": "order plan *",
-    "select set_config(n, 'off', true) from (values ('enable_seqscan')) s(n)": "order plan *",
+    "select set_config('enable_seqscan', v, true) from (values ('off')) s(v)": "order plan *",
     "alter role current_user set enable_hashjoin = off": "order plan *",
     "alter function mood_number(mood) set work_mem = '64kB'": "order plan *",
     "create function f() returns int language sql set enable_nestloop = off as 'select 1'": "order plan *",
-    "update pg_settings set setting = 'off' where name = 'enable_hashjoin'": "order plan *",
     "explain analyze select email from customers where id = 1": "order plan",
     "explain (analyze 1, buffers) select t.id from transfers t join accounts a using (iban)": [
       "order plan accounts.iban",

@@ -77,6 +77,10 @@ export const forbidsEveryRow = (title: string, does: Actions, ways: Readonly<Rec
 export const notUnderstood = (title: string, ways: Readonly<Record<string, Way<Forbidden>>>) =>
   section<Forbidden>(title, { does: [], notUnderstood: true, blunt: "it is no statement" }, ways);
 
+/** What nobody may do, whatever a policy permits. */
+export const refuses = (title: string, ways: Readonly<Record<string, Way<Forbidden>>>) =>
+  section<Forbidden>(title, { does: [], notUnderstood: true }, ways);
+
 export const shows = (title: string, ways: Readonly<Record<string, Way<Shown>>>) =>
   section<Shown>(title, { masked: [0] }, ways);
 

@@ -1,6 +1,6 @@
 import { FORBIDDEN_BOUNDS } from "./forbidden-bounds.fixture.js";
 import { FORBIDDEN_KINDS } from "./forbidden-kinds.fixture.js";
-import { FORBIDDEN_REACH } from "./forbidden-reach.fixture.js";
+import { FORBIDDEN_REACH, REFUSED } from "./forbidden-reach.fixture.js";
 import { SHOWN_CHANNELS } from "./shown-channels.fixture.js";
 import { SHOWN_COPIES } from "./shown-copies.fixture.js";
 import { SHOWN_NAMES } from "./shown-names.fixture.js";
@@ -10,7 +10,7 @@ import { SHOWN_TEXTS } from "./shown-texts.fixture.js";
 import { SHOWN_VALUES } from "./shown-values.fixture.js";
 
 /** The bypass list: a way around is one line, in the section it belongs to. */
-export const FORBIDDEN = [...FORBIDDEN_KINDS, ...FORBIDDEN_BOUNDS, ...FORBIDDEN_REACH];
+export const FORBIDDEN = [...FORBIDDEN_KINDS, ...FORBIDDEN_BOUNDS, ...FORBIDDEN_REACH, ...REFUSED];
 export const SHOWN = [
   ...SHOWN_VALUES,
   ...SHOWN_ROWS,
@@ -21,5 +21,7 @@ export const SHOWN = [
   ...SHOWN_COPIES,
 ];
 export { ARRANGED, ASKED, NOT_ASKED } from "./asked.fixture.js";
+export { REFUSED } from "./forbidden-reach.fixture.js";
 export { ORDINARY } from "./ordinary.fixture.js";
 export { STORED } from "./shown-copies.fixture.js";
+export { SHOWN_BY_OTHERS } from "./shown-names.fixture.js";

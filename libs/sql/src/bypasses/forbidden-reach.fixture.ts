@@ -1,4 +1,30 @@
-import { type Forbidden, forbids, notUnderstood } from "./bypass.fixture.js";
+import { type Forbidden, forbids, notUnderstood, refuses } from "./bypass.fixture.js";
+
+/** Settings by which the server would read a text otherwise than it is read here. */
+export const REFUSED: readonly Forbidden[] = refuses("a setting that nobody may set", {
+  "how strings are read": "set standard_conforming_strings = off",
+  "how strings are read, LOCAL": "set local standard_conforming_strings to off",
+  "how strings are read, in other words": "set standard_conforming_strings = 'fals'",
+  "how strings are read, by function": "select set_config('standard_conforming_strings', 'off', false)",
+  "how strings are read, its value made up": "select set_config('standard_conforming_strings', 'o' || 'ff', false)",
+  "how strings are read, its name made up": "select set_config('standard_conforming' || '_strings', 'off', false)",
+  "how strings are read, for each row":
+    "select set_config(n, 'off', true) from (values ('standard_conforming_strings')) t(n)",
+  "how strings are read, by parameters": {
+    sql: "select set_config($1, $2, false)",
+    values: ["standard_conforming_strings", "off"],
+  },
+  "how strings are read, as an UPDATE":
+    "update pg_settings set setting = 'off' where name = 'standard_conforming_strings'",
+  "the encoding": "set client_encoding = 'SJIS'",
+  "the encoding as names": "set names 'GBK'",
+  "the encoding by function": "select set_config('client_encoding', 'BIG5', true)",
+  "null equals": "set transform_null_equals = on",
+  "null equals, by function": "select set_config('TRANSFORM_NULL_EQUALS', 'true', true)",
+  "a name made up": "select set_config('search' || '_path', 'app', false)",
+  "a name for each row": "select set_config(n, 'off', true) from (values ('row_security')) t(n)",
+  "another role by an UPDATE": "update pg_settings set setting = 'pg_monitor' where name = 'role'",
+});
 
 /** What functions, settings and the server's own commands reach. */
 export const FORBIDDEN_REACH: readonly Forbidden[] = [
@@ -134,23 +160,13 @@ export const FORBIDDEN_REACH: readonly Forbidden[] = [
     },
   }),
   ...forbids("a setting that is more than a setting", "sql:set", {
-    "how strings are read": "set standard_conforming_strings = off",
-    "how strings are read, by function": "select set_config('standard_conforming_strings', 'off', false)",
-    "how strings are read, as an UPDATE": {
-      sql: "update pg_settings set setting = 'off' where name = 'standard_conforming_strings'",
-      does: ["sql:system"],
-    },
-    "the encoding": "set client_encoding = 'SJIS'",
-    "the encoding as names": "set names 'GBK'",
     "the encoding back to another default": "set client_encoding from current",
-    backslashes: "set backslash_quote = on",
-    "null equals": "set transform_null_equals = on",
     "triggers and rules off": "set session_replication_role = replica",
     "triggers and rules off, LOCAL": "set local session_replication_role to 'replica'",
     "a name of one's own that a row policy may read": "set app.tenant = '1'",
-    "a name made up": "select set_config('search' || '_path', 'app', false)",
+    "a name that is looked up, and a value of one setting":
+      "select set_config(name, 'view, foreign-table', false) from pg_settings where name = 'application_name'",
     "a value made up": "select set_config('search_path', 'a' || 'pp', false)",
-    "for each row": "select set_config(n, 'off', true) from (values ('row_security')) t(n)",
     "as a field's name": "select (row('a'::text)).f1 where set_config('app.x', 'y', true) = 'y'",
     "what it is now": "set search_path from current",
     "statements logged": "set log_statement = 'none'",
@@ -168,10 +184,6 @@ export const FORBIDDEN_REACH: readonly Forbidden[] = [
     "as a setting": "set role to 'pg_monitor'",
     "by function": { sql: "select set_config('role', 'pg_monitor', false)", does: ["sql:set"] },
     "by function, its name in capitals": { sql: "select set_config('ROLE', 'pg_monitor', true)", does: ["sql:set"] },
-    "by an UPDATE": {
-      sql: "update pg_settings set setting = 'pg_monitor' where name = 'role'",
-      does: ["sql:system"],
-    },
     "RESET ROLE": "reset role",
     "SET SESSION AUTHORIZATION": "set session authorization pg_monitor",
     "SET SESSION AUTHORIZATION DEFAULT": "set session authorization default",

@@ -88,6 +88,37 @@ const MORE_SQL = `
   create table excluded_mail (mail text, exclude using btree (mail with =));
   create table by_mail (id int, mail text) partition by list (mail);
 `;
+/** Code that changes what names mean, and a role and a schema by which they mean something else. */
+const UNSETTLING_SQL = `
+  create function path_of_its_own(text) returns text language plpgsql set search_path = app as
+    $$ begin return set_config('search_path', $1, false); end $$;
+  create function to_schema() returns text language plpgsql as $$ begin set schema 'public'; return ''; end $$;
+  create function to_default() returns text language plpgsql as $$ begin reset all; return ''; end $$;
+  create function to_path_in_parts(text) returns text language plpgsql as
+    $$ begin execute 'se' || 't sea' || 'rch_path = ' || $1; return ''; end $$;
+  create function to_path_stable(text) returns text language plpgsql stable as
+    $$ begin return set_config('search_path', $1, false); end $$;
+  create function to_path_by_another() returns text language plpgsql as
+    $$ begin perform public.to_path_in_parts('public'); return ''; end $$;
+  create function folded_mail() returns setof text language sql stable as 'select lower(email) from customers';
+  create function to_path_and_folded() returns text language plpgsql as
+    $$ begin perform public.to_path_stable('public'); return (select lower(email) from customers limit 1); end $$;
+  create function become(text) returns text language plpgsql as $$ begin execute format('set role %I', $1); return ''; end $$;
+  create function moving() returns trigger language plpgsql as
+    $$ begin perform set_config('search_path', 'public', false); return new; end $$;
+  create table moved (id int, path text);
+  create trigger moves before insert on moved for each row execute function moving();
+  create table moved_by_default (id int, path text default to_path_stable('public'));
+  create table moved_by_rule (id int);
+  create rule moves as on insert to moved_by_rule do also select to_path_stable('public');
+  create function opened_anew(refcursor) returns refcursor language plpgsql as
+    $$ begin close $1; open $1 for execute 'select lower(email) from public.customers'; return $1; end $$;
+  create schema shop_other;
+  create view shop_other.customers as select id, email from public.customers;
+  do $$ begin create role shop_other; exception when duplicate_object or unique_violation then null; end $$;
+  grant usage on schema shop_other to shop_other;
+  grant select on shop_other.customers, public.customers to shop_other;
+`;
 const DATA_SQL = `
   insert into customers select n, 'Name ' || n, '${MARK}mail' || n || '@x.org', '${MARK}tel' || n, '${MARK}card' || n from generate_series(1, 5) n;
   insert into orders select n, n, n, 'note', 'open' from generate_series(1, 5) n;
@@ -113,4 +144,4 @@ const DATA_SQL = `
 `;
 
 /** The shop, what the ways of the bypass list need besides, and rows. */
-export const MARKED_SHOP_SQL = `${SHOP_SQL} ${MORE_SQL} ${DATA_SQL}`;
+export const MARKED_SHOP_SQL = `${SHOP_SQL} ${MORE_SQL} ${UNSETTLING_SQL} ${DATA_SQL}`;

@@ -230,6 +230,31 @@ export const ORDINARY: readonly Ordinary[] = [
       "rollback",
     ],
   }),
+  ...passes("code that is not read", ["sql:select", "sql:function_write"], {
+    "before a name that is one table only": ["select 1 from touch()", "select id from orders order by id"],
+    "before a name of two tables, as it surely sets nothing": [
+      "set search_path = app, public",
+      "select 1 from touch()",
+      "select id from customers",
+    ],
+    "between the fetches of a cursor": [
+      "begin",
+      "declare c cursor for select id from orders order by id",
+      "fetch 1 from c",
+      "select 1 from touch()",
+      "fetch 1 from c",
+      "rollback",
+    ],
+    "before a name that is told, as it may set the path": [
+      "select 1 from to_path_in_parts('app')",
+      "select id from app.customers",
+    ],
+    "before a name of two tables, and the path set behind it": [
+      "select 1 from to_path_in_parts('app')",
+      "set search_path = app",
+      "select id, email from customers",
+    ],
+  }),
   ...passes("a function in PL/pgSQL", ["sql:select", "sql:delete"], {
     "that deletes one row": "select forget(1)",
   }),

@@ -224,6 +224,25 @@ export const SHOWN_CHANNELS: readonly Shown[] = [
       "commit; begin; select folded_cursor('c'); fetch all from c",
     ],
     "of a function": ["begin", "select mail_cursor('m')", "fetch all from m"],
+    "of a function that closes another of its name": [
+      "begin",
+      "declare c cursor for select 'x'::text",
+      "select opened_anew('c')",
+      "fetch c",
+    ],
+    "of a function that closes another of its name, WITH HOLD": [
+      "begin; declare c cursor with hold for select 'x'::text; commit",
+      "begin",
+      "select opened_anew('c')",
+      "fetch c",
+    ],
+    "of a function that a cursor calls, and that closes another": [
+      "begin",
+      "declare d cursor for select opened_anew('c')",
+      "declare c cursor for select 'x'::text",
+      "move 1 in d",
+      "fetch c",
+    ],
     "of a function, its own name": {
       sql: ["begin", "select mail_cursor(null)", 'fetch all from "<unnamed portal 2>"'],
       blunt: "the server counts the names on",

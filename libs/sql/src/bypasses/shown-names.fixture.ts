@@ -90,6 +90,70 @@ export const SHOWN_NAMES: readonly Shown[] = [
       "select public.to_public()",
       "select lower(email) from customers",
     ],
+    ...Object.fromEntries(
+      Object.entries({
+        "that has one of its own": "select public.path_of_its_own('public')",
+        "that sets the schema": "select public.to_schema()",
+        "that resets all": "select public.to_default()",
+        "that puts its text together": "select public.to_path_in_parts('public')",
+        "that is no volatile one": "select public.to_path_stable('public')",
+        "that calls another": "select public.to_path_by_another()",
+        "in what is not chosen before": "select 1 where public.to_path_stable('public') is null",
+        "of a trigger": "insert into public.moved values (1)",
+        "of a default": "insert into public.moved_by_default (id) values (1)",
+        "of a rule": "insert into public.moved_by_rule values (1)",
+        "that only EXPLAIN runs": "explain analyze select public.to_path_stable('public')",
+        "in a temporary table": "create temp table kept as select public.to_path_stable('public') as path",
+      }).map(([why, sql]) => [
+        `a search_path by a function ${why}`,
+        ["set search_path = app", sql, "select lower(email) from customers"],
+      ]),
+    ),
+    "a search_path by a function, and another that follows it": [
+      "set search_path = app",
+      "select public.to_path_stable('public'), public.folded_mail()",
+    ],
+    "a search_path by a function, within one that follows it": [
+      "set search_path = app",
+      "select public.to_path_and_folded()",
+    ],
+    "a search_path by a function, then a statement prepared before": [
+      "set search_path = app",
+      "prepare p as select lower(email) from customers",
+      "select public.to_path_stable('public')",
+      "execute p",
+    ],
+    "a search_path by a function of a prepared statement": [
+      "set search_path = app",
+      "prepare p as select public.to_path_stable('public')",
+      "execute p",
+      "select lower(email) from customers",
+    ],
+    "a search_path by a function of a cursor": [
+      "begin",
+      "declare c cursor for select public.to_path_stable('public')",
+      "set search_path = app",
+      "move 1 in c",
+      "select lower(email) from customers",
+    ],
+    "a search_path by a function of a cursor WITH HOLD": [
+      "begin",
+      "declare c cursor with hold for select public.to_path_stable('public')",
+      "set search_path = app",
+      "commit",
+      "select lower(email) from customers",
+    ],
+    "a search_path by a function, in one text": [
+      "set search_path = app",
+      "select public.to_path_stable('public'); select lower(email) from customers",
+    ],
+    "another role by a function": {
+      sql: [
+        'set search_path = "$user", app',
+        "select public.become('shop_other')",
+        "select lower(email) from customers",
+      ],
+    },
     "a search_path in what a write returns": [
       "begin",
       "set search_path = app",
@@ -202,3 +266,57 @@ export const SHOWN_NAMES: readonly Shown[] = [
     ],
   }),
 ];
+
+const OTHERS_PATH = 'set search_path = "$user", app';
+const MAILS = "select lower(email) from customers";
+
+/** What a policy has to permit besides: another role, or a setting of which not all is known. */
+export const SHOWN_BY_OTHERS: readonly Shown[] = shows("what names mean to another role", {
+  ...Object.fromEntries(
+    Object.entries({
+      "SET ROLE": "set role shop_other",
+      "SET SESSION ROLE": "set session role shop_other",
+      "SET SESSION AUTHORIZATION": "set session authorization shop_other",
+      set_config: "select set_config('role', 'shop_other', false)",
+      "set_config, a parameter's worth": "select set_config('role', 'shop_' || 'other', false)",
+    }).map(([why, sql]) => [`its own schema, by ${why}`, [OTHERS_PATH, sql, MAILS]]),
+  ),
+  "its own schema, LOCAL": ["begin", OTHERS_PATH, "set local role shop_other", MAILS],
+  "its own schema, in one text": [`${OTHERS_PATH}; set role shop_other; ${MAILS}`],
+  "its own schema, behind the role": ["set role shop_other", OTHERS_PATH, MAILS],
+  "its own schema, as a RESET is rolled back": [
+    OTHERS_PATH,
+    "set role shop_other",
+    "begin; savepoint s; reset role; rollback to s",
+    MAILS,
+  ],
+  "its own schema, as a RESET is rolled back whole": [
+    OTHERS_PATH,
+    "set role shop_other",
+    "begin; reset role",
+    "rollback",
+    MAILS,
+  ],
+  "its own schema, as a RESET of another session leaves it": [
+    OTHERS_PATH,
+    "set session authorization shop_other",
+    "reset role",
+    MAILS,
+  ],
+  "its own schema, to a statement that was prepared": [
+    OTHERS_PATH,
+    `prepare p as ${MAILS}`,
+    "set role shop_other",
+    "execute p",
+  ],
+  "a schema that it may not use": ["set search_path = app, public", "set role shop_other", MAILS],
+  "a search_path made up": ["set search_path = app", "select set_config('search_path', 'pub' || 'lic', false)", MAILS],
+  "a search_path from what is LOCAL": [
+    "set search_path = app",
+    "begin",
+    "set local search_path = public",
+    "set search_path from current",
+    "commit",
+    MAILS,
+  ],
+});

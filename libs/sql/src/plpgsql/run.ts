@@ -46,6 +46,7 @@ export function runPlpgsql(
       ({ control } = running);
       if (running.goesBack && (variables.changes > before || weight(control) > decided)) continue;
       staysWithin([own, ...parts.slice(kept[0]![1])]);
+      if (analysis.unsettles) throw new NotUnderstood("code that calls what may change what names mean");
       if (session.length > kept[2]![1]) throw new NotUnderstood("code that changes the session");
       for (const part of parts.slice(kept[0]![1])) part.rowLimit = null;
       if (own.tablesRead.size > 0) parts.push(own);

@@ -4,10 +4,13 @@ import type { HostPart, ResourcePart } from "#commands";
 import {
   CATALOG_QUERIES,
   type CatalogRows,
+  type FreshSession,
+  freshSession,
   OWN_STATE_QUERY,
   type OwnRows,
   QUERIES_WITHOUT_OWN,
-  SEARCH_PATH_QUERY,
+  SESSION_QUERY,
+  type SessionRow,
   splitOwn,
 } from "#sql";
 import { resolveCredential } from "../../connection/credential.js";
@@ -24,7 +27,7 @@ export interface OwnObjects {
 }
 
 export interface CatalogRead {
-  readonly path: readonly string[];
+  readonly session: FreshSession;
   readonly own: OwnObjects;
   /** Everything else. */
   readonly rest: CatalogRows;
@@ -65,13 +68,15 @@ async function readCatalogAt(
         : new HostAway(`cannot be reached (${error.code ?? "no answer"})`, { cause: error });
     });
     await client.query("begin transaction isolation level repeatable read read only");
-    const [searchPath] = (await client.query<{ path: string[] }>(SEARCH_PATH_QUERY)).rows;
+    const [fresh] = (await client.query<SessionRow>(SESSION_QUERY)).rows;
     const state = (await client.query<{ state: string }>(OWN_STATE_QUERY)).rows[0]?.state ?? "";
-    const path = searchPath?.path ?? [];
-    if (own?.state === state) return { path, own, rest: await rowsOf(client, QUERIES_WITHOUT_OWN) };
+    if (own?.state === state) {
+      const rest = await rowsOf(client, QUERIES_WITHOUT_OWN);
+      return { session: freshSession(fresh!, rest), own, rest };
+    }
     const all = splitOwn(await rowsOf(client, CATALOG_QUERIES));
     const digest = createHash("sha256").update(JSON.stringify(all.own)).digest("hex");
-    return { path, own: { state, rows: all.own, digest }, rest: all.rest };
+    return { session: freshSession(fresh!, all.rest), own: { state, rows: all.own, digest }, rest: all.rest };
   } finally {
     await client.end().catch(() => {});
   }

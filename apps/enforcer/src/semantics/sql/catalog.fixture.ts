@@ -2,6 +2,7 @@ import { type Catalog, type CatalogRows, catalogFromRows } from "#sql";
 
 /** A database without anything in it. */
 export const NOTHING_THERE: CatalogRows = {
+  schemas: [],
   relations: [],
   columns: [],
   inheritance: [],

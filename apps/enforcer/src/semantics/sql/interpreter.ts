@@ -15,7 +15,7 @@ import { after } from "../../pipeline/after.js";
 import type { Understood } from "../semantics.js";
 import { differ, type Meaning, meaningOf, stillMeans } from "./kept-meanings.js";
 import type { ResourceNames } from "./resource-catalogs.js";
-import { cursorsAfter, type SessionNames } from "./session-names.js";
+import { cursorsAfter, type Names, type SessionNames } from "./session-names.js";
 
 /** EXECUTE and FETCH are resolved to what they stand for. */
 export interface UnderstoodSql extends Understood {
@@ -33,8 +33,6 @@ type Effect =
 export interface InterpreterOptions {
   readonly understander: Understander;
   readonly names: SessionNames;
-  /** The upstream user, which `$user` on a search_path stands for. */
-  readonly user: string;
   /** What names mean to a fresh session; a promise where it is being loaded. */
   readonly fresh: () => ResourceNames | Promise<ResourceNames>;
   /** Loads the catalog anew, as a name is not known. */
@@ -46,12 +44,11 @@ export interface InterpreterOptions {
 /** Texts of a session that are known by themselves; of most there are few. */
 const MOST_KNOWN = 64;
 const LONGEST_KNOWN = 4_096;
-const NAMELESS = new Set(["sql:session", "sql:set", "sql:show"]);
 
 /** Understands one session's commands. Synchronous for what has been seen before. */
 export class Interpreter {
   #context: SqlContext | null = null;
-  #contextOf: readonly [ResourceNames, object] | null = null;
+  #contextOf: readonly [ResourceNames, object, boolean] | null = null;
   #path = "";
   /** What the session's texts mean in the context: of those that need nothing but it. */
   readonly #known = new Map<string, UnderstoodSql>();
@@ -77,7 +74,7 @@ export class Interpreter {
   #again({ text, several, batch, functionOid }: Gate): UnderstoodSql | undefined {
     if (this.#known.size === 0 || functionOid !== undefined) return undefined;
     const { names, fresh } = this.options;
-    if (!names.certain(batch) || names.uncertain) return undefined;
+    if (!names.certain(batch)) return undefined;
     const now = fresh();
     if (now instanceof Promise) return undefined;
     this.#contextFor(now);
@@ -116,7 +113,6 @@ export class Interpreter {
   }
 
   #resolve(understanding: Understanding, context: SqlContext): UnderstoodSql | Promise<UnderstoodSql> {
-    if (this.#doubtful(understanding.operations)) return refused(understanding, UNCERTAIN);
     const resolved = resolvedOf(understanding);
     if (resolved.indirect) return this.#resolveIndirect(understanding, context);
     if (context === this.#context && resolved.unknownNames.length === 0) this.#know(understanding.text, resolved);
@@ -127,10 +123,6 @@ export class Interpreter {
     if (text === "" || text.length > LONGEST_KNOWN) return;
     if (this.#known.size >= MOST_KNOWN) this.#known.clear();
     this.#known.set(text, resolved);
-  }
-
-  #doubtful(operations: readonly Operation[]): boolean {
-    return this.options.names.uncertain && operations.some(({ action }) => !NAMELESS.has(action));
   }
 
   /** EXECUTE does what the prepared statement does; FETCH returns what its cursor was declared for. */
@@ -181,8 +173,14 @@ export class Interpreter {
         else if (effect.kind === "fetches") {
           const known = cursors.get(effect.cursor);
           const declared = known?.doubtful ? undefined : known;
-          returns = { kind: statement.kind, outputs: declared?.outputs ?? ANY_ROWS, bulk: null, bulkFormat: null };
+          if (effect.gives)
+            returns = { kind: statement.kind, outputs: declared?.outputs ?? ANY_ROWS, bulk: null, bulkFormat: null };
           operations.push(...(declared?.operations ?? [ofFunction(effect.cursor)]));
+          if (declared && !declared.unsettles) continue;
+          const unsettles = { kind: "unsettles", cursor: effect.cursor } as const;
+          cursors = cursorsAfter(cursors, unsettles);
+          resolved.push(unsettles);
+          renamed = true;
         } else if (effect.kind === "executes") {
           const kept = preparedBy(effect.name);
           if (kept === undefined) {
@@ -199,8 +197,10 @@ export class Interpreter {
           operations.push(...meant.operations);
           uses.push(...meant.uses);
           unknownNames.push(...meant.unknownNames);
-          const sets = meant.statements.flatMap(({ session }) => session.filter(({ kind }) => kind === "searchPath"));
-          if (sets.length > 0 && statement.kind !== "ExecuteStmt") problems.push(SETS_PATH);
+          const sets = meant.statements.flatMap(({ session }) => session.filter(({ kind }) => OF_EXECUTED.has(kind)));
+          if (sets.some(({ kind }) => kind === "searchPath") && statement.kind !== "ExecuteStmt")
+            problems.push(SETS_PATH);
+          for (const set of sets) cursors = cursorsAfter(cursors, set);
           renamed ||= sets.length > 0;
           resolved.push(...(sets as Effect[]));
           if (meant.statements.length === 1) returns = meant.statements[0]!;
@@ -209,7 +209,6 @@ export class Interpreter {
       }
       statements.push(returns);
     }
-    if (this.#doubtful(operations)) problems.push(UNCERTAIN);
     return {
       ...plain(understanding),
       operations,
@@ -225,24 +224,32 @@ export class Interpreter {
   }
 
   #contextFor(fresh: ResourceNames): SqlContext {
-    const { now, provisional } = this.options.names;
-    const same = this.#contextOf?.[0] === fresh && this.#contextOf[1] === now;
+    const { now, provisional, uncertain } = this.options.names;
+    const [ofFresh, ofNames, ofUncertain] = this.#contextOf ?? [];
+    const same = ofFresh === fresh && ofNames === now && ofUncertain === uncertain;
     if (this.#context && same && (this.#context.provisional === true) === provisional) return this.#context;
-    const path = now.localPath ?? now.searchPath;
-    const searchPath = path ? path.map((name) => (name === "$user" ? this.options.user : name)) : fresh.searchPath;
-    this.#contextOf = [fresh, now];
+    const role = uncertain ? null : roleIn(now, fresh);
+    const searchPath = uncertain ? null : (now.localPath ?? now.searchPath ?? fresh.searchPath);
+    this.#contextOf = [fresh, now, uncertain];
     this.#known.clear();
-    this.#path = searchPath.join("\0");
+    this.#path = searchPath === null ? "\0" : [role, ...searchPath].join("\0");
     this.#context = {
       catalog: fresh.catalog,
       searchPath,
       ...(now.temporary.length > 0 && { temporary: now.temporary }),
       ...(provisional && { provisional }),
       defaultPath: fresh.searchPath,
-      role: this.options.user,
+      role,
+      ...(role !== fresh.role && { foreign: true }),
     };
     return this.#context;
   }
+}
+
+/** Whom `$user` stands for; null where nobody knows. */
+function roleIn({ role, localRole }: Names, fresh: ResourceNames): string | null {
+  const set = localRole === undefined || role === null ? role : localRole;
+  return set === undefined ? fresh.role : set === "none" ? fresh.user : set;
 }
 
 const ANY_ROWS: readonly TracedColumn[] = [{ name: "*", sources: [], direct: false, leaks: true, typeOid: 0 }];
@@ -278,9 +285,11 @@ const SETS_PATH = "what it executes sets the search_path: do that by SET, in a c
 const INDIRECT: ReadonlySet<SessionEffect["kind"]> = new Set(["prepares", "executes", "fetches"]);
 const RENAMED = "an EXECUTE stands behind a change of names in the same text: send it in a command of its own";
 /** What makes names mean something else for the statements behind it. */
-const RENAMING: ReadonlySet<SessionEffect["kind"]> = new Set(["searchPath", "createsTemporary", "discards"]);
-const UNCERTAIN =
-  "the search_path in force cannot be known after this end of a transaction: set it again, in a command of its own";
+const RENAMING: ReadonlySet<SessionEffect["kind"]> = new Set([
+  ...["searchPath", "role", "unsettles", "createsTemporary", "discards"],
+] as SessionEffect["kind"][]);
+/** What of a prepared statement's effects an EXECUTE has; the others are of statements that cannot be prepared. */
+const OF_EXECUTED: ReadonlySet<SessionEffect["kind"]> = new Set(["searchPath", "unsettles"]);
 
 function plain(understanding: Understanding): Omit<UnderstoodSql, "effects"> {
   const { text, operations, uses, fingerprint, statements, unknownNames, byPath, problems, error } = understanding;

@@ -1,14 +1,13 @@
 import { createHash } from "node:crypto";
 import type { ResourcePart } from "#commands";
-import { type Catalog, catalogFromRows, joinOwn } from "#sql";
+import { type Catalog, catalogFromRows, type FreshSession, joinOwn } from "#sql";
 import type { Clock } from "../../clock.js";
 import type { Log } from "../../log.js";
 import type { CatalogRead, OwnObjects } from "./catalog-reader.js";
 
 /** What a resource's names mean to a fresh session. */
-export interface ResourceNames {
+export interface ResourceNames extends FreshSession {
   readonly catalog: Catalog;
-  readonly searchPath: readonly string[];
   readonly loadedAt: number;
 }
 
@@ -79,14 +78,14 @@ export class ResourceCatalogs {
   async #load(resource: ResourcePart): Promise<ResourceNames> {
     const loadedAt = this.clock.now();
     const key = keyOf(resource);
-    const { path, own, rest } = await this.read(resource, this.#own.get(key));
+    const { session, own, rest } = await this.read(resource, this.#own.get(key));
     this.#own.set(key, own);
     const version = createHash("sha256").update(own.digest).update(JSON.stringify(rest)).digest("hex").slice(0, 32);
     const before = this.#known.get(key);
     // The same content keeps the same object, and with it everything cached by it.
     const catalog =
       before?.catalog.version === version ? before.catalog : catalogFromRows(version, joinOwn(own.rows, rest));
-    const names = { catalog, searchPath: path, loadedAt };
+    const names = { catalog, ...session, loadedAt };
     this.#known.set(key, names);
     this.log.debug({ resource: resource.name, version }, "catalog loaded");
     return names;

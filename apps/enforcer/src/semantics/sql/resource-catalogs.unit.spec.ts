@@ -9,7 +9,7 @@ const resource = {
   credential: { username: "app" },
 } as unknown as ResourcePart;
 const read = (path: string): CatalogRead => ({
-  path: [path],
+  session: { role: "app", user: "app", searchPath: [path] },
   own: { state: "", rows: NOTHING_THERE, digest: "" },
   rest: NOTHING_THERE,
 });

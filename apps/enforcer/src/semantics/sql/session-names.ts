@@ -9,6 +9,8 @@ interface Cursor {
   readonly operations: readonly Operation[];
   /** It outlives its transaction. */
   readonly hold: boolean;
+  /** A FETCH unsettles what names mean. */
+  readonly unsettles?: true;
   /** Its transaction is over, and it has outlived that. */
   readonly outlived?: true;
   /** Its transaction is over, and nobody knows whether it has outlived that. */
@@ -21,14 +23,32 @@ export interface Names {
   readonly searchPath: readonly string[] | null;
   /** SET LOCAL: until the transaction ends. */
   readonly localPath: readonly string[] | null;
+  /** Undefined is the session's own, null one that cannot be known; `none` leads back to whose session it is. */
+  readonly role: string | null | undefined;
+  /** SET LOCAL ROLE. */
+  readonly localRole: string | null | undefined;
   readonly temporary: readonly string[];
   readonly cursors: ReadonlyMap<string, Cursor>;
   /** The search path in force cannot be known. */
   readonly uncertain: boolean;
+  /** What made it so may go on until the transaction ends: a portal that is not at its end, a deferred trigger. */
+  readonly unsettling: boolean;
 }
 
+/** What a COMMIT keeps. */
+const LASTING = ["searchPath", "role", "temporary", "uncertain"] as const;
+
 const NO_CURSORS: Names["cursors"] = new Map();
-const FRESH: Names = { searchPath: null, localPath: null, temporary: [], cursors: NO_CURSORS, uncertain: false };
+const FRESH: Names = {
+  searchPath: null,
+  localPath: null,
+  role: undefined,
+  localRole: undefined,
+  temporary: [],
+  cursors: NO_CURSORS,
+  uncertain: false,
+  unsettling: false,
+};
 
 /** A batch that changes names or ends a transaction, and what is known of how it went. */
 interface Window {
@@ -72,8 +92,8 @@ export class SessionNames {
 
   /** The open transaction has changed what names mean: its end may take that back. */
   get provisional(): boolean {
-    const { localPath, searchPath, temporary } = this.#now;
-    return localPath !== null || searchPath !== this.#committed.searchPath || temporary !== this.#committed.temporary;
+    const { localPath, localRole, ...now } = this.#now;
+    return localPath !== null || localRole !== undefined || LASTING.some((name) => now[name] !== this.#committed[name]);
   }
 
   /** Undefined where the names are certain for a command of this batch, else when they are. */
@@ -139,13 +159,14 @@ export class SessionNames {
     const mixed = changes && ends > 0;
     const rolledBackWhole = rolledBack && ends === 1 && !window.goesOn && !failed && transaction === "idle";
     if (mixed && !rolledBackWhole && (failed || rolledBack || transaction !== "idle")) {
-      this.#now = unknown(this.#now);
-      this.#committed = unknown(this.#committed);
+      this.#now = this.#committed = unknown(this.#now, this.#committed);
     } else if (transaction === "idle") {
       this.#now = failed || rolledBack ? this.#committed : beyond(this.#now);
       this.#committed = this.#now;
     } else if (transaction === "active" && ends > 0) {
-      if (rolledBack) this.#now = { ...this.#now, uncertain: this.uncertain || this.provisional, cursors: new Map() };
+      if (rolledBack)
+        this.#now =
+          this.uncertain || this.provisional ? unknown(this.#now, this.#committed) : withoutCursors(this.#now);
       // COMMIT AND CHAIN.
       else this.#now = this.#committed = beyond(this.#now);
     }
@@ -165,7 +186,9 @@ export class SessionNames {
 /** What is left when the transaction has ended well: the same object where all is, as texts are known by it. */
 function beyond(names: Names): Names {
   const cursors = outlived(names.cursors);
-  return names.localPath === null && cursors === names.cursors ? names : { ...names, localPath: null, cursors };
+  const { localPath, localRole, unsettling } = names;
+  const same = localPath === null && localRole === undefined && !unsettling && cursors === names.cursors;
+  return same ? names : { ...names, localPath: null, localRole: undefined, unsettling: false, cursors };
 }
 
 const outlived = (cursors: Names["cursors"]): Names["cursors"] =>
@@ -191,18 +214,50 @@ export function cursorsAfter(cursors: Names["cursors"], effect: SessionEffect): 
   if (effect.kind === "declares") return new Map([...cursors, [effect.cursor, effect]]);
   if (effect.kind === "endsTransaction") return outliving(cursors);
   if (effect.kind === "discards" || (effect.kind === "closes" && effect.cursor === null)) return NO_CURSORS;
+  if (effect.kind === "unsettles")
+    return new Map([...cursors].map(([name, known]) => [name, name === effect.cursor ? known : doubtful(known)]));
   if (effect.kind !== "closes" || !cursors.has(effect.cursor!)) return cursors;
   return new Map([...cursors].filter(([name]) => name !== effect.cursor));
 }
 
-const unknown = (names: Names): Names => ({ ...names, localPath: null, cursors: new Map(), uncertain: true });
+const doubtful = (cursor: Cursor): Cursor => (cursor.doubtful ? cursor : { ...cursor, doubtful: true });
+
+const withoutCursors = (names: Names): Names => ({ ...names, cursors: NO_CURSORS });
+
+/** Nobody knows whether what has been changed since is taken back. */
+const unknown = (names: Names, since: Names): Names => ({
+  ...withoutCursors(names),
+  localPath: null,
+  role: names.role === since.role && names.localRole === undefined ? names.role : null,
+  localRole: undefined,
+  uncertain: true,
+});
 
 function applied(names: Names, effect: SessionEffect): Names {
   switch (effect.kind) {
     case "searchPath":
+      if (names.unsettling) return names;
       return effect.local
         ? { ...names, localPath: effect.path }
         : { ...names, searchPath: effect.path, localPath: null, uncertain: false };
+    case "role":
+      if (names.role === null) return names;
+      if (!effect.local) return { ...names, role: effect.role, localRole: undefined };
+      return typeof effect.role === "string"
+        ? { ...names, localRole: effect.role }
+        : { ...names, role: null, localRole: undefined };
+    case "unsettles": {
+      const cursors = cursorsAfter(names.cursors, effect);
+      return {
+        ...names,
+        localPath: null,
+        role: null,
+        localRole: undefined,
+        cursors,
+        uncertain: true,
+        unsettling: true,
+      };
+    }
     case "createsTemporary":
       return { ...names, temporary: [...new Set([...names.temporary, effect.name])] };
     case "declares":

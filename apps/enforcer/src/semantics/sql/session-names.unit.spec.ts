@@ -212,3 +212,83 @@ test("DISCARD ALL forgets everything", () => {
   it.run([{ kind: "discards" }], "DISCARD ALL", "idle");
   expect(it.names.now).toMatchObject({ searchPath: null, temporary: [] });
 });
+
+describe("another role", () => {
+  const role = (to: string | null | undefined, isLocal = false): SessionEffect => ({
+    kind: "role",
+    role: to,
+    local: isLocal,
+  });
+  const now = ({ names }: ReturnType<typeof session>) => names.now.localRole ?? names.now.role;
+
+  test("goes with the ROLLBACK, and a LOCAL one with the transaction", () => {
+    const it = session();
+    it.run([role("a")], "SET", "idle");
+    it.run([], "BEGIN", "active");
+    it.run([role(undefined)], "RESET", "active");
+    expect(now(it)).toBeUndefined();
+    it.run([ends], "ROLLBACK", "idle");
+    it.run([], "BEGIN", "active");
+    it.run([role("b", true)], "SET", "active");
+    expect(now(it)).toBe("b");
+    it.run([ends], "COMMIT", "idle");
+    expect(now(it)).toBe("a");
+  });
+
+  test("that a ROLLBACK TO may have taken back is not known, until the transaction is taken back", () => {
+    const it = session();
+    it.run([], "BEGIN", "active");
+    it.run([role("a")], "SET", "active");
+    it.run([ends], "ROLLBACK", "active");
+    it.run([role("b")], "SET", "active");
+    expect({ role: now(it), uncertain: it.names.uncertain }).toEqual({ role: null, uncertain: true });
+    it.run([ends], "ROLLBACK", "idle");
+    expect({ role: now(it), uncertain: it.names.uncertain }).toEqual({ role: undefined, uncertain: false });
+  });
+
+  test("of a session that is another's is not known, whatever is reset, until all is discarded", () => {
+    const it = session();
+    it.run([role(null)], "SET", "idle");
+    it.run([role(undefined)], "RESET", "idle");
+    expect(now(it)).toBeNull();
+    it.run([{ kind: "discards" }], "DISCARD ALL", "idle");
+    expect(now(it)).toBeUndefined();
+  });
+});
+
+describe("code that is not read", () => {
+  const unsettles: SessionEffect = { kind: "unsettles" };
+  const declares = (cursor: string): SessionEffect => ({
+    ...{ kind: "declares", cursor, outputs: [], operations: [], hold: false },
+  });
+
+  test("leaves the path unknown until it is set again", () => {
+    const it = session();
+    it.run([path("a")], "SET", "idle");
+    it.run([unsettles], "SELECT 1", "idle");
+    expect(it.names.uncertain).toBe(true);
+    it.run([path("b")], "SET", "idle");
+    expect({ uncertain: it.names.uncertain, path: it.path }).toEqual({ uncertain: false, path: ["b"] });
+  });
+
+  test("leaves it so for the whole transaction: it may go on", () => {
+    const it = session();
+    it.run([], "BEGIN", "active");
+    it.run([unsettles], "SELECT 1", "active");
+    it.run([path("a")], "SET", "active");
+    expect(it.names.uncertain).toBe(true);
+    it.run([ends], "COMMIT", "idle");
+    expect(it.names.uncertain).toBe(true);
+    it.run([path("a")], "SET", "idle");
+    expect(it.names.uncertain).toBe(false);
+  });
+
+  test("may have made other cursors of those there were, but for the one that ran it", () => {
+    const it = session();
+    it.run([], "BEGIN", "active");
+    it.run([declares("c"), declares("d")], "DECLARE CURSOR", "active");
+    it.run([{ kind: "unsettles", cursor: "d" }], "FETCH 1", "active");
+    const { cursors } = it.names.now;
+    expect([cursors.get("c")?.doubtful, cursors.get("d")?.doubtful]).toEqual([true, undefined]);
+  });
+});

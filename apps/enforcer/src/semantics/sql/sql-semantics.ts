@@ -1,10 +1,9 @@
 import type { Refusal, ResourcePart } from "#commands";
-import { createUnderstander, type Understander } from "#sql";
+import { createUnderstander, parseSearchPath, type Understander } from "#sql";
 import type { OpenSession, Semantics, SemanticsParts, SessionSemantics } from "../semantics.js";
 import { readCatalog } from "./catalog-reader.js";
 import { MaskPlanners } from "./mask-planners.js";
 import { ResourceCatalogs } from "./resource-catalogs.js";
-import { parseSearchPath } from "./search-path.js";
 import { SqlSession } from "./sql-session.js";
 import { UnmatchedLabels } from "./unmatched-labels.js";
 

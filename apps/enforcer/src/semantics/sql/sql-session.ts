@@ -8,14 +8,13 @@ import {
   type Verdict,
 } from "#commands";
 import type { CommandLimit, Ended, Gate } from "#protocols";
-import type { Catalog, SessionEffect, Understander } from "#sql";
+import { type Catalog, parseSearchPath, type SessionEffect, type Understander } from "#sql";
 import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics.js";
 import { Interpreter, type UnderstoodSql } from "./interpreter.js";
 import type { MaskPlanner } from "./mask-planner.js";
 import type { MaskPlanners } from "./mask-planners.js";
 import type { ResourceCatalogs, ResourceNames } from "./resource-catalogs.js";
 import { commandLimit, unlimitable } from "./row-limits.js";
-import { parseSearchPath } from "./search-path.js";
 import { SessionNames } from "./session-names.js";
 import { isTransactional } from "./transactional.js";
 
@@ -50,7 +49,6 @@ export class SqlSession implements SessionSemantics {
     this.#interpreter = new Interpreter({
       understander: shared.understander,
       names: this.#names,
-      user: resource.credential.username,
       fresh: () => this.#freshNames(),
       miss: async () => this.#ours(await shared.catalogs.refreshOnMiss(resource)),
       prepared: (name) => conversation.prepared(name),
@@ -169,9 +167,7 @@ export class SqlSession implements SessionSemantics {
   #ours(names: ResourceNames): ResourceNames {
     if (!this.#startPath) return names;
     if (this.#namesOf?.[0] !== names) {
-      const { username } = this.session.resource.credential;
-      const searchPath = this.#startPath.map((name) => (name === "$user" ? username : name));
-      this.#namesOf = [names, { ...names, searchPath }];
+      this.#namesOf = [names, { ...names, searchPath: this.#startPath }];
     }
     return this.#namesOf[1];
   }

@@ -3,7 +3,7 @@ import type { MaskPlan, Refusal } from "#commands";
 import { NOTHING_MASKED } from "#commands";
 import type { ClientStep, CommandLimit, Gate, OutcomeStep, Prepared } from "../../protocol.js";
 import { CLIENT, MessageTypes, STATUS } from "../codes.js";
-import { type Effect, fetchText, parameterOf, RunningCommand, readable } from "../commands.js";
+import { type Effect, fetchText, misread, parameterOf, RunningCommand, readable } from "../commands.js";
 import {
   decodeBind,
   decodeEmpty,
@@ -108,7 +108,10 @@ export class FromClient {
   }
 
   #allowed({ gate, simple, effects, pass }: OpenGate, plan: MaskPlan, limit: CommandLimit | null): Uint8Array | null {
-    if (gate.refusal) return refuse(this.#state, simple, gate.refusal, true).toServer;
+    // What ran before it may have changed how the server reads it.
+    const misreads = gate.stage === "prepare" || gate.several ? misread(gate.text, this.#state.reading) : undefined;
+    const refusal = gate.refusal ?? misreads;
+    if (refusal) return refuse(this.#state, simple, refusal, true).toServer;
     if (this.#state.skipping) {
       // What came before it has failed meanwhile: the server would skip this too, so it is not sent.
       if (gate.stage === "run") this.#state.skipped(new RunningCommand(gate, plan));
@@ -194,7 +197,7 @@ export class FromClient {
 
   #query(frame: ByteReader): boolean {
     if (this.#namesUnsettled()) return this.#wait();
-    const { text, refusal } = readable(decodeQuery(frame).text, this.#state.encoding);
+    const { text, refusal } = readable(decodeQuery(frame).text, this.#state.reading);
     return this.#ask({ stage: "run", text, several: true }, refusal, true, (gate, plan, effects, limit) => {
       const state = this.#state;
       const command = state.begin(new RunningCommand(gate, plan, effects, limit));
@@ -210,7 +213,7 @@ export class FromClient {
 
   #parse(frame: ByteReader): boolean {
     const message = decodeParse(frame);
-    const { text, refusal } = readable(message.text, this.#state.encoding);
+    const { text, refusal } = readable(message.text, this.#state.reading);
     const prepared: Prepared = { text };
     return this.#ask({ stage: "prepare", text, several: false, prepared }, refusal, false, () => {
       const state = this.#state;

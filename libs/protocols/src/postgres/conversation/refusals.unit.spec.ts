@@ -107,4 +107,17 @@ describe("refusing", () => {
     expect(taken(driven.client(front.query("SELECT 'é'")))[0]?.body).toMatch(POISON);
     expect(taken(driven.client(front.query("SELECT 1")))[0]?.body).toBe("SELECT 1\0");
   });
+
+  test("where every string has escapes, what holds a backslash cannot pass; nor what was asked before the server said so", () => {
+    const driven = new Driven();
+    driven.server(back.parameter("standard_conforming_strings", "off"));
+    expect(taken(driven.client(front.query("SELECT '\\'")))[0]?.body).toMatch(POISON);
+    expect(taken(driven.client(front.query("SELECT ''")))[0]?.body).toBe("SELECT ''\0");
+    driven.server(back.parameter("standard_conforming_strings", "on"));
+    driven.decide = () => null;
+    driven.client(front.query("SELECT '\\'"));
+    driven.server(back.parameter("standard_conforming_strings", "off"));
+    driven.settle(NOTHING_MASKED);
+    expect(taken(driven.upstream())[0]?.body).toMatch(POISON);
+  });
 });

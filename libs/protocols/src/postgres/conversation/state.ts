@@ -1,6 +1,6 @@
 import type { ConversationOptions, Ended, OutcomeStep } from "../../protocol.js";
 import { STATUS } from "../codes.js";
-import { NOT_RUN, type RunningCommand } from "../commands.js";
+import { NOT_RUN, type Reading, type RunningCommand } from "../commands.js";
 import { type Answer, Answers } from "./answers.js";
 import { type Change, Names } from "./names.js";
 import { PortalEnds } from "./portal-ends.js";
@@ -34,7 +34,7 @@ export class SessionState {
   copyEnded = false;
   /** Syncs the server was thought to ignore; it may have failed before it read them. */
   ignoredSyncs = 0;
-  encoding: "utf8" | "other" = "utf8";
+  reading: Reading = { encoding: "utf8", escapes: false };
   /**
    * The last segment whose command's texts must be scrubbed; 0 where none must. It lasts to the transaction's end: a
    * deferred constraint speaks at the COMMIT.
@@ -57,18 +57,19 @@ export class SessionState {
 
   constructor(readonly options: ConversationOptions) {
     this.#parameters = new Map(options.parameters);
-    this.#readEncoding();
+    this.#read();
   }
 
   parameter(name: string, value: string): void {
     this.#parameters.set(name, value);
-    this.#readEncoding();
+    this.#read();
   }
 
-  #readEncoding(): void {
+  #read(): void {
     const client = this.#parameters.get("client_encoding") ?? "UTF8";
     const server = this.#parameters.get("server_encoding") ?? "UTF8";
-    this.encoding = client === "UTF8" || (client === "SQL_ASCII" && server === "UTF8") ? "utf8" : "other";
+    const encoding = client === "UTF8" || (client === "SQL_ASCII" && server === "UTF8") ? "utf8" : "other";
+    this.reading = { encoding, escapes: this.#parameters.get("standard_conforming_strings") === "off" };
   }
 
   /** Something that is answered goes out. */

@@ -95,6 +95,7 @@ export class PostgresUpstreamLogin implements UpstreamLogin {
       ...settings,
       // The reading of a statement must not depend on what the database or the role sets.
       ["standard_conforming_strings", "on"],
+      ["transform_null_equals", "off"],
     ]);
     const version = (PROTOCOL_MAJOR << 16) | (oldest ? 0 : NEWEST_MINOR);
     return [{ kind: "send", bytes: startupMessage(version, parameters) }];

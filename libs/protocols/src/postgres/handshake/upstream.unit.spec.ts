@@ -44,7 +44,7 @@ describe("the login upstream", () => {
   test("start-up: what was asked for, UTF-8 and standard strings always", () => {
     const [step] = login({ settings: new Map([["standard_conforming_strings", "off"]]) }).start();
     expect(step?.kind === "send" && Buffer.from(step.bytes).toString("latin1", 8)).toBe(
-      "user\0app_owner\0database\0shop\0client_encoding\0UTF8\0standard_conforming_strings\0on\0\0",
+      "user\0app_owner\0database\0shop\0client_encoding\0UTF8\0standard_conforming_strings\0on\0transform_null_equals\0off\0\0",
     );
   });
 
