@@ -74,7 +74,9 @@ export function readStartup(minor: number, parameters: ReadonlyMap<string, strin
 }
 
 function judge(name: string, value: string): Refusal | null {
+  // As they are set upstream, whoever asks.
   if (name === "standard_conforming_strings" && /^(on|true|yes|1)$/i.test(value)) return null;
+  if (name === "transform_null_equals" && /^(off|false|no|0)$/i.test(value)) return null;
   if (!HARMLESS.has(name)) {
     return {
       code: "unsupported",
