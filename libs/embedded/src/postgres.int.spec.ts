@@ -37,12 +37,15 @@ describe("a private PostgreSQL", () => {
     const elsewhere = join(folder, "elsewhere");
     return join(existsSync(elsewhere) ? readFileSync(elsewhere, "utf8").trim() : folder, "data");
   };
-  beforeEach(() => {
+  // One cluster for all: each test finds it stopped, and leaves it so that it can be started.
+  beforeAll(() => {
     // mkdtemp gives 0700: started by root, the server's user can't reach it, and the cluster lives elsewhere.
     folder = join(mkdtempSync(join(tmpdir(), "counterfoil-postgres-")), "cluster");
   });
   afterEach(async () => {
     await Promise.all(started.splice(0).map((server) => server.stop()));
+  });
+  afterAll(() => {
     removePostgres(folder);
     removePostgres(resolve(folder, ".."));
   });
@@ -93,6 +96,7 @@ describe("a private PostgreSQL", () => {
     await (await start()).stop();
     writeFileSync(join(dataFolder(), "postgresql.auto.conf"), "no_such_setting = 1\n");
     await expect(start()).rejects.toThrow(/did not come up.*no_such_setting/s);
+    writeFileSync(join(dataFolder(), "postgresql.auto.conf"), "");
   });
 
   it("does not outlive a parent that is killed", async () => {
