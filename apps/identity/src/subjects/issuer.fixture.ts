@@ -42,7 +42,7 @@ export class LocalIssuer {
     return issuer;
   }
 
-  async addKey(alg = "RS256", changes: { kid?: string } = {}): Promise<Key> {
+  async addKey(alg = "ES256", changes: { kid?: string } = {}): Promise<Key> {
     const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
     const kid = randomUUID();
     const key = {

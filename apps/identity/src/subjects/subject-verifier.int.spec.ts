@@ -8,7 +8,7 @@ const JWT = "urn:ietf:params:oauth:token-type:jwt";
 let issuer: LocalIssuer;
 beforeEach(async () => {
   issuer = await LocalIssuer.start();
-  await issuer.addKey("RS256");
+  await issuer.addKey();
 });
 afterEach(() => issuer.stop());
 
@@ -41,7 +41,7 @@ test("a good token says who acts, and until when", async () => {
   expect(expiresAt).toEqual(new Date(exp * 1000));
 });
 
-test.each(["ES256", "PS256", "EdDSA"])("%s is accepted by default", async (alg) => {
+test.each(["RS256", "PS256", "EdDSA"])("%s is accepted by default", async (alg) => {
   const key = await issuer.addKey(alg);
   await expect(verifier().verify(await issuer.token({}, {}, key), JWT)).resolves.toBeDefined();
 });
@@ -62,14 +62,14 @@ test("a rotated key is found, and the one taken back is no longer believed", asy
   const old = await issuer.token();
   await by.verify(old, JWT);
   issuer.keys.shift();
-  const key = await issuer.addKey("RS256");
+  const key = await issuer.addKey();
   await by.verify(await issuer.token({}, {}, key), JWT);
   expect(await reasonOf(old, by)).toBe("signature");
 });
 
 test("a token that names no key is tried with each that fits", async () => {
-  await issuer.addKey("RS256");
-  const third = await issuer.addKey("RS256");
+  await issuer.addKey();
+  const third = await issuer.addKey();
   await expect(verifier().verify(await issuer.token({}, { kid: undefined }, third), JWT)).resolves.toBeDefined();
   issuer.keys.pop();
   expect(await reasonOf(await issuer.token({}, { kid: undefined }, third))).toBe("signature");
@@ -117,7 +117,7 @@ test("unsigned and HMAC tokens are refused, also signed with the public key", as
   for (const alg of ["none", "None", "NONE"]) {
     expect(["algorithm", "malformed"]).toContain(await reasonOf(`${part({ alg, typ: "JWT" })}.${claims}.`));
   }
-  const { kid, published } = issuer.keys[0]!;
+  const { kid, published } = await issuer.addKey("RS256");
   const pem = createPublicKey({ key: published as JsonWebKey, format: "jwk" }).export({ type: "spki", format: "pem" });
   const signed = `${part({ alg: "HS256", typ: "JWT", kid })}.${claims}`;
   const hmac = createHmac("sha256", pem).update(signed).digest("base64url");
@@ -125,13 +125,13 @@ test("unsigned and HMAC tokens are refused, also signed with the public key", as
 });
 
 test("only the issuer's algorithms are accepted", async () => {
-  expect(await reasonOf(await issuer.token(), verifier({ algorithms: ["ES256"] }))).toBe("algorithm");
+  expect(await reasonOf(await issuer.token(), verifier({ algorithms: ["RS256"] }))).toBe("algorithm");
 });
 
 test("a token of another issuer's key is refused, whatever it says", async () => {
   const other = await LocalIssuer.start();
   try {
-    const key = await other.addKey("RS256");
+    const key = await other.addKey();
     expect(await reasonOf(await issuer.token({}, {}, key))).toBe("signature");
     expect(await reasonOf(await issuer.token({}, { kid: issuer.keys[0]!.kid }, key))).toBe("signature");
     // Keys a token brings along are no keys.
