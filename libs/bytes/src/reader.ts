@@ -1,3 +1,4 @@
+// The global of this name is an accessor, which costs a call each time.
 import { Buffer } from "node:buffer";
 import { MalformedBytes } from "./faults.js";
 
@@ -5,6 +6,7 @@ const NOTHING = new Uint8Array(0);
 
 /** From here on the search of the platform is the faster one. */
 const LONG = 64;
+const SHORT = 32;
 
 /**
  * Reads big-endian fields from a window of bytes and never past its end. Strings and byte runs are views or copies of
@@ -14,6 +16,8 @@ export class ByteReader {
   #bytes: Buffer;
   #at: number;
   #end: number;
+  /** The short text it read last: mostly it is the next one too, and to make a text costs more than to compare. */
+  #last = "";
 
   /** @param from where reading begins; at most the window's length. */
   constructor(bytes: Uint8Array, from = 0) {
@@ -74,14 +78,14 @@ export class ByteReader {
   /** UTF-8 up to a NUL; broken sequences read as U+FFFD. */
   cstring(): string {
     const start = this.#at;
-    return this.#bytes.toString("utf8", start, this.#passNul());
+    return this.#text("utf8", start, this.#passNul());
   }
 
   /** The bytes up to a NUL as Latin-1, a character a byte; at most the first `most` of them. */
   latin1(most: number): string {
     const start = this.#at;
     const end = this.#passNul();
-    return end === start ? "" : this.#bytes.toString("latin1", start, Math.min(end, start + most));
+    return this.#text("latin1", start, Math.min(end, start + most));
   }
 
   /** Everything that is left; a view. */
@@ -99,6 +103,24 @@ export class ByteReader {
   /** @throws MalformedBytes where something is left. */
   end(): void {
     if (this.#at !== this.#end) throw new MalformedBytes(`${this.remaining} bytes too many`);
+  }
+
+  #text(encoding: "utf8" | "latin1", start: number, end: number): string {
+    if (end === start) return "";
+    if (end - start > SHORT) return this.#bytes.toString(encoding, start, end);
+    if (!this.#isLast(start, end)) this.#last = this.#bytes.toString(encoding, start, end);
+    return this.#last;
+  }
+
+  /** In ASCII, which is the same in both encodings. */
+  #isLast(start: number, end: number): boolean {
+    const last = this.#last;
+    if (last.length !== end - start) return false;
+    for (let i = 0; i < last.length; i++) {
+      const byte = this.#bytes[start + i]!;
+      if (byte > 0x7f || byte !== last.charCodeAt(i)) return false;
+    }
+    return true;
   }
 
   #passNul(): number {

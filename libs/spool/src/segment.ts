@@ -56,12 +56,20 @@ export function decodeHeader(bytes: Buffer): SegmentHeader | null {
 /** Writes one record at `at` and returns where it ends. The caller has made room. */
 export function encodeFrame(into: Buffer, at: number, sequence: number, payload: Uint8Array): number {
   const end = at + FRAME_BYTES + payload.length;
-  into.writeUInt32BE(payload.length, at);
-  into.writeUInt32BE(Math.floor(sequence / 2 ** 32), at + 8);
-  into.writeUInt32BE(sequence >>> 0, at + 12);
+  put(into, at, payload.length);
+  put(into, at + 8, Math.floor(sequence / 2 ** 32));
+  put(into, at + 12, sequence);
   into.set(payload, at + FRAME_BYTES);
-  into.writeUInt32BE(checksum(into, at, end), at + 4);
+  put(into, at + 4, checksum(into, at, end));
   return end;
+}
+
+/** The lower 32 bits, big-endian; without the checks of `writeUInt32BE`, as every record has four of them. */
+function put(into: Uint8Array, at: number, value: number): void {
+  into[at] = value >>> 24;
+  into[at + 1] = value >>> 16;
+  into[at + 2] = value >>> 8;
+  into[at + 3] = value;
 }
 
 function checksum(bytes: Uint8Array, at: number, end: number): number {

@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import {
   commandDigest,

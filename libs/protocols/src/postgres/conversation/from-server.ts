@@ -109,8 +109,8 @@ export class FromServer {
     const { answers } = this.#state;
     const { head } = answers;
     if (TELLS.has(type)) answers.spoken = true;
-    if (type === SERVER.ReadyForQuery && head?.kind !== "sync" && !answers.spoken) return this.#readyAgain();
-    if (head?.kind === "own" && !ASIDE.has(type)) return this.#own(type, head);
+    if (type === SERVER.ReadyForQuery && !answers.spoken && head?.kind !== "sync") return this.#readyAgain();
+    if (head !== undefined && head.kind === "own" && !ASIDE.has(type)) return this.#own(type, head);
     if (type === SERVER.DataRow) return this.#row(head);
     if (type === SERVER.CopyData) return this.#copyData(head);
     const frame = this.#frames.read();
@@ -515,7 +515,7 @@ const unexpected = (what: string) => new MalformedBytes(`${what} came out of tur
 
 /** Whether rows and COPY data may flow under this answer. */
 const flowing = (head: Answer | undefined): head is QueryAnswer | ExecuteAnswer =>
-  head?.kind === "query" || head?.kind === "execute";
+  head !== undefined && (head.kind === "query" || head.kind === "execute");
 
 /** The masks of the rows that flow now. @throws MalformedBytes for rows nobody has described. */
 function rowMasks(head: QueryAnswer | ExecuteAnswer): Masks {
