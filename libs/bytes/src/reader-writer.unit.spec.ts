@@ -21,6 +21,23 @@ describe("ByteReader and ByteWriter", () => {
     );
   });
 
+  test("a text is what its own bytes say, whichever was read before", () => {
+    const alike = fc.constantFrom("SELECT 1", "SELECT 2", "SELECT 10", "", "é", "\u00c3\u00a9", "e");
+    const read = fc.record({ text: fc.oneof(alike, fc.string({ unit: "binary", maxLength: 40 })), wide: fc.boolean() });
+    fc.assert(
+      fc.property(fc.array(read, { maxLength: 12 }), (reads) => {
+        const reader = new ByteReader(Buffer.alloc(0));
+        for (const { text, wide } of reads) {
+          const bytes = Buffer.from(text.replaceAll("\0", " "), "utf8");
+          reader.over(Buffer.concat([bytes, Buffer.alloc(1)]), 0, bytes.length + 1);
+          expect(wide ? reader.cstring() : reader.latin1(63)).toBe(
+            wide ? bytes.toString("utf8") : bytes.toString("latin1", 0, 63),
+          );
+        }
+      }),
+    );
+  });
+
   test("the window is never left", () => {
     const outer = Buffer.from([1, 2, 3, 0, 9]);
     const reader = new ByteReader(outer.subarray(0, 3));
