@@ -9,3 +9,4 @@ export { Relay, type RelayOptions } from "./relay.js";
 export { eventStoreMigrations } from "./schema.js";
 export { Sequencer } from "./sequencer.js";
 export { decodeStoredEvent, encodeStoredEvent } from "./stored-event.js";
+export { isUniqueViolation } from "./unique-violation.js";

@@ -1,8 +1,7 @@
 import type { DataSource, EntityManager } from "typeorm";
 import { type RecordedEvent, Refused } from "#event-store";
-import { type Page, type Paged, paged, rowsFor } from "#event-store-postgres";
+import { isUniqueViolation, type Page, type Paged, paged, rowsFor } from "#event-store-postgres";
 import { type EnforcerEvent, enforcerOf, type Listener, type Registration } from "../domain/enforcer.js";
-import { isUniqueViolation } from "./unique.js";
 
 export interface StoredEnforcer {
   readonly id: string;

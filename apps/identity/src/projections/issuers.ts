@@ -1,8 +1,7 @@
 import type { DataSource, EntityManager } from "typeorm";
 import { type RecordedEvent, Refused } from "#event-store";
-import { type Page, type Paged, paged, rowsFor } from "#event-store-postgres";
+import { isUniqueViolation, type Page, type Paged, paged, rowsFor } from "#event-store-postgres";
 import type { IssuerDefinition, IssuerEvent } from "../domain/issuer.js";
-import { isUniqueViolation } from "./unique.js";
 
 export interface StoredIssuer {
   readonly definition: IssuerDefinition;
