@@ -72,6 +72,11 @@ describe("starting", () => {
 });
 
 describe("the main job", () => {
+  test("an identity token is exchanged once, where its issuer is declared so", async () => {
+    await processes.exchange("7-1");
+    await expect(processes.exchange("7-1")).rejects.toThrow(/^400 .*has been exchanged already/);
+  });
+
   test("a select is masked", async () => {
     const { code, stdout, stderr } = await processes.query(
       connection,
@@ -184,7 +189,10 @@ function document() {
   const { hostname, port: shopPort, pathname, username } = new URL(processes.shop.url);
   return {
     issuers: [
-      { name: "ci", url: processes.issuer.url, audiences: ["counterfoil"], claims: { groups: "groups", run: "run" } },
+      {
+        ...{ name: "ci", url: processes.issuer.url, audiences: ["counterfoil"], exchange_once: true },
+        claims: { groups: "groups", run: "run" },
+      },
     ],
     resources: [
       {

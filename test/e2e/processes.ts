@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -149,11 +150,11 @@ export class Processes {
     return lines.map((line) => JSON.parse(line));
   }
 
-  /** Trades a fresh JWT for a token any number of sessions may use. */
-  async exchange(): Promise<Connection> {
+  /** Trades a JWT for a token any number of sessions may use. */
+  async exchange(jti: string = randomUUID()): Promise<Connection> {
     const body = new URLSearchParams({
       grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
-      subject_token: await this.issuer.token({ sub: "job-1", groups: ["ci"], run: "7" }),
+      subject_token: await this.issuer.token({ jti, sub: "job-1", groups: ["ci"], run: "7" }),
       subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
       ...{ resource: "shop", use_mode: "run" },
     });

@@ -208,6 +208,25 @@ describe("the tokens service", () => {
     await expect(bus.call(mint, ask(), one)).rejects.toMatchObject({ code: "conflict" });
   });
 
+  it("mints one token for what is exchanged once, however many ask for it at once, and also when it has long expired", async () => {
+    const ask = (over: Partial<modelV1.Principal> = {}) =>
+      mintOne({ subjectTokenId: "jti-1", principal: principal(over) }).then(
+        ({ token }) => token.status,
+        ({ code, message }) => [code, message],
+      );
+    const refused = ["conflict", expect.stringContaining("has been exchanged already")];
+    const answers = await Promise.all(Array.from({ length: 12 }, () => ask()));
+    expect(answers.filter((answer) => answer === TokenStatus.ACTIVE)).toHaveLength(1);
+    expect(answers.filter((answer) => answer !== TokenStatus.ACTIVE)).toEqual(Array(11).fill(refused));
+    const minted = "SELECT id FROM tokens.token WHERE subject_token_id = 'jti-1'";
+    expect((await sql.query(minted)).rowCount).toBe(1);
+    expect((await sql.query(`SELECT 1 FROM tokens.verifier WHERE token_id IN (${minted})`)).rowCount).toBe(1);
+    // Another issuer's is another one.
+    expect(await ask({ issuer: "other" })).toBe(TokenStatus.ACTIVE);
+    now += 7 * 24 * 3_600_000;
+    expect(await ask()).toEqual(refused);
+  });
+
   it("gives one of many racers a once token, and tells the others that it is spent", async () => {
     for (let round = 0; round < 3; round++) {
       const { id } = await mintOne();

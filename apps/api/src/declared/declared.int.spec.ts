@@ -27,6 +27,7 @@ const CASES = [
     body: {
       ...{ url: "https://ci.example.com", jwks_uri: "https://ci.example.com/keys", audiences: ["counterfoil"] },
       ...{ algorithms: ["ES256"], required_claims: { repository: "acme/shop" }, groups: ["ci"] },
+      exchange_once: true,
       claims: { subject: "sub", name: "n", groups: "groups", run: "run_id", on_behalf_of: "act.sub" },
     },
   },

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { identityV1, tokensV1 } from "#contracts";
-import { Choices, Integer, isName, Name, Nested, Text, TextMap, Texts } from "../http/fields.js";
+import { Choices, Flag, Integer, isName, Name, Nested, Text, TextMap, Texts } from "../http/fields.js";
 import { given, type Kind } from "./kind.js";
 
 const ALGORITHMS = [
@@ -70,6 +70,13 @@ class IssuerBody {
     example: ["ci"],
   })
   groups: string[] = [];
+  @Flag({
+    description:
+      "Whether each of its tokens is exchanged once only, by its `jti`. For issuers that give a new one whenever asked " +
+      "(GitHub Actions); not where a job has one for all its life (GitLab CI).",
+    optional: true,
+  })
+  exchange_once = false;
 }
 
 class DeclaredIssuer extends IssuerBody {

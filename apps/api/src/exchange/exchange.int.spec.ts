@@ -86,6 +86,19 @@ test("a subject token that is not good is invalid_request (RFC 8693 section 2.2.
   unminted();
 });
 
+test("an identity token that is exchanged once is used up with the minting, and not before", async () => {
+  const { plane } = fixture;
+  plane.on(Identity.method.verifySubject, () => ({ principal: PRINCIPAL, subjectTokenId: "jti-1" }));
+  expect((await exchange()).status).toBe(200);
+  expect(plane.last("Mint").request).toMatchObject({ subjectTokenId: "jti-1" });
+  plane.on(Tokens.method.mint, () => refuse("conflict", "it has been exchanged already"));
+  const { status, body } = await exchange();
+  expect([status, body]).toEqual([
+    400,
+    { error: "invalid_request", error_description: "it has been exchanged already" },
+  ]);
+});
+
 test("an unknown resource, and one the principal may not connect to, are invalid_target", async () => {
   fixture.plane.on(Policy.method.authorizeConnect, () => ({ allowed: false, reason: "no policy permits connect" }));
   const denied = await exchange();

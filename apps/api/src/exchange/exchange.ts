@@ -21,6 +21,12 @@ export interface Issued {
   readonly ca: string;
 }
 
+interface Subject {
+  readonly principal: modelV1.Principal;
+  /** Of what is good for one token: it is used up with the minting, so that whatever fails before costs nothing. */
+  readonly subjectTokenId: string;
+}
+
 const RETRY_SECONDS = 5;
 
 /** Trades a workload identity for a token and what is needed to use it. */
@@ -30,7 +36,7 @@ export class Exchange {
 
   /** @throws TokenRefused, or Problem `unavailable` */
   async exchange(request: TokenRequest): Promise<Issued> {
-    const principal = await this.verifySubject(request);
+    const { principal, subjectTokenId } = await this.verifySubject(request);
     const call = callOf(principal);
     const resource = await this.resource(request.resource, call);
     await this.authorize(principal, resource, call);
@@ -42,7 +48,7 @@ export class Exchange {
       );
     // Before minting: a token nobody can use would only be something more to leak.
     const [listener, ca] = await Promise.all([this.listener(resource, call), this.certificateAuthority(call)]);
-    const { token, text } = await this.mint(request, principal, resource, call);
+    const { token, text } = await this.mint(request, { principal, subjectTokenId }, resource, call);
     const { host, port } = listener;
     const connection = protocol.connectionSettings({
       host,
@@ -54,12 +60,12 @@ export class Exchange {
     return { token, text, expiresIn: Math.max(0, Math.floor((expiresAt - Date.now()) / 1000)), connection, ca };
   }
 
-  private async verifySubject({ subjectToken, subjectTokenType }: TokenRequest): Promise<modelV1.Principal> {
+  private async verifySubject({ subjectToken, subjectTokenType }: TokenRequest): Promise<Subject> {
     const request = create(identityV1.VerifySubjectRequestSchema, { subjectToken, subjectTokenType });
     const asked = this.bus.call(identityV1.Identity.method.verifySubject, request, systemCall("token exchange"));
-    const { principal } = await asked.catch(refusedAs("invalid_request"));
+    const { principal, subjectTokenId } = await asked.catch(refusedAs("invalid_request"));
     if (!principal) throw new TokenRefused("invalid_request", "the subject token names no principal");
-    return principal;
+    return { principal, subjectTokenId };
   }
 
   private async resource(name: string, call: CallContext): Promise<policyV1.Resource> {
@@ -100,13 +106,13 @@ export class Exchange {
 
   private async mint(
     request: TokenRequest,
-    principal: modelV1.Principal,
+    subject: Subject,
     { name, protocol }: policyV1.Resource,
     call: CallContext,
   ) {
     const { scope, lifetimeSeconds, mode, uses, windowSeconds } = request;
     const mint = create(tokensV1.MintRequestSchema, {
-      ...{ principal, resource: name, protocol },
+      ...{ ...subject, resource: name, protocol },
       ...{ scope: [...scope], lifetimeSeconds, mode, uses, windowSeconds },
     });
     const { token, text } = await this.bus

@@ -44,10 +44,11 @@ export class IssuersController {
 
   @Rpc(method.verifySubject)
   async verifySubject({ subjectToken, subjectTokenType }: identityV1.VerifySubjectRequest) {
-    const { principal, expiresAt } = await this.verifier.verify(subjectToken, subjectTokenType);
+    const { principal, expiresAt, onceBy } = await this.verifier.verify(subjectToken, subjectTokenType);
     return {
       principal: { ...principal, groups: [...principal.groups], onBehalfOf: [...principal.onBehalfOf] },
       expiresAt: timestampFromDate(expiresAt),
+      subjectTokenId: onceBy,
     };
   }
 }

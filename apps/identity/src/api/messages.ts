@@ -39,6 +39,7 @@ export function issuerIn(message?: identityV1.Issuer): IssuerDefinition {
     claims: { subject, name, groups, run, onBehalfOf },
     requiredClaims: sorted(message.requiredClaims),
     groups: message.groups,
+    exchangeOnce: message.exchangeOnce,
   };
 }
 

@@ -20,6 +20,8 @@ export interface IssuerDefinition {
   readonly claims: ClaimMapping;
   readonly requiredClaims: Readonly<Record<string, string>>;
   readonly groups: readonly string[];
+  /** Whether each of its tokens, told apart by `jti`, is exchanged once only. */
+  readonly exchangeOnce: boolean;
 }
 
 export type IssuerState =

@@ -14,6 +14,7 @@ const ci: IssuerDefinition = {
   claims: { subject: "", name: "", groups: "groups", run: "run.id", onBehalfOf: "" },
   requiredClaims: { "https://ci.example.org/project": "shop" },
   groups: [],
+  exchangeOnce: false,
 };
 const put = (changes: Partial<IssuerDefinition> = {}, creating = false): IssuerCommand => ({
   type: "PutIssuer",

@@ -46,6 +46,14 @@ export function principalOf(issuer: IssuerDefinition, claims: Claims): MappedPri
   };
 }
 
+/** Which token of the issuer's it is (RFC 7519 section 4.1.7). @throws Refused `invalid` for one that does not say */
+export function idOf({ name }: IssuerDefinition, claims: Claims): string {
+  const id = text(claims, "jti");
+  if (id === "")
+    throw refused("jti", `the token has no claim jti, and one of the issuer ${name} is exchanged once only`);
+  return id;
+}
+
 /**
  * The claim at a dotted path. A claim's name may have dots in it (`https://example.org/groups`): at each level the longest
  * name that is there wins.

@@ -11,6 +11,7 @@ const issuer = (changes: Partial<IssuerDefinition> = {}): IssuerDefinition => ({
   claims: { subject: "", name: "", groups: "", run: "", onBehalfOf: "" },
   requiredClaims: {},
   groups: [],
+  exchangeOnce: false,
   ...changes,
 });
 const mapping = (claims: Partial<IssuerDefinition["claims"]>) => issuer({ claims: { ...issuer().claims, ...claims } });

@@ -79,6 +79,7 @@ export class LocalIssuer {
       claims: { subject: "", name: "", groups: "groups", run: "run", onBehalfOf: "" },
       requiredClaims: {},
       groups: [],
+      exchangeOnce: false,
       ...changes,
     };
   }

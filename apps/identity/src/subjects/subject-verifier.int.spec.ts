@@ -41,6 +41,15 @@ test("a good token says who acts, and until when", async () => {
   expect(expiresAt).toEqual(new Date(exp * 1000));
 });
 
+test("of an issuer whose tokens are exchanged once, it says which it is; others may be without an id", async () => {
+  const once = verifier({ exchangeOnce: true });
+  expect((await once.verify(await issuer.token({ jti: "t-1" }), JWT)).onceBy).toBe("t-1");
+  for (const jti of [undefined, "", "x".repeat(513), ["t-1"]]) {
+    expect(await reasonOf(await issuer.token({ jti }), once)).toMatch(/^(jti|claim)$/);
+  }
+  expect((await verifier().verify(await issuer.token({ jti: "t-1" }), JWT)).onceBy).toBe("");
+});
+
 test.each(["RS256", "PS256", "EdDSA"])("%s is accepted by default", async (alg) => {
   const key = await issuer.addKey(alg);
   await expect(verifier().verify(await issuer.token({}, {}, key), JWT)).resolves.toBeDefined();

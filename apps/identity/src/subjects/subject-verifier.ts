@@ -2,12 +2,14 @@ import { decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerif
 import { BusFailure } from "#bus";
 import type { Refused } from "#event-store";
 import { algorithmsOf, type IssuerDefinition } from "../domain/issuer.js";
-import { type MappedPrincipal, principalOf, refused } from "./claims.js";
+import { idOf, type MappedPrincipal, principalOf, refused } from "./claims.js";
 import { type IssuerKeys, unreachable } from "./issuer-keys.js";
 
 export interface VerifiedSubject {
   readonly principal: MappedPrincipal;
   readonly expiresAt: Date;
+  /** Its id, where it may be exchanged once only; else empty. */
+  readonly onceBy: string;
 }
 
 /** RFC 8693 section 3, and the `typ` headers (RFC 7519, RFC 9068) that go with each. */
@@ -41,7 +43,8 @@ export class SubjectVerifier {
     if (iat !== undefined && (iat > this.now().getTime() / 1000 + SKEW_SECONDS || iat > exp)) {
       throw refused("iat", "the token says it was issued in the future");
     }
-    return { principal: principalOf(issuer, payload), expiresAt: new Date(exp * 1000) };
+    const principal = principalOf(issuer, payload);
+    return { principal, expiresAt: new Date(exp * 1000), onceBy: issuer.exchangeOnce ? idOf(issuer, payload) : "" };
   }
 
   private async issuerOf(token: string): Promise<IssuerDefinition> {

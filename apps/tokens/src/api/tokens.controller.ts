@@ -27,10 +27,10 @@ export class TokensController {
     request: tokensV1.MintRequest,
     { context }: BusCall,
   ): Promise<MessageInitShape<typeof tokensV1.MintResponseSchema>> {
-    const { resource, protocol, scope, lifetimeSeconds, uses, windowSeconds } = request;
+    const { resource, protocol, lifetimeSeconds, uses, windowSeconds, subjectTokenId } = request;
     const asked = {
-      ...{ principal: principalOf(request.principal), mode: modeOf(request.mode), scope: [...scope] },
-      ...{ resource, protocol, lifetimeSeconds, uses, windowSeconds },
+      ...{ principal: principalOf(request.principal), mode: modeOf(request.mode), scope: [...request.scope] },
+      ...{ resource, protocol, lifetimeSeconds, uses, windowSeconds, subjectTokenId },
     };
     const { tokenId, text } = await this.commands.execute(new Mint(asked, context));
     return { token: await this.token(tokenId), text };

@@ -30,7 +30,16 @@ export interface Grant {
 
 /** The log is read by many: nothing that could verify a secret is in an event. */
 export type TokenEvent =
-  | DomainEvent<"TokenMinted", { readonly grant: Grant /** Ed25519, base64. */; readonly signature: string }>
+  | DomainEvent<
+      "TokenMinted",
+      {
+        readonly grant: Grant;
+        /** Ed25519, base64. */
+        readonly signature: string;
+        /** The issuer's own id of what it was exchanged for, where that was good for one token only. */
+        readonly subjectTokenId?: string;
+      }
+    >
   | DomainEvent<
       "TokenRedeemed",
       {

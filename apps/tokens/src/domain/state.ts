@@ -13,6 +13,7 @@ export type TokenState =
       readonly status: "minted";
       readonly grant: Grant;
       readonly signature: string;
+      readonly subjectTokenId?: string;
       readonly sessions: ReadonlyMap<string, Session>;
       readonly revoked: null | { readonly at: number; readonly reason: string };
     };

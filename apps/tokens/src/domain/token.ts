@@ -11,7 +11,7 @@ import {
 } from "./state.js";
 
 export type TokenCommand =
-  | { readonly type: "Mint"; readonly grant: Grant; readonly signature: string }
+  | { readonly type: "Mint"; readonly grant: Grant; readonly signature: string; readonly subjectTokenId?: string }
   | {
       readonly type: "Redeem";
       readonly sessionId: string;
@@ -50,9 +50,9 @@ function decide(command: TokenCommand, state: TokenState): readonly TokenEvent[]
   }
 }
 
-function mint({ grant, signature }: CommandOf<"Mint">, state: TokenState): readonly TokenEvent[] {
+function mint({ grant, signature, subjectTokenId }: CommandOf<"Mint">, state: TokenState): readonly TokenEvent[] {
   if (state.status !== "absent") throw new Refused("exists", "there is a token with this id already");
-  return [{ type: "TokenMinted", data: { grant, signature } }];
+  return [{ type: "TokenMinted", data: { grant, signature, ...(subjectTokenId && { subjectTokenId }) } }];
 }
 
 /** The one place where a use is spent. The same session again has its lease still, for as long as it is open. */

@@ -11,7 +11,10 @@ import { KEYS, type TokenKeys } from "../keys.js";
 import { keepVerifier } from "../projections/token-tables.js";
 import { TokenCommands } from "./token-commands.js";
 
-export type MintAsked = Omit<MintRequest, "tokenId" | "now">;
+export interface MintAsked extends Omit<MintRequest, "tokenId" | "now"> {
+  /** No other token is minted for it; empty: it is good for any number. */
+  readonly subjectTokenId: string;
+}
 
 /** Answers the whole token text, this once: it is kept nowhere. */
 export class Mint extends Command<{ readonly tokenId: string; readonly text: string }> {
@@ -44,10 +47,11 @@ export class MintHandler implements ICommandHandler<Mint> {
       expiresAt: grant.expiresAt,
     };
     const signature = Buffer.from(signGrant(grant, this.keys.grantKey)).toString("base64");
+    const { subjectTokenId } = asked;
     const { actor, commandId } = context;
     try {
       await this.tokens.carryOut(
-        { tokenId, command: { type: "Mint", grant, signature }, actor, commandId, request: asked },
+        { tokenId, command: { type: "Mint", grant, signature, subjectTokenId }, actor, commandId, request: asked },
         async (tx) => {
           // See TokenQueries.revocable, which waits for whoever holds it.
           await tx.query("SELECT pg_advisory_xact_lock_shared(hashtext('tokens/mint'))");

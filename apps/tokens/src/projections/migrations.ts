@@ -10,7 +10,22 @@ export const tokensMigrations: readonly Migration[] = [
       await runner.query("DROP SCHEMA tokens CASCADE");
     },
   },
+  {
+    name: "tokens-002-exchanged-once",
+    async up(runner) {
+      await runner.query(EXCHANGED_ONCE);
+    },
+    async down(runner) {
+      await runner.query("ALTER TABLE tokens.token DROP COLUMN subject_token_id");
+    },
+  },
 ];
+
+const EXCHANGED_ONCE = `
+-- The issuer's own id of what the token was exchanged for, where that was good for one token. The index keeps it so.
+ALTER TABLE tokens.token ADD COLUMN subject_token_id text NOT NULL DEFAULT '';
+CREATE UNIQUE INDEX token_subject ON tokens.token (issuer, subject_token_id) WHERE subject_token_id <> '';
+`;
 
 const TABLES = `
 CREATE SCHEMA IF NOT EXISTS tokens;

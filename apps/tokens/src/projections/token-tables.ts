@@ -1,9 +1,13 @@
 import type { EntityManager } from "typeorm";
 import { type RecordedEvent, Refused } from "#event-store";
+import { isUniqueViolation } from "#event-store-postgres";
 import type { TokenEvent } from "../domain/events.js";
 import { type MintedToken, type TokenState, windowClosesAt } from "../domain/state.js";
 
-/** Writes what a token has become, in the transaction of its events. @throws Refused for a session id that is taken */
+/**
+ * Writes what a token has become, in the transaction of its events.
+ * @throws Refused for a session id that is taken, or an identity token that has been exchanged
+ */
 export async function project(
   tx: EntityManager,
   { state, version, events }: { state: TokenState; version: number; events: readonly RecordedEvent<TokenEvent>[] },
@@ -14,20 +18,25 @@ export async function project(
 }
 
 async function saveToken(tx: EntityManager, state: MintedToken, version: number): Promise<void> {
-  const { grant, revoked, sessions } = state;
+  const { grant, revoked, sessions, subjectTokenId = "" } = state;
   const closes = windowClosesAt(state);
-  await tx.query(
+  const saved = tx.query(
     `INSERT INTO tokens.token (id, version, principal, principal_id, issuer, run, resource, protocol, scope, mode, uses,
-       used, window_seconds, minted_at, expires_at, closes_at, revoked_at, revoked_because)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+       used, window_seconds, minted_at, expires_at, closes_at, revoked_at, revoked_because, subject_token_id)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
      ON CONFLICT (id) DO UPDATE SET version = $2, used = $12, closes_at = $16, revoked_at = $17, revoked_because = $18`,
     [
       ...[grant.tokenId, version, JSON.stringify(grant.principal), grant.principal.id, grant.principal.issuer],
       ...[grant.principal.run, grant.resource, grant.protocol, grant.scope, grant.mode, grant.uses],
       ...[sessions.size, grant.windowSeconds, new Date(grant.mintedAt), new Date(grant.expiresAt)],
       ...[closes === null ? null : new Date(closes), revoked ? new Date(revoked.at) : null, revoked?.reason ?? ""],
+      subjectTokenId,
     ],
   );
+  await saved.catch((error) => {
+    if (!isUniqueViolation(error, "token_subject")) throw error;
+    throw new Refused("conflict", "this identity token has been exchanged already: ask its issuer for a new one");
+  });
 }
 
 async function saveLease(tx: EntityManager, { grant }: MintedToken, event: TokenEvent): Promise<void> {
