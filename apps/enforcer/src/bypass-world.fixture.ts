@@ -17,6 +17,7 @@ const LABELS = [
   ["customers", "card"],
   ["events", "email"],
   ["people", "ssn"],
+  ["badges", "ssn"],
   ["refs", "mail"],
   ["mail_refs", "mail"],
   ["by_mail", "mail"],

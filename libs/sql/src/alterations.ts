@@ -1,10 +1,11 @@
 import type { Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import type { Relation } from "./catalog.js";
-import { as, type NodeFields } from "./parser/ast.js";
+import { condition } from "./conditions.js";
+import { as, type NodeFields, strings } from "./parser/ast.js";
 import { relationRow } from "./relations.js";
 import { inside, ROOT } from "./scope.js";
-import { LEAK, type Trace, wholeRow } from "./trace.js";
+import { LEAK, NOTHING, type Trace, wholeRow } from "./trace.js";
 
 /**
  * Statements that leave values where they are and change what they are called, or compute columns from others: what was
@@ -46,16 +47,53 @@ export function altersColumns(analysis: Analysis, n: NodeFields<"AlterTableStmt"
     const definition = as("ColumnDef", command?.def);
     if (command?.subtype === "AT_AlterColumnType") computes(command.name ?? "*", definition?.raw_default);
     if (command?.subtype === "AT_SetExpression") computes(command.name ?? "*", command.def);
-    for (const constraint of definition?.constraints ?? []) {
-      const { contype, raw_expr } = as("Constraint", constraint) ?? {};
-      if (contype === "CONSTR_GENERATED") computes(definition?.colname ?? "*", raw_expr);
+    if (command?.subtype === "AT_ColumnDefault") computes(command.name ?? "*", command.def);
+    if (command?.subtype === "AT_GenericOptions") {
+      analysis.stored(name, relation, "*", LEAK);
+      analysis.effects.extra("sql:system", name);
     }
+    for (const value of valuesOf(definition?.constraints)) computes(definition?.colname ?? "*", value);
     if (command?.subtype === "AT_DropInherit" || command?.subtype === "AT_DetachPartition") {
       const trace = { ...wholeRow(row), direct: false };
       analysis.stored(name, relation, "*", trace);
     }
   }
 }
+
+/** What columns of a new table are filled with, and what is asked when they are. @param name the table's, with its schema */
+export function makesColumns(analysis: Analysis, name: string, elements: readonly Node[] | undefined): void {
+  const definitions = (elements ?? []).flatMap((node) => as("ColumnDef", node) ?? []);
+  const columns = definitions.map(({ colname = "" }) => ({ name: colname, trace: NOTHING }));
+  // More may come from other tables, none of whose values these are.
+  const scope = inside(ROOT, { items: [], row: { columns, open: NOTHING } });
+  const tests = (constraints: readonly Node[] | undefined) => {
+    for (const check of checksOf(constraints)) analysis.inClause("CHECK", () => condition(analysis, check, scope));
+  };
+  tests(elements);
+  for (const { colname = "*", constraints } of definitions) {
+    tests(constraints);
+    for (const value of valuesOf(constraints)) analysis.stored(name, null, colname, analysis.expression(value, scope));
+  }
+}
+
+/** The same of a domain, whose values are in any column of it. */
+export function makesDomain(analysis: Analysis, { domainname, constraints }: NodeFields<"CreateDomainStmt">): void {
+  for (const check of checksOf(constraints)) analysis.inClause("CHECK", () => condition(analysis, check, ROOT));
+  for (const value of valuesOf(constraints)) fillsDomain(analysis, domainname, value);
+}
+
+export function fillsDomain(analysis: Analysis, names: readonly Node[] | undefined, value: Node | undefined): void {
+  if (value) analysis.given(strings(names).join("."), { name: "*", trace: analysis.expression(value, ROOT) });
+}
+
+const ofKinds = (constraints: readonly Node[] | undefined, ...kinds: readonly string[]): Node[] =>
+  (constraints ?? []).flatMap((node) => {
+    const { contype = "", raw_expr } = as("Constraint", node) ?? {};
+    return raw_expr && kinds.includes(contype) ? [raw_expr] : [];
+  });
+const valuesOf = (constraints: readonly Node[] | undefined) =>
+  ofKinds(constraints, "CONSTR_DEFAULT", "CONSTR_GENERATED");
+const checksOf = (constraints: readonly Node[] | undefined) => ofKinds(constraints, "CONSTR_CHECK");
 
 /** What a trigger or a rule does with a table's rows is not read: it may write any of them anywhere. */
 export function intercepts(analysis: Analysis, relation: NodeFields<"CreateTrigStmt">["relation"], all: boolean): void {

@@ -17,6 +17,7 @@ const LABELLED = new Set([
   "public.customers.card",
   "public.events.email",
   "public.people.ssn",
+  "public.badges.ssn",
   "public.accounts.iban",
   "public.transfers.iban",
   "public.transfers.back",

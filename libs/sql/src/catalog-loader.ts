@@ -67,6 +67,10 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
     let fired: readonly Trigger[] | undefined;
     let code: readonly Attached[] | undefined;
     let referencedBy: readonly Reference[] | undefined;
+    const own = columns.get(row.oid) ?? [];
+    const refs = new Map(
+      own.map(({ attnum, name }) => [attnum, { schema: row.schema, table: row.name, column: name }]),
+    );
     const relation: Relation = {
       oid: Number(row.oid),
       schema: row.schema,
@@ -74,13 +78,13 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
       kind,
       definition: row.definition,
       rules: row.rules,
-      columns: (columns.get(row.oid) ?? []).map((c) => ({
+      columns: own.map((c) => ({
         attnum: c.attnum,
         name: c.name,
         typeOid: baseType(c.type),
         notNull: c.notNull,
-        generated: c.generated,
-        ref: { schema: row.schema, table: row.name, column: c.name },
+        generatedFrom: c.generatedFrom?.flatMap((attnum) => refs.get(attnum) ?? []) ?? null,
+        ref: refs.get(c.attnum)!,
       })),
       get family() {
         const { up = [], down = [] } = families.get(row.oid) ?? {};

@@ -24,7 +24,10 @@ export const CATALOG_QUERIES = {
     select a.attrelid::int8::text as relation, a.attnum::int4 as attnum, a.attname::text as name,
            -- bpchar without a length is no char(n): its values are as long as they are.
            case when a.atttypid = 1042 and a.atttypmod < 0 then 25 else a.atttypid::int8 end::text as type, a.attnotnull as "notNull",
-           a.attgenerated::text <> '' as generated
+           case when a.attgenerated::text <> '' then coalesce((select pg_catalog.array_agg(d.refobjsubid::int4)
+             from pg_catalog.pg_attrdef e join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass and d.objid = e.oid
+              and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid = e.adrelid and d.refobjsubid not in (0, e.adnum)
+             where e.adrelid = a.attrelid and e.adnum = a.attnum), '{}') end as "generatedFrom"
       from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = a.attrelid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
      where a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S', 'c')
@@ -196,7 +199,8 @@ export interface CatalogRows {
     name: string;
     type: string;
     notNull: boolean;
-    generated: boolean;
+    /** attnums of what it is computed from, where it is. */
+    generatedFrom: readonly number[] | null;
   }[];
   readonly inheritance: readonly { child: string; parent: string }[];
   /** Columns of unique indexes; `alone`: the index holds no other and leaves no row out. */

@@ -92,8 +92,8 @@ export interface RelationColumn {
   readonly name: string;
   readonly typeOid: number;
   readonly notNull: boolean;
-  /** Computed when stored: COPY leaves it out unless it is named. */
-  readonly generated: boolean;
+  /** What it is computed from, where it is: COPY leaves it out unless it is named. */
+  readonly generatedFrom: readonly ColumnRef[] | null;
   /** The one reference to this column: compared by identity within a catalog. */
   readonly ref: ColumnRef;
 }

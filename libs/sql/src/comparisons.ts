@@ -53,7 +53,8 @@ const SPELLED: Readonly<Record<string, string>> = {
   AEXPR_NOT_BETWEEN_SYM: "BETWEEN",
 };
 /** Joins two texts into one and can't fail; arrays, only where they have the same bounds. */
-const CONCATENATES = "||";
+export const concatenates = ({ kind = "AEXPR_OP", name }: NodeFields<"A_Expr">): boolean =>
+  kind === "AEXPR_OP" && strings(name).at(-1) === "||";
 
 /** An operator over its operands: what it gives, and what it asks of them. */
 export function operator(analysis: Analysis, n: NodeFields<"A_Expr">, scope: Scope): Trace {
@@ -68,7 +69,7 @@ export function operator(analysis: Analysis, n: NodeFields<"A_Expr">, scope: Sco
   const rows = rights.map((right) => as("RowExpr", right)?.args);
 
   let traces: Trace[];
-  let concatenates = false;
+  let joins = false;
   if (fields && rows.every((row) => row?.length === fields.length)) {
     // Field by field: `(a, b) = (1, 2)` asks of a and of b.
     traces = fields.flatMap((field, i) => {
@@ -80,10 +81,10 @@ export function operator(analysis: Analysis, n: NodeFields<"A_Expr">, scope: Sco
     const set = kind === "AEXPR_OP_ANY" || kind === "AEXPR_OP_ALL";
     const sides = [...(n.lexpr ? [n.lexpr] : []), ...rights].map((node) => side(analysis, node, scope));
     traces = sides.map(({ trace }) => trace);
-    concatenates = kind === "AEXPR_OP" && name === CONCATENATES && !opaque && traces.every(isScalar);
-    if (!concatenates) compare(analysis, asks, sides, by, set);
+    joins = concatenates(n) && !opaque && traces.every(isScalar);
+    if (!joins) compare(analysis, asks, sides, by, set);
   }
-  const operands = { ...union(traces), typeOid: concatenates ? joinedType(traces) : 0 };
+  const operands = { ...union(traces), typeOid: joins ? joinedType(traces) : 0 };
   return custom.length === 0
     ? operands
     : { ...union([operands, callsRoutines(analysis, custom, name, operands)]), plain: false };

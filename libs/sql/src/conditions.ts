@@ -1,6 +1,6 @@
 import type { Node } from "libpg-query";
 import type { Analysis } from "./analysis.js";
-import { comparesCase } from "./comparisons.js";
+import { comparesCase, concatenates } from "./comparisons.js";
 import { as, kindOf, must, type NodeFields, type NodeKind } from "./parser/ast.js";
 import type { Scope } from "./scope.js";
 import { NOTHING, type Trace, union } from "./trace.js";
@@ -21,7 +21,9 @@ export function condition(analysis: Analysis, node: Node | undefined, scope: Sco
   const cases = as("CaseExpr", node);
   if (cases) return caseExpression(analysis, cases, scope, (result) => condition(analysis, result, scope));
   const trace = analysis.expression(node, scope);
-  const asked = as("A_Expr", node) !== undefined || ASKS.has(as("SubLink", node)?.subLinkType ?? "");
+  const operator = as("A_Expr", node);
+  // What joins texts asks nothing of them, and has no truth, but for one of the same name.
+  const asked = (operator && !concatenates(operator)) || ASKS.has(as("SubLink", node)?.subLinkType ?? "");
   if (!asked && !NOTES_ITSELF.has(kindOf(node))) {
     const column = as("ColumnRef", node) !== undefined;
     const use = column && trace.direct ? FILTER.equality : FILTER.other;

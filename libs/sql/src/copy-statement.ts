@@ -35,7 +35,7 @@ export function copy(analysis: Analysis, n: NodeFields<"CopyStmt">): Returned {
     return NOTHING_BACK;
   }
   readsRelation(analysis, name, relation);
-  const stored = relation?.columns.filter((c) => !c.generated).map((c) => c.name);
+  const stored = relation?.columns.filter((c) => c.generatedFrom === null).map((c) => c.name);
   const wanted = listed.length > 0 ? listed : (stored ?? []);
   const find = (column: string): Trace => row.columns.find((c) => c.name === column)?.trace ?? row.open ?? LEAK;
   const sent: Row = { columns: wanted.map((column) => ({ name: column, trace: find(column) })), open: row.open };

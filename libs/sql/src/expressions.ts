@@ -1,4 +1,4 @@
-import type { JsonAggConstructor, Node } from "libpg-query";
+import type { JsonAggConstructor, Node, TypeName } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import { isConstant, operator, testsMembership } from "./comparisons.js";
 import { caseExpression, condition } from "./conditions.js";
@@ -15,7 +15,7 @@ import {
   strings,
 } from "./parser/ast.js";
 import { isPlainType, PLAIN_TYPE_NAMES } from "./plain-types.js";
-import { callsRoutines } from "./routine-calls.js";
+import { callsRoutines, typeRuns } from "./routine-calls.js";
 import { commonType, isScalar, TEXT } from "./scalar-types.js";
 import { columnOf, everything, findColumn, findItem, type Scope } from "./scope.js";
 import { SYSTEM_COLUMNS } from "./system-names.js";
@@ -198,8 +198,9 @@ function isSystemScalar(analysis: Analysis, n: NodeFields<"TypeCast">, names: re
 /** Traces of all nodes in all fields, fields that are plain structures included. */
 function beneath(analysis: Analysis, fields: object, scope: Scope): Trace[] {
   const traces: Trace[] = [];
-  for (const value of Object.values(fields)) {
+  for (const [name, value] of Object.entries(fields)) {
     if (typeof value !== "object" || value === null) continue;
+    if (name === "typeName") traces.push(typeRuns(analysis, value as TypeName));
     for (const item of Array.isArray(value) ? value : [value]) {
       if (typeof item !== "object" || item === null) continue;
       const [first] = Object.keys(item);

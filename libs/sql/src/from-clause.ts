@@ -6,7 +6,7 @@ import { mergedColumn } from "./comparisons.js";
 import { condition } from "./conditions.js";
 import { as, kindOf, must, type NodeFields, type NodeKind, NotUnderstood, ruleFor, strings } from "./parser/ast.js";
 import { readsRelation, relationRow, writesRelation } from "./relations.js";
-import { callsRoutines } from "./routine-calls.js";
+import { callsRoutines, typeRuns } from "./routine-calls.js";
 import { beside, findCte, inside, type Names, NO_NAMES, type Scope } from "./scope.js";
 import { type Column, derived, NOTHING, type Row, renamed, type Trace, union, wholeRow } from "./trace.js";
 import { FILTER } from "./uses.js";
@@ -106,8 +106,10 @@ function rangeFunction(analysis: Analysis, n: NodeFields<"RangeFunction">, scope
   for (const [call, definitions] of parts) {
     if (call === undefined) throw new NotUnderstood("a function call in FROM without its function");
     const value = analysis.reads(analysis.expression(call, lateral));
-    const listed = definedColumns(as("List", definitions)?.items ?? (single ? n.coldeflist : undefined));
-    const flat: Trace = { ...union([value]), fields: null };
+    const defined = as("List", definitions)?.items ?? (single ? n.coldeflist : undefined) ?? [];
+    const listed = defined.flatMap((node) => as("ColumnDef", node)?.colname ?? []);
+    const runs = defined.map((node) => typeRuns(analysis, as("ColumnDef", node)?.typeName));
+    const flat: Trace = { ...union([value, ...runs]), fields: null };
     if (listed.length > 0) columns.push(...listed.map((name) => ({ name, trace: flat })));
     else if (value.fields) columns.push(...value.fields.map((f) => ({ name: f.name, trace: computed(f.trace) })));
     else {
@@ -118,10 +120,6 @@ function rangeFunction(analysis: Analysis, n: NodeFields<"RangeFunction">, scope
   }
   if (n.ordinality) columns = [...columns, { name: "ordinality", trace: NOTHING }];
   return named({ columns, open }, n.alias, single ? columnName(parts[0]?.[0]) : "");
-}
-
-function definedColumns(nodes: readonly Node[] | undefined): string[] {
-  return (nodes ?? []).flatMap((node) => as("ColumnDef", node)?.colname ?? []);
 }
 
 const computed = (trace: Trace): Trace => ({ ...trace, direct: false, base: null });
@@ -160,6 +158,7 @@ function xmlTable(analysis: Analysis, n: NodeFields<"RangeTableFunc">, scope: Sc
     analysis.expression(n.rowexpr, lateral),
     ...analysis.expressions(n.namespaces, lateral),
     ...defined.flatMap((c) => [analysis.expression(c.colexpr, lateral), analysis.expression(c.coldefexpr, lateral)]),
+    ...defined.map((c) => typeRuns(analysis, c.typeName)),
   ]);
   analysis.notes(value, FILTER.other, "XMLTABLE");
   const columns = defined.map((c) => ({ name: c.colname ?? "", trace: c.for_ordinality ? NOTHING : value }));
@@ -179,6 +178,7 @@ function jsonTable(analysis: Analysis, n: NodeFields<"JsonTable">, scope: Scope,
   const collect = (nodes: readonly Node[] | undefined) => {
     for (const node of nodes ?? []) {
       const column = must("JsonTableColumn", node);
+      parts.push(typeRuns(analysis, column.typeName));
       also("JsonBehavior", column.on_empty);
       also("JsonBehavior", column.on_error);
       if (column.coltype === "JTC_NESTED") collect(column.columns);

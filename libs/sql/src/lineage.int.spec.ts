@@ -137,6 +137,6 @@ describe("lineage and PostgreSQL agree", () => {
     expect(catalog.relation("public", "events_2024")?.family.map((r) => r.name)).toEqual(["events"]);
     expect(catalog.functions("public", "touch")).toMatchObject([{ volatility: "volatile", userDefined: true }]);
     expect(catalog.functions("pg_catalog", "json_each")[0]?.columns).toEqual(["key", "value"]);
-    expect(catalog.relation("public", "docs")?.columns.at(-1)).toMatchObject({ name: "twice", generated: true });
+    expect(catalog.relation("public", "docs")?.columns.at(-1)).toMatchObject({ name: "twice", generatedFrom: [] });
   });
 });

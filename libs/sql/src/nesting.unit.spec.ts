@@ -24,7 +24,14 @@ const catalog = catalogFromRows("nesting", {
   relations: [...SHOP_ROWS.relations, ...views],
   columns: [
     ...SHOP_ROWS.columns,
-    ...views.map(({ oid }) => ({ relation: oid, attnum: 1, name: "id", type: "23", notNull: false, generated: false })),
+    ...views.map(({ oid }) => ({
+      relation: oid,
+      attnum: 1,
+      name: "id",
+      type: "23",
+      notNull: false,
+      generatedFrom: null,
+    })),
   ],
 });
 

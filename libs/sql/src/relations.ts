@@ -104,9 +104,10 @@ export function relationRow(analysis: Analysis, name: string, relation: Relation
         const twin = kin.columns.find((c) => c.name === column.name);
         if (twin) sources.add(twin.ref);
       }
+      for (const source of column.generatedFrom ?? []) sources.add(source);
       const own: Trace = {
         sources,
-        direct: true,
+        direct: column.generatedFrom === null,
         leaks: leakingColumn(relation, column.name),
         typeOid: column.typeOid,
         fields: compositeFields(analysis, column.typeOid, sources),

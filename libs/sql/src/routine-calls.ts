@@ -1,9 +1,9 @@
-import type { Node } from "libpg-query";
+import type { Node, TypeName } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import { findings } from "./body-findings.js";
 import type { RoutineFacts } from "./catalog.js";
 import { functionEffect, UNKNOWN_FUNCTION } from "./functions.js";
-import { kindOf, NotUnderstood } from "./parser/ast.js";
+import { kindOf, NotUnderstood, strings } from "./parser/ast.js";
 import type { PlpgsqlBody } from "./plpgsql/body.js";
 import { runPlpgsql } from "./plpgsql/run.js";
 import { inside, type Names, ROOT } from "./scope.js";
@@ -31,6 +31,13 @@ export function callsRoutines(
   }
   const values = [...new Set(routines)].map((routine) => runs(analysis, routine, args, fixed));
   return values.length === 1 ? values[0]! : union(values);
+}
+
+/** What runs when a value becomes one of a type, where that is no code of PostgreSQL's own. */
+export function typeRuns(analysis: Analysis, type: TypeName | undefined): Trace {
+  const names = strings(type?.names);
+  const custom = analysis.context.catalog.typeFunctions(names.at(-1) ?? "");
+  return custom.length > 0 ? callsRoutines(analysis, custom, names.join(".")) : NOTHING;
 }
 
 function runs(analysis: Analysis, routine: RoutineFacts, args: Trace, fixed: boolean): Trace {

@@ -49,7 +49,14 @@ function relation(
     const generated = column.endsWith("*");
     const notNull = column.endsWith("!");
     const columnName = column.replace(/[!*]$/, "");
-    columns.push({ relation: oid, attnum: i + 1, name: columnName, type: "25", notNull, generated });
+    columns.push({
+      relation: oid,
+      attnum: i + 1,
+      name: columnName,
+      type: "25",
+      notNull,
+      generatedFrom: generated ? [] : null,
+    });
   }
 }
 

@@ -11,10 +11,8 @@ export const STATEMENT_ACTIONS: { readonly [K in NodeKind]?: SqlAction } = {
   ConstraintsSetStmt: "sql:session",
   NotifyStmt: "sql:notify",
 
-  CreateForeignTableStmt: "sql:create_table",
   CreateEventTrigStmt: "sql:create_trigger",
   CreateSeqStmt: "sql:create_other",
-  CreateDomainStmt: "sql:create_other",
   CreateEnumStmt: "sql:create_other",
   CreateRangeStmt: "sql:create_other",
   CompositeTypeStmt: "sql:create_other",

@@ -1,6 +1,6 @@
 import type { IntoClause, Node, RangeVar } from "libpg-query";
 import { ANYWHERE, type SqlAction } from "#commands";
-import { altersColumns, changesSchema, intercepts, renames } from "./alterations.js";
+import { altersColumns, changesSchema, intercepts, makesColumns, makesDomain, renames } from "./alterations.js";
 import type { Analysis } from "./analysis.js";
 import type { Relation } from "./catalog.js";
 import { runBlock } from "./code-blocks.js";
@@ -89,7 +89,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   CreateStmt: {
     action: "sql:create_table",
     analyse: (analysis, n, node) => {
-      created(analysis, n.relation);
+      makesColumns(analysis, created(analysis, n.relation), n.tableElts);
       utility(analysis, node);
       return NOTHING_BACK;
     },
@@ -119,6 +119,11 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   PrepareStmt: {
     action: "sql:session",
     analyse: (analysis, n) => {
+      for (const node of n.argtypes ?? []) {
+        const name = strings(as("TypeName", node)?.names).at(-1) ?? "";
+        if (analysis.context.catalog.typeFunctions(name).length > 0)
+          throw new NotUnderstood(`a parameter of the type ${name}, which runs code that is not PostgreSQL's own`);
+      }
       // Understood again when it is executed; here it only has to be understandable.
       if (n.query) analysis.trial(() => query(analysis, n.query!, ROOT));
       return NOTHING_BACK;
@@ -273,6 +278,18 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   CreatePolicyStmt: looksAtRows("sql:create_other", restrictsRows),
   AlterPolicyStmt: looksAtRows("sql:alter_other", restrictsRows),
   AlterDomainStmt: looksAtRows("sql:alter_other", constrainsDomain),
+  CreateDomainStmt: looksAtRows("sql:create_other", makesDomain),
+  CreateForeignTableStmt: {
+    action: "sql:create_table",
+    analyse: (analysis, n, node) => {
+      const name = created(analysis, n.base?.relation);
+      // What it shows is elsewhere: a file, another server, a table of this one.
+      analysis.stored(name, null, "*", LEAK);
+      analysis.effects.extra("sql:system", name);
+      utility(analysis, node);
+      return NOTHING_BACK;
+    },
+  },
   ClusterStmt: looksAtRows("sql:vacuum", clusters),
   TransactionStmt: {
     action: "sql:session",

@@ -1,4 +1,5 @@
 import type { Constraint, Node, RangeVar } from "libpg-query";
+import { fillsDomain } from "./alterations.js";
 import type { Analysis } from "./analysis.js";
 import type { Relation } from "./catalog.js";
 import { condition } from "./conditions.js";
@@ -132,6 +133,7 @@ export function restrictsRows(
 
 /** Every column of the domain is looked at, whichever tables have one. */
 export function constrainsDomain(analysis: Analysis, n: NodeFields<"AlterDomainStmt">): void {
+  if (n.subtype === "T") fillsDomain(analysis, n.typeName, n.def);
   if (n.subtype === "C") analysis.inClause("CHECK", () => analysis.notes(LEAK, FILTER.other));
 }
 

@@ -219,6 +219,12 @@ test("a setting whose value is not known could choose plans, unless its name say
     expect(await sets(name)).toContainEqual(expect.objectContaining({ use: "plan", column: null }));
 });
 
+test("what joins texts has no truth, so an operator of its name that has one asks something", async () => {
+  const { uses } = await only("select 1 from customers where email || $1");
+  expect(uses).toMatchObject([{ action: "filter", use: "other", column: { column: "email" } }]);
+  expect((await only("select email || '!' from customers")).uses).toEqual([]);
+});
+
 test("JSON_ARRAYAGG orders the rows of every aggregate beside it", async () => {
   const orders = [
     "json_arrayagg(c.name order by c.email), array_agg(c.id)",

@@ -11,7 +11,7 @@ import { cascades, runsOnWrite } from "./relations.js";
 import { insertedRows } from "./row-limit.js";
 import { beside, columnOf, inside, type Names, type Scope } from "./scope.js";
 import { targetList, where, withClause } from "./select.js";
-import { derived, NOTHING, narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
+import { derived, each, NOTHING, narrowed, type Row, type Trace, union, wholeRow } from "./trace.js";
 import { FILTER } from "./uses.js";
 
 export interface Write {
@@ -104,6 +104,14 @@ class Target {
     };
   }
 
+  /** What a rule or a trigger does instead may return anything. */
+  private returned(): Row {
+    const { relation } = this;
+    const instead = relation && (relation.rules || (relation.kind === "view" && relation.triggers.length > 0));
+    const row = this.after();
+    return instead ? each(row, (trace) => ({ ...trace, direct: false, leaks: true })) : row;
+  }
+
   /** What an ON CONFLICT's `excluded` holds: what was to be inserted. */
   excluded(): Names {
     const row = derived(this.after());
@@ -113,7 +121,7 @@ class Target {
   /** `others` are the tables besides; MERGE names them first. */
   returning(clause: ReturningClause | undefined, scope: Scope, others: Names | null, othersFirst = false): Row {
     if (!clause?.exprs) return NO_ROW;
-    const row = narrowed(this.after());
+    const row = narrowed(this.returned());
     const own: Names = { items: this.names.items.map((item) => ({ ...item, row })), row };
     const versions = { old: "old", new: "new" };
     for (const node of clause.options ?? []) {

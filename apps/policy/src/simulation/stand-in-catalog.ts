@@ -78,7 +78,7 @@ const tableOf = (schema: string, name: string, number: number, columns: readonly
     name: column,
     typeOid: TEXT_OID,
     notNull: false,
-    generated: false,
+    generatedFrom: null,
     ref: { schema, table: name, column },
   })),
 });

@@ -192,7 +192,7 @@ export const FORBIDDEN_KINDS: readonly Forbidden[] = [
     },
     "a foreign table": {
       sql: "create foreign table t (a int) server abroad",
-      does: ["sql:create_table"],
+      does: ["sql:create_table", "sql:system"],
     },
   }),
 

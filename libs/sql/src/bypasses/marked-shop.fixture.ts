@@ -88,6 +88,17 @@ const MORE_SQL = `
   create table excluded_mail (mail text, exclude using btree (mail with =));
   create table by_mail (id int, mail text) partition by list (mail);
 `;
+/** What a table, a view or a type does by itself. */
+const BY_ITSELF_SQL = `
+  create domain noisy as int check (noting(value) > 0);
+  create table badges (id int, ssn text, tail text generated always as (right(ssn, 99)) stored);
+  create view taken as select 1 as id, 'x'::text as note;
+  create rule takes as on insert to taken do instead
+    insert into public.log (what) values ('x') returning 1, (select email from public.customers limit 1);
+  create view handed as select id, what as note from public.log;
+  create function hand() returns trigger language plpgsql as $$ begin new.note := public.secret(1); return new; end $$;
+  create trigger hands instead of insert on handed for each row execute function hand();
+`;
 /** Code that changes what names mean, and a role and a schema by which they mean something else. */
 const UNSETTLING_SQL = `
   create function path_of_its_own(text) returns text language plpgsql set search_path = app as
@@ -127,6 +138,7 @@ const DATA_SQL = `
   insert into events values (1, '${MARK}event', '2024-05-05');
   insert into people values (1, 'P', '${MARK}ssn');
   insert into employees values (2, 'E', '${MARK}ssn', 10);
+  insert into badges values (1, '${MARK}badge');
   insert into docs values (1, '{"a": 1}', '{t}', '<a/>');
   insert into app.customers values (1, 'plain');
   refresh materialized view contact_list;
@@ -144,4 +156,4 @@ const DATA_SQL = `
 `;
 
 /** The shop, what the ways of the bypass list need besides, and rows. */
-export const MARKED_SHOP_SQL = `${SHOP_SQL} ${MORE_SQL} ${UNSETTLING_SQL} ${DATA_SQL}`;
+export const MARKED_SHOP_SQL = `${SHOP_SQL} ${MORE_SQL} ${BY_ITSELF_SQL} ${UNSETTLING_SQL} ${DATA_SQL}`;

@@ -181,6 +181,39 @@ export const STORED: readonly Stored[] = [
     "a seed": { sql: "select setseed(1.0 / ascii(card)) from customers", stores: ["setseed()"] },
     "how long it takes": { sql: "select pg_sleep(0.0001 * ascii(card)) from customers", stores: ["pg_sleep()"] },
   }),
+  ...stores("what a column is filled with", {
+    "a default": {
+      sql: "alter table orders alter column note set default secret(1)",
+      stores: ["public.orders.note"],
+    },
+    "a default of a new column": {
+      sql: "alter table orders add column more text default secret(1)",
+      stores: ["public.orders.more"],
+    },
+    "a default of a new column, in an expression": {
+      sql: "alter table orders add column more int default length(secret(1))",
+      stores: ["public.orders.more"],
+    },
+    "a default of a new table": {
+      sql: "create table t (id int, x text default secret(1))",
+      stores: ["public.t.x"],
+    },
+    "a default of a new temporary table": {
+      sql: "create temp table t (id int, x text not null default upper(kept_mail(1)))",
+      stores: ["pg_temp.t.x"],
+    },
+    "a default of a new table of a new schema": {
+      sql: "create schema s create table t (x text default public.secret(1))",
+      stores: ["public.t.x"],
+    },
+    "what a new table computes": {
+      sql: "create table t (id int, x text generated always as (immutable_secret(id)) stored)",
+      stores: ["public.t.x"],
+    },
+    "a default of a domain": { sql: "create domain d as text default secret(1)", stores: ["d"] },
+    "a new default of a domain": { sql: "alter domain mail set default secret(1)", stores: ["mail"] },
+    "what is elsewhere": { sql: "create foreign table t (x text) server abroad", stores: ["public.t.*"] },
+  }),
   ...stores("a copy", {
     "CREATE TABLE AS": { sql: "create table t as select email as x from customers", stores: ["public.t.x"] },
     "CREATE TEMP TABLE AS": { sql: "create temp table t (x) as select email from customers", stores: ["pg_temp.t.x"] },

@@ -109,6 +109,8 @@ export const SHOWN_QUERIES: readonly Shown[] = [
     "with a function": "select f from customers c join lateral lower(c.email) f on true",
   }),
   ...shows("RETURNING (6.4)", {
+    "of a rule that gives something else": "insert into taken values (1, 'x') returning lower(note)",
+    "of a trigger that is run instead": "insert into handed values (1, 'x') returning note || ''",
     "of a DELETE": { sql: "delete from customers where id = 1 returning *", masked: [2] },
     "of an UPDATE, under another name": "update customers set name = name where id = 1 returning email as name",
     "of an UPDATE, changed": {

@@ -2,6 +2,27 @@ import { type Shown, shows } from "./bypass.fixture.js";
 
 /** Errors, notices and other texts that quote a value. */
 export const SHOWN_TEXTS: readonly Shown[] = [
+  ...shows("the check of a type that quotes it", {
+    "in a list of columns": { sql: "select 1 as one from json_to_record('{\"a\": 1}') as x(a noisy)", masked: [] },
+    "in ROWS FROM": {
+      sql: "select 1 as one from rows from (json_to_record('{\"a\": 1}') as (a noisy)) as x",
+      masked: [],
+    },
+    "of XMLTABLE": {
+      sql: "select 1 as one from xmltable('/a' passing '<a>1</a>' columns a noisy path '.') t",
+      masked: [],
+    },
+    "of JSON_TABLE": {
+      sql: "select 1 as one from json_table('[1]', '$[*]' columns (a noisy path '$')) t",
+      masked: [],
+      since: 17,
+    },
+    "of JSON_VALUE": { sql: "select json_value('1', '$' returning noisy) is null", masked: [], since: 17 },
+    "of a cast": { sql: "select 1::noisy is null", masked: [] },
+    "of a cast of an array": { sql: "select '{1}'::noisy[] is null", masked: [] },
+    "of a prepared statement's parameter": { sql: ["prepare p(noisy) as select 1", "execute p(1)"], masked: [] },
+    "of a variable": { sql: "do $$ declare v noisy := 1; begin perform v; end $$", masked: [] },
+  }),
   ...shows("a text that quotes it", {
     "a cast that fails": "select email::int from customers",
     "a cast that fails, in a cursor": ["begin; declare c cursor for select email::int from customers", "fetch c"],

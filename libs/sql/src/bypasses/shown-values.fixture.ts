@@ -7,6 +7,8 @@ const YES_OR_NO = "a yes or no does not show the value itself";
 /** Expressions over a labelled column: the manual's chapters 4, 8 and 9. */
 export const SHOWN_VALUES: readonly Shown[] = [
   ...shows("the column itself", {
+    "what a table computes of it": "select lower(tail) from badges",
+    "what a table computes of it, as it stands": "select tail from badges",
     plain: { sql: "select id, email from customers", masked: [1], clear: [0] },
     "under another's name": "select email as id from customers",
     "another under its name": {

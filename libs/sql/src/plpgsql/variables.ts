@@ -66,7 +66,8 @@ export class Variables {
     const { typname = "record", type = null } = (lineno === undefined ? undefined : datatype?.PLpgSQL_type) ?? {};
     const { relation, column } = typeOf(this.analysis, typname);
     // What is kept in rows of it passes the checks of their types.
-    for (const { routine } of relation?.attached ?? [])
+    const ofType = this.analysis.context.catalog.typeFunctions(strings(type?.names).at(-1) ?? "");
+    for (const routine of [...ofType, ...(relation?.attached ?? []).map((each) => each.routine)])
       this.analysis.effects.runs(routine, functionEffect(routine).unread);
     const parameter = before?.parameter || parameters.includes(refname) || /^\$\d+$/.test(refname);
     const typeOid = column?.typeOid ?? oidOf(type);

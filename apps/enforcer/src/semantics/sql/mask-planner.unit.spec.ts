@@ -10,7 +10,7 @@ const column = (table: string, attnum: number, name: string) => ({
   name,
   type: "25",
   notNull: false,
-  generated: false,
+  generatedFrom: null,
 });
 const catalog = catalogOf({
   relations: [relation("10", "people"), relation("11", "people_2024"), relation("12", "other")],
