@@ -13,12 +13,12 @@
  *
  * A command seen before passes 2 to 6 at once. What a turn of the event loop brought leaves at its end, in one piece.
  */
-import type { Hold, MaskPlan, Refusal, Verdict } from "#commands";
-import type { ClientStep, CommandLimit, Conversation, Ended, Gate, ServerStep } from "#protocols";
+import type { Hold, Refusal, Verdict } from "#commands";
+import type { ClientStep, Conversation, Ended, Gate, ServerStep } from "#protocols";
 import { type Durability, SpoolFull, SpoolUnwritable } from "#spool";
 import type { Channel } from "../connection/channel.js";
 import { type HeldCommand, type HoldEnd, withdrawn } from "../holds/hold-desk.js";
-import type { Understood } from "../semantics/semantics.js";
+import type { Terms, Understood } from "../semantics/semantics.js";
 import { refusal } from "../session/refusals.js";
 import { after } from "./after.js";
 import type { Leaving, Turn } from "./turn.js";
@@ -27,11 +27,8 @@ import type { Leaving, Turn } from "./turn.js";
 export interface PipelineSession {
   understand(gate: Gate): Understood | Promise<Understood>;
   decide(understood: Understood): Verdict | Promise<Verdict>;
-  /** Why the verdict's limit on its rows could not be kept; null where it can. */
-  unlimitable(understood: Understood, verdict: Verdict): Refusal | null;
-  plan(understood: Understood, verdict: Verdict): MaskPlan;
-  /** How many rows it may give or change, where that is limited. */
-  limit(understood: Understood, verdict: Verdict): CommandLimit | null;
+  /** What the verdict comes to, by what is known now. */
+  terms(understood: Understood, verdict: Verdict): Terms;
   /** Asks the resource to cancel what runs; resolves when it has been asked, or could not be. */
   stopRunning(): Promise<void>;
   /** Why nobody can be asked about the command; null where one can. */
@@ -39,7 +36,7 @@ export interface PipelineSession {
   /** Asks a person, and tells the client. */
   hold(gate: Gate, understood: Understood, verdict: Hold): HeldCommand;
   /** Gives the record's sequence, to make durable. Like those below it @throws where it cannot be recorded. */
-  recordStarted(gate: Gate, understood: Understood, verdict: Verdict, approvalId: string): number;
+  recordStarted(gate: Gate, cleared: Cleared): number;
   recordRefused(
     gate: Gate,
     understood: Understood,
@@ -50,10 +47,10 @@ export interface PipelineSession {
   recordHoldEnded(gate: Gate, held: HeldCommand, end: HoldEnd): void;
   recordEnded(ended: Ended): void;
   /** Up to which record the disk must have all before the command leaves; 0: none. @param sequence its own record */
-  toDiskFirst(gate: Gate, understood: Understood, approvalId: string, sequence: number): number;
+  toDiskFirst(gate: Gate, cleared: Cleared, sequence: number): number;
   durable(sequence: number, durability: Durability): Promise<void> | undefined;
   /** The command is on its way, with what it does to the session. */
-  sent(gate: Gate, understood: Understood): void;
+  sent(gate: Gate, understood: Understood, terms: Terms): void;
   /** The server's answers so far have been dealt with. */
   settled(): void;
   /** The session is over, and why; what the client is told, if anything. */
@@ -71,8 +68,11 @@ const ROUND = 256;
 const GONE = "The session has ended.";
 
 /** A command that may go: what lets it, and what is hidden of its answer. */
-interface Cleared {
+export interface Cleared {
+  readonly understood: Understood;
   readonly verdict: Verdict;
+  readonly terms: Terms;
+  /** Empty where nobody was asked. */
   readonly approvalId: string;
 }
 
@@ -253,27 +253,28 @@ export class Pipeline implements Leaving {
 
   #understood(gate: Gate, understood: Understood): void | Promise<void> {
     const cleared = this.#clear(gate, understood);
-    if (cleared instanceof Promise) return cleared.then((it) => this.#cleared(gate, understood, it));
-    return this.#cleared(gate, understood, cleared);
+    if (cleared instanceof Promise) return cleared.then((it) => this.#cleared(gate, it));
+    return this.#cleared(gate, cleared);
   }
 
-  #cleared(gate: Gate, understood: Understood, cleared: Cleared | null): void | Promise<void> {
+  #cleared(gate: Gate, cleared: Cleared | null): void | Promise<void> {
     if (!cleared || this.#over) return;
-    const recorded = this.#record(gate, understood, cleared);
-    if (!recorded) return this.#send(gate, understood, cleared);
+    const recorded = this.#record(gate, cleared);
+    if (!recorded) return this.#send(gate, cleared);
     const policies = this.#policies;
+    const { understood, verdict } = cleared;
     return recorded.then(() => {
-      this.#send(gate, understood, cleared);
+      // What is known may be another by now.
+      this.#send(gate, { ...cleared, terms: this.session.terms(understood, verdict) });
       // It went by a policy that is no more: what it binds asks again before it runs.
       if (policies !== this.#policies) this.conversation.invalidate();
     });
   }
 
-  #send(gate: Gate, understood: Understood, { verdict }: Cleared): void {
+  #send(gate: Gate, { understood, terms }: Cleared): void {
     if (this.#over) return;
-    this.session.sent(gate, understood);
-    const limit = this.session.limit(understood, verdict);
-    this.server.write(this.conversation.allow(gate, this.session.plan(understood, verdict), limit));
+    this.session.sent(gate, understood, terms);
+    this.server.write(this.conversation.allow(gate, terms.plan, terms.limit));
   }
 
   /** Decides, and holds where the verdict says so. Null: it was refused. */
@@ -286,9 +287,9 @@ export class Pipeline implements Leaving {
   #decided(gate: Gate, understood: Understood, verdict: Verdict): Cleared | null | Promise<Cleared | null> {
     if (this.#over) return null;
     if (verdict.kind === "deny") return this.#refuse(gate, understood, verdict, refusal.denied(verdict));
-    const unlimitable = this.session.unlimitable(understood, verdict);
-    if (unlimitable) return this.#refuse(gate, understood, verdict, unlimitable);
-    if (verdict.kind === "allow" || gate.stage === "prepare") return { verdict, approvalId: "" };
+    const terms = this.session.terms(understood, verdict);
+    if (terms.unlimitable) return this.#refuse(gate, understood, verdict, terms.unlimitable);
+    if (verdict.kind === "allow" || gate.stage === "prepare") return { understood, verdict, terms, approvalId: "" };
     const unaskable = this.session.unaskable(gate);
     if (unaskable) return this.#refuse(gate, understood, verdict, unaskable);
     const held = this.session.hold(gate, understood, verdict);
@@ -297,7 +298,9 @@ export class Pipeline implements Leaving {
       if (this.#over) return null;
       this.#held = null;
       this.session.recordHoldEnded(gate, held, end);
-      if (end.kind === "granted") return { verdict, approvalId: held.approvalId };
+      if (end.kind === "granted") {
+        return { understood, verdict, terms: this.session.terms(understood, verdict), approvalId: held.approvalId };
+      }
       if (end.kind === "policy-changed") return after(this.session.understand(gate), (anew) => this.#clear(gate, anew));
       const told: Refusal = { code: end.code, message: end.reason, detail: `Approval ${held.approvalId}.` };
       return this.#refuse(gate, understood, verdict, told, held.approvalId);
@@ -313,11 +316,11 @@ export class Pipeline implements Leaving {
   }
 
   /** The disk is waited for here; the rest is one write for all of the turn, made before any byte leaves. */
-  #record(gate: Gate, understood: Understood, { verdict, approvalId }: Cleared): Promise<void> | undefined {
+  #record(gate: Gate, cleared: Cleared): Promise<void> | undefined {
     if (gate.stage === "prepare") return undefined;
-    const sequence = this.session.recordStarted(gate, understood, verdict, approvalId);
+    const sequence = this.session.recordStarted(gate, cleared);
     this.#unwritten = sequence;
-    const first = this.session.toDiskFirst(gate, understood, approvalId, sequence);
+    const first = this.session.toDiskFirst(gate, cleared, sequence);
     return first > 0 ? this.session.durable(first, "disk") : undefined;
   }
 

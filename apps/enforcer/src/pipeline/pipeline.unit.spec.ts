@@ -17,11 +17,9 @@ function piped() {
   const session: Partial<PipelineSession> = {
     understand: () => UNDERSTOOD,
     decide: () => ALLOW,
-    unlimitable: () => null,
-    plan: () => NOTHING_MASKED,
-    limit: () => null,
+    terms: () => ({ unlimitable: null, limit: null, plan: NOTHING_MASKED, labelsMasked: [], reads: true }),
     recordStarted: ({ stage, text }: Gate) => gates.push(`${stage} ${text}`),
-    toDiskFirst: (_gate, _understood, _approval, sequence) => sequence,
+    toDiskFirst: (_gate, _cleared, sequence) => sequence,
     durable: () => new Promise((done) => (written = done)),
     sent() {},
     end() {},

@@ -52,26 +52,32 @@ export interface Understood extends Pick<Command, "operations" | "uses" | "state
   readonly error?: NativeError;
 }
 
-/** One session's commands. What it is given as `understood` came from its own `understand`. */
+/** What a verdict comes to for a command. Never changed. */
+export interface Terms {
+  /** Why the verdict's limit on its rows could not be kept; null where it can. */
+  readonly unlimitable: Refusal | null;
+  /** How many rows it may give or change, where that is limited; it is not `unlimitable`. */
+  readonly limit: CommandLimit | null;
+  readonly plan: MaskPlan;
+  /** The names of the labels the plan hides, as far as can be told before it runs. */
+  readonly labelsMasked: readonly string[];
+  /** Whether it changes nothing: a weaker durability may do for its record. */
+  readonly reads: boolean;
+}
+
+/** One session's commands. What it is given as `understood` or `terms` came from itself. */
 export interface SessionSemantics {
   /** Synchronous for what has been seen before. */
   understand(gate: Gate): Understood | Promise<Understood>;
-  /** Why the verdict's limit on its rows could not be kept; null where it can. */
-  unlimitable(understood: Understood, verdict: Verdict): Refusal | null;
-  plan(understood: Understood, verdict: Verdict): MaskPlan;
-  /** How many rows it may give or change, where that is limited; it is not `unlimitable`. */
-  limit(understood: Understood, verdict: Verdict): CommandLimit | null;
-  /** The names of the labels the plan hides, as far as can be told before it runs. */
-  labelsMasked(understood: Understood, verdict: Verdict): readonly string[];
-  /** Whether it changes nothing: a weaker durability may do for its record. */
-  reads(understood: Understood): boolean;
+  /** By the policy and by what is known of the resource now. The same object as long as those are. */
+  terms(understood: Understood, verdict: Verdict): Terms;
   /**
    * Whether it changes only what is taken back should the connection be lost before a later command lets it last: till
    * then a weaker durability may do for its record.
    */
-  revocable(gate: Gate, understood: Understood): boolean;
+  revocable(gate: Gate, terms: Terms): boolean;
   /** The command is on its way, with what it does to the session. */
-  sent(gate: Gate, understood: Understood): void;
+  sent(gate: Gate, understood: Understood, terms: Terms): void;
   refused(gate: Gate): void;
   /** A command has ended. */
   over(ended: Ended): void;

@@ -1,17 +1,9 @@
 import { performance } from "node:perf_hooks";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
-import {
-  commandDigest,
-  type Hold,
-  type MaskPlan,
-  type Refusal,
-  type ResourcePart,
-  type SessionFacts,
-  type Verdict,
-} from "#commands";
+import { commandDigest, type Hold, type Refusal, type ResourcePart, type SessionFacts, type Verdict } from "#commands";
 import type { edgeV1 } from "#contracts";
 import { approvalV1 } from "#contracts";
-import type { CommandLimit, Conversation, Ended, Gate, Protocol } from "#protocols";
+import type { Conversation, Ended, Gate, Protocol } from "#protocols";
 import type { Durability } from "#spool";
 import type { Clock } from "../clock.js";
 import { Channel } from "../connection/channel.js";
@@ -19,13 +11,13 @@ import type { UpstreamConnection, Upstreams } from "../connection/upstreams.js";
 import type { HeldCommand, HoldDesk, HoldEnd } from "../holds/hold-desk.js";
 import type { Log } from "../log.js";
 import { after } from "../pipeline/after.js";
-import { type EndCause, Pipeline, type PipelineSession } from "../pipeline/pipeline.js";
+import { type Cleared, type EndCause, Pipeline, type PipelineSession } from "../pipeline/pipeline.js";
 import type { Turn } from "../pipeline/turn.js";
 import type { PolicyInForce, PolicyKeeper } from "../policy/policy-keeper.js";
 import { commandFacts, isShownWhole, shownParameters } from "../recorder/command-facts.js";
 import { DiskOrder } from "../recorder/disk-order.js";
 import type { Recorder } from "../recorder/recorder.js";
-import type { Semantics, SessionSemantics, Understood } from "../semantics/semantics.js";
+import type { Semantics, SessionSemantics, Terms, Understood } from "../semantics/semantics.js";
 import type { ProvedClient } from "./login.js";
 import { refusal } from "./refusals.js";
 
@@ -194,16 +186,8 @@ export class Session implements PipelineSession {
     );
   }
 
-  unlimitable(understood: Understood, verdict: Verdict): Refusal | null {
-    return this.#semantics.unlimitable(understood, verdict);
-  }
-
-  plan(understood: Understood, verdict: Verdict): MaskPlan {
-    return this.#semantics.plan(understood, verdict);
-  }
-
-  limit(understood: Understood, verdict: Verdict): CommandLimit | null {
-    return this.#semantics.limit(understood, verdict);
+  terms(understood: Understood, verdict: Verdict): Terms {
+    return this.#semantics.terms(understood, verdict);
   }
 
   async stopRunning(): Promise<void> {
@@ -254,10 +238,10 @@ export class Session implements PipelineSession {
     return held;
   }
 
-  recordStarted(gate: Gate, understood: Understood, verdict: Verdict, approvalId: string): number {
+  recordStarted(gate: Gate, { understood, verdict, terms, approvalId }: Cleared): number {
     this.#commands++;
     gate.startedAt = performance.now();
-    const labelsMasked = this.#semantics.labelsMasked(understood, verdict);
+    const { labelsMasked } = terms;
     return this.services.recorder.commandStarted(this.id, { gate, understood, verdict, approvalId, labelsMasked });
   }
 
@@ -295,19 +279,19 @@ export class Session implements PipelineSession {
     this.services.recorder.commandEnded(this.id, gate.ordinal, outcome, durationUs);
   }
 
-  toDiskFirst(gate: Gate, understood: Understood, approvalId: string, sequence: number): number {
+  toDiskFirst(gate: Gate, { terms, approvalId }: Cleared, sequence: number): number {
     // What has been shown, nothing takes back: it is not revocable where reading needs the disk.
     const mayWait = approvalId === "" && this.parts.resource.reads === "os";
-    const needs = !(mayWait && this.#semantics.reads(understood));
-    return this.#diskOrder.first(sequence, needs, mayWait && this.#semantics.revocable(gate, understood));
+    const needs = !(mayWait && terms.reads);
+    return this.#diskOrder.first(sequence, needs, mayWait && this.#semantics.revocable(gate, terms));
   }
 
   durable(sequence: number, durability: Durability): Promise<void> | undefined {
     return this.services.recorder.durable(sequence, durability);
   }
 
-  sent(gate: Gate, understood: Understood): void {
-    if (gate.stage === "run") this.#semantics.sent(gate, understood);
+  sent(gate: Gate, understood: Understood, terms: Terms): void {
+    if (gate.stage === "run") this.#semantics.sent(gate, understood, terms);
   }
 
   settled(): void {

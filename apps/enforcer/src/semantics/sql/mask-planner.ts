@@ -20,6 +20,8 @@ export interface Returned {
   readonly unknownNames: readonly string[];
 }
 
+const NO_LABELS: readonly string[] = [];
+
 /** What runs code the text does not show: its messages can hold any value. */
 const OPAQUE = new Set(["sql:do", "sql:call", "sql:function_write"]);
 
@@ -62,7 +64,7 @@ export class MaskPlanner {
 
   /** The names of the labels a plan hides, as far as the statement tells before it runs. */
   labelsOf(returned: Returned): readonly string[] {
-    if (!this.active) return [];
+    if (!this.active) return NO_LABELS;
     let labels = this.#labels.get(returned);
     if (!labels) {
       const columns = returned.statements.flatMap(({ outputs, bulk }) => [...(outputs ?? []), ...(bulk ?? [])]);

@@ -2,23 +2,23 @@ import type { Refusal, ResourcePart } from "#commands";
 import { createUnderstander, parseSearchPath, type Understander } from "#sql";
 import type { OpenSession, Semantics, SemanticsParts, SessionSemantics } from "../semantics.js";
 import { readCatalog } from "./catalog-reader.js";
-import { MaskPlanners } from "./mask-planners.js";
 import { ResourceCatalogs } from "./resource-catalogs.js";
 import { SqlSession } from "./sql-session.js";
+import { TermsOfVerdicts } from "./terms.js";
 import { UnmatchedLabels } from "./unmatched-labels.js";
 
 /** PostgreSQL's SQL: understood by its own parser, with the names of the resource's catalog. */
 export class SqlSemantics implements Semantics {
   readonly #catalogs: ResourceCatalogs;
   readonly #understander: Understander = createUnderstander();
-  readonly #planners: MaskPlanners;
+  readonly #terms: TermsOfVerdicts;
   readonly #unmatched: UnmatchedLabels;
 
   constructor(private readonly parts: SemanticsParts) {
     this.#catalogs = new ResourceCatalogs(parts.clock, parts.log, (resource, own) =>
       readCatalog(resource, parts.upstreams, own),
     );
-    this.#planners = new MaskPlanners(this.#catalogs, parts.hashKey);
+    this.#terms = new TermsOfVerdicts(this.#catalogs, parts.hashKey);
     this.#unmatched = new UnmatchedLabels(parts.recorder, parts.log);
   }
 
@@ -48,7 +48,7 @@ export class SqlSemantics implements Semantics {
     return new SqlSession(session, {
       understander: this.#understander,
       catalogs: this.#catalogs,
-      planners: this.#planners,
+      terms: this.#terms,
       policy,
       log,
       resourceChanged,

@@ -1,30 +1,17 @@
-import {
-  type Bundle,
-  type MaskedLabel,
-  type MaskPlan,
-  type Operation,
-  type Refusal,
-  SQL_ACTIONS,
-  type Verdict,
-} from "#commands";
-import type { CommandLimit, Ended, Gate } from "#protocols";
-import { type Catalog, parseSearchPath, type SessionEffect, type Understander } from "#sql";
+import type { Verdict } from "#commands";
+import type { Ended, Gate } from "#protocols";
+import { parseSearchPath, type SessionEffect, type Understander } from "#sql";
 import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics.js";
 import { Interpreter, type UnderstoodSql } from "./interpreter.js";
-import type { MaskPlanner } from "./mask-planner.js";
-import type { MaskPlanners } from "./mask-planners.js";
 import type { ResourceCatalogs, ResourceNames } from "./resource-catalogs.js";
-import { commandLimit, unlimitable } from "./row-limits.js";
 import { SessionNames } from "./session-names.js";
-import { isTransactional } from "./transactional.js";
+import type { SqlTerms, TermsOfVerdicts } from "./terms.js";
 
 interface Shared extends Pick<SemanticsParts, "policy" | "log" | "resourceChanged"> {
   readonly understander: Understander;
   readonly catalogs: ResourceCatalogs;
-  readonly planners: MaskPlanners;
+  readonly terms: TermsOfVerdicts;
 }
-
-const PLAIN_READS: ReadonlySet<string> = new Set([...SQL_ACTIONS["sql:read"], ...SQL_ACTIONS["sql:session"]]);
 
 /** What one session's SQL means: its names, its prepared statements, and what of its answers is hidden. */
 export class SqlSession implements SessionSemantics {
@@ -33,8 +20,6 @@ export class SqlSession implements SessionSemantics {
   readonly #startPath: readonly string[] | null;
   #namesOf: readonly [ResourceNames, ResourceNames] | null = null;
   #catalogChanged = false;
-  /** The last one asked for. */
-  #planner: { verdict: Verdict; bundle: Bundle; catalog: Catalog; planner: MaskPlanner } | null = null;
   /** The last batch that held what can end a transaction, or do anything else that none takes back. */
   #irrevocable = 0;
   #renewing: Promise<ResourceNames> | null = null;
@@ -59,40 +44,24 @@ export class SqlSession implements SessionSemantics {
     return this.#interpreter.understand(gate);
   }
 
-  unlimitable(understood: UnderstoodSql, verdict: Verdict): Refusal | null {
-    return verdict.kind !== "deny" && verdict.rowLimit ? unlimitable(understood, verdict.rowLimit) : null;
-  }
-
-  plan(understood: UnderstoodSql, verdict: Verdict): MaskPlan {
-    return this.#plannerFor(verdict).plan(understood);
-  }
-
-  limit(understood: UnderstoodSql, verdict: Verdict): CommandLimit | null {
-    if (verdict.kind === "deny" || !verdict.rowLimit) return null;
-    return commandLimit(understood, verdict.rowLimit, this.reads(understood));
-  }
-
-  labelsMasked(understood: UnderstoodSql, verdict: Verdict): readonly string[] {
-    return this.#plannerFor(verdict).labelsOf(understood);
-  }
-
-  reads({ operations }: UnderstoodSql): boolean {
-    return operations.every(({ action }) => PLAIN_READS.has(action));
+  terms(understood: UnderstoodSql, verdict: Verdict): SqlTerms {
+    const { policy, terms } = this.shared;
+    return terms.of(understood, verdict, policy.current!.bundle, this.session.resource);
   }
 
   /**
    * In a transaction that is surely open: everything sent before is answered, but for what is of its own batch, and that
    * ends none.
    */
-  revocable({ batch }: Gate, { operations }: UnderstoodSql): boolean {
+  revocable({ batch }: Gate, { transactional }: SqlTerms): boolean {
     const { transaction, answered } = this.session.conversation;
     const open = transaction === "active" && answered === batch - 1 && this.#irrevocable !== batch;
-    return open && this.#isTransactional(operations);
+    return open && transactional;
   }
 
-  sent(gate: Gate, { effects, operations }: UnderstoodSql): void {
+  sent(gate: Gate, { effects }: UnderstoodSql, { transactional }: SqlTerms): void {
     const { conversation } = this.session;
-    if (!this.#isTransactional(operations)) this.#irrevocable = gate.batch;
+    if (!transactional) this.#irrevocable = gate.batch;
     for (const effect of effects) {
       if (effect.kind === "prepares") conversation.defineStatement(gate, effect.name, effect.prepared);
       else if (effect.kind === "deallocates") conversation.dropStatement(gate, effect.name);
@@ -124,16 +93,6 @@ export class SqlSession implements SessionSemantics {
       this.#renewNames();
     }
     this.#names.answered();
-  }
-
-  #isTransactional(operations: readonly Operation[]): boolean {
-    const { catalog } = this.shared.catalogs.current(this.session.resource)!;
-    let known = transactional.get(operations);
-    if (known?.catalog !== catalog) {
-      known = { catalog, is: isTransactional(operations, catalog) };
-      transactional.set(operations, known);
-    }
-    return known.is;
   }
 
   #freshNames(): ResourceNames | Promise<ResourceNames> {
@@ -171,25 +130,9 @@ export class SqlSession implements SessionSemantics {
     }
     return this.#namesOf[1];
   }
-
-  #plannerFor(verdict: Verdict): MaskPlanner {
-    const { policy, catalogs, planners } = this.shared;
-    const { resource } = this.session;
-    const { bundle } = policy.current!;
-    const { catalog } = catalogs.current(resource)!;
-    const last = this.#planner;
-    if (last?.verdict === verdict && last.bundle === bundle && last.catalog === catalog) return last.planner;
-    const masked = verdict.kind === "deny" ? NOTHING : verdict.masked;
-    const planner = planners.for(bundle, resource, masked, catalog);
-    this.#planner = { verdict, bundle, catalog, planner };
-    return planner;
-  }
 }
 
-const NOTHING: readonly MaskedLabel[] = [];
 const NO_EFFECTS: readonly SessionEffect[] = [];
-
-const transactional = new WeakMap<readonly Operation[], { readonly catalog: Catalog; readonly is: boolean }>();
 
 function startPath(settings: ReadonlyMap<string, string>): readonly string[] | null {
   for (const [name, value] of settings) if (name.toLowerCase() === "search_path") return parseSearchPath(value);
