@@ -1,4 +1,4 @@
-import { type ByteReader, ByteWriter, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
+import { type ByteReader, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
 import { NOTHING_MASKED, type Refusal } from "#commands";
 import type { ServerStep } from "../../protocol.js";
 import { MessageTypes, SERVER } from "../codes.js";
@@ -24,6 +24,7 @@ import type { Answer, ExecuteAnswer, OwnAnswer, QueryAnswer } from "./answers.js
 import { endsOwn, limitError, ownAnswer, pastLimit } from "./limits.js";
 import type { SessionState } from "./state.js";
 import { lookOf, portalMasks } from "./statements.js";
+import { WayOut } from "./way-out.js";
 
 /** What a server may send at any time. */
 const ASIDE = new MessageTypes([SERVER.NoticeResponse, SERVER.NotificationResponse, SERVER.ParameterStatus]);
@@ -39,23 +40,17 @@ const TELLS = new MessageTypes([
 /** Binary COPY ends with two bytes that are no row. */
 const COPY_TRAILER = 7;
 
-/** Rewritten bytes leave in pieces of about this size. */
-const PIECE = 64 * 1024;
-
 /** The server's messages: what passes, what is rewritten, what is swallowed, and what each says of the commands sent. */
 export class FromServer {
   readonly #state: SessionState;
   readonly #frames: FrameAssembler;
-  /** Rewritten messages that have not left; what passes behind them while they are here joins them. */
-  readonly #rewritten = new ByteWriter(1024);
-  #ready: ServerStep[] = [];
-  /** Ours, for the client, as soon as the message that is passing has passed. */
-  #aside: Uint8Array[] = [];
+  readonly #out: WayOut;
   #over = false;
 
   constructor(state: SessionState) {
     this.#state = state;
     this.#frames = new FrameAssembler(MESSAGE_FORMAT, state.options.messageLimit);
+    this.#out = new WayOut(this.#frames);
   }
 
   push(chunk: Uint8Array): void {
@@ -69,14 +64,13 @@ export class FromServer {
 
   /** What the client can be sent now of a message of our own; it follows by itself where it has to wait. */
   say(message: Uint8Array): Uint8Array {
-    if (!this.midway) return message;
-    this.#aside.push(message);
-    return new Uint8Array(0);
+    return this.#out.say(message);
   }
 
   next(): ServerStep | null {
     for (;;) {
-      if (this.#ready.length > 0) return this.#ready.shift() as ServerStep;
+      const step = this.#out.next();
+      if (step) return step;
       if (this.#state.outcomes.length > 0) return this.#state.outcomes.shift() as ServerStep;
       if (this.#over) return null;
       try {
@@ -93,15 +87,11 @@ export class FromServer {
   #read(): boolean {
     for (;;) {
       const type = this.#frames.next();
-      if (this.#aside.length > 0 && !this.midway) {
-        this.#rewrite();
-        for (const message of this.#aside.splice(0)) this.#rewritten.bytes(message);
-      }
-      if (type < 0 || !this.#message(type)) break;
-      if (this.#rewritten.length >= PIECE || this.#ready.length > 0) break;
+      this.#out.sayWhatWaits();
+      if (type < 0 || !this.#message(type) || this.#out.full) break;
     }
-    this.#emit();
-    return this.#ready.length > 0 || this.#state.outcomes.length > 0;
+    this.#out.emit();
+    return this.#out.due || this.#state.outcomes.length > 0;
   }
 
   /** Deals with the next message. False where the rest of it is missing. */
@@ -125,7 +115,7 @@ export class FromServer {
       case SERVER.ParameterStatus: {
         const { name, value } = decodeParameterStatus(frame);
         this.#state.parameter(name, value);
-        return this.#pass();
+        return this.#out.pass();
       }
       case SERVER.ReadyForQuery:
         return this.#readyForQuery(frame, head);
@@ -145,7 +135,7 @@ export class FromServer {
       case SERVER.CopyDone: {
         if (!flowing(head) || head.copy?.direction !== "out") throw unexpected("CopyDone");
         head.copy.masker?.end();
-        return this.#pass();
+        return this.#out.pass();
       }
       case SERVER.ParseComplete:
         if (head?.kind !== "parse") throw unexpected("ParseComplete");
@@ -185,44 +175,35 @@ export class FromServer {
     const masks = command.plan === NOTHING_MASKED ? null : rowMasks(head);
     if (masks === null) {
       command.row(this.#frames.size, 0);
-      this.#passFrame();
-      return true;
+      return this.#out.passStreamed();
     }
     return this.#maskedRow(masks, command);
   }
 
   #maskedRow(masker: RowMasker, command: RunningCommand): boolean {
     const frames = this.#frames;
+    const out = this.#out;
     const { inOnePiece, size } = frames;
     const before = masker.masked;
     if (inOnePiece) {
       const { chunk, at } = frames;
-      if (!masker.mask(chunk, at, at + size, this.#anew)) frames.drop();
-      else if (this.#rewritten.length === 0) frames.pass();
+      if (!masker.mask(chunk, at, at + size, out.anew)) frames.drop();
+      else if (out.clear) frames.pass();
       else {
-        this.#rewritten.slice(chunk, at, at + size);
+        out.anew().slice(chunk, at, at + size);
         frames.drop();
       }
     } else {
       const gathered = frames.whole();
       if (!gathered) return false;
-      const inPlace = masker.mask(gathered, 0, size, this.#anew);
+      const inPlace = masker.mask(gathered, 0, size, out.anew);
       frames.drop();
-      if (inPlace) {
-        // Apart, so that what lies in one piece behind it can pass.
-        this.#emit();
-        this.#ready.push({ kind: "forward", bytes: gathered });
-      }
+      // Apart, so that what lies in one piece behind it can pass.
+      if (inPlace) out.emit({ kind: "forward", bytes: gathered });
     }
     command.row(size, masker.masked - before);
     return true;
   }
-
-  /** Where a message is written anew, behind what goes before it. */
-  readonly #anew = (): ByteWriter => {
-    this.#rewrite();
-    return this.#rewritten;
-  };
 
   #copyData(head: Answer | undefined): boolean {
     if (!flowing(head) || head.copy?.direction !== "out") throw unexpected("CopyData");
@@ -232,19 +213,17 @@ export class FromServer {
     if (command.full && this.#frames.size > COPY_TRAILER) return this.#strike(command);
     if (!masker) {
       command.row(this.#frames.size, 0);
-      this.#passFrame();
-      return true;
+      return this.#out.passStreamed();
     }
     const { inOnePiece, chunk, at, size } = this.#frames;
     const gathered = inOnePiece ? null : this.#frames.whole();
     if (!inOnePiece && !gathered) return false;
-    this.#rewrite();
+    const anew = this.#out.anew();
     const before = masker.masked;
-    if (gathered) masker.push(gathered, 5, size, this.#rewritten);
-    else masker.push(chunk, at + 5, at + size, this.#rewritten);
+    if (gathered) masker.push(gathered, 5, size, anew);
+    else masker.push(chunk, at + 5, at + size, anew);
     command.row(size, masker.masked - before);
-    this.#frames.drop();
-    return true;
+    return this.#out.swallow();
   }
 
   #copy(frame: ByteReader, type: number, head: Answer | undefined): boolean {
@@ -263,7 +242,7 @@ export class FromServer {
       const masker = columns && copyMasker(decodeCopyResponse(frame), format, columns, messageLimit);
       head.copy = { direction: "out", masker };
     }
-    return this.#pass();
+    return this.#out.pass();
   }
 
   #functionResult(head: Answer | undefined): boolean {
@@ -273,24 +252,22 @@ export class FromServer {
     const hide = command.plan === NOTHING_MASKED ? null : masksFor(command.plan, described)?.hides[0];
     if (!hide) {
       command.row(this.#frames.size, 0);
-      return this.#pass();
+      return this.#out.pass();
     }
-    this.#rewrite();
-    command.row(this.#frames.size, maskFunctionResult(this.#whole, hide, this.#rewritten));
-    this.#frames.drop();
-    return true;
+    command.row(this.#frames.size, maskFunctionResult(this.#whole, hide, this.#out.anew()));
+    return this.#out.swallow();
   }
 
   #description(frame: ByteReader, type: number, head: Answer | undefined): boolean {
     if (type === SERVER.ParameterDescription) {
       if (head?.kind !== "describe") throw unexpected("ParameterDescription");
-      return this.#pass();
+      return this.#out.pass();
     }
     if (head?.kind === "query" && type === SERVER.RowDescription) {
       const { plan, statement } = head.command;
-      if (plan === NOTHING_MASKED) return this.#pass();
+      if (plan === NOTHING_MASKED) return this.#out.pass();
       head.masks = masksFor(planOf(plan, statement), decodeRowDescription(frame));
-      return this.#pass();
+      return this.#out.pass();
     }
     if (head?.kind !== "describe") throw unexpected("a description");
     const { of } = head;
@@ -300,7 +277,7 @@ export class FromServer {
     else if (of) of.columns = "bind" in of ? lookOf(of.statement, frame) : decodeRowDescription(frame);
     if (!head.own) return this.#answered();
     this.#state.answers.shift();
-    return this.#swallow();
+    return this.#out.swallow();
   }
 
   // ---- ends --------------------------------------------------------------------------------------------------------
@@ -321,9 +298,9 @@ export class FromServer {
     state.completed(command, tag);
     if (head.kind === "query") {
       head.masks = undefined;
-      if (!head.enclosed) return this.#pass();
+      if (!head.enclosed) return this.#out.pass();
       head.completion = Buffer.from(this.#whole);
-      return this.#swallow();
+      return this.#out.swallow();
     }
     state.undoEffects(command);
     state.finish(command);
@@ -333,7 +310,7 @@ export class FromServer {
   #readyForQuery(frame: ByteReader, head: Answer | undefined): boolean {
     const state = this.#state;
     const status = decodeReadyForQuery(frame);
-    if (head?.kind === "query" && endsOwn(this.#state, head, status)) return this.#swallow();
+    if (head?.kind === "query" && endsOwn(this.#state, head, status)) return this.#out.swallow();
     state.status = status;
     if (head?.kind === "query" || head?.kind === "call") {
       state.undoEffects(head.command);
@@ -341,7 +318,7 @@ export class FromServer {
     } else if (head?.kind !== "sync" && !(head?.kind === "refusal" && head.simple)) throw unexpected("ReadyForQuery");
     state.answers.shift();
     state.endSegment(head.segment);
-    return this.#pass();
+    return this.#out.pass();
   }
 
   /**
@@ -360,7 +337,7 @@ export class FromServer {
       state.unsynced = false;
       state.endSegment(state.segment++);
     }
-    return this.#pass();
+    return this.#out.pass();
   }
 
   #endCopy(): void {
@@ -381,9 +358,7 @@ export class FromServer {
     // The server is about to close; nothing is answered any more.
     if (["FATAL", "PANIC"].includes(fields.get("V") ?? "")) return this.#text(fields, errorResponse);
     if (head?.kind === "refusal") {
-      this.#rewrite();
-      this.#rewritten.bytes(head.error);
-      this.#frames.drop();
+      this.#out.replace(head.error);
       if (!head.simple) state.skipToSync();
       return true;
     }
@@ -392,7 +367,7 @@ export class FromServer {
       if (head.kind === "execute" && state.ignoredSyncs > 0 && state.answers.goOn)
         throw new MalformedBytes("whether it goes on behind the COPY that failed cannot be told");
     }
-    if (flowing(head) && head.command.struck) this.#replace(limitError(head.command));
+    if (flowing(head) && head.command.struck) this.#out.replace(limitError(head.command));
     else this.#text(fields, errorResponse);
     if (head?.kind === "query" || head?.kind === "call") state.undoEffects(head.command);
     else if (head && head.kind !== "sync") state.skipToSync();
@@ -405,20 +380,14 @@ export class FromServer {
 
   /** An error's or a notice's text, scrubbed where it could quote what the transaction's commands may not show. */
   #text(fields: Fields, encode: (fields: Fields) => Buffer): boolean {
-    if (!this.#state.scrubbing) return this.#pass();
-    this.#rewrite();
-    this.#rewritten.bytes(encode(scrubbed(fields)));
-    this.#frames.drop();
-    return true;
+    if (!this.#state.scrubbing) return this.#out.pass();
+    return this.#out.replace(encode(scrubbed(fields)));
   }
 
   #notification(frame: ByteReader): boolean {
     const { pid, channel } = decodeNotification(frame);
-    if (!this.#state.options.scrubNotifications && !this.#state.scrubbing) return this.#pass();
-    this.#rewrite();
-    this.#rewritten.bytes(notificationResponse(pid, channel, ""));
-    this.#frames.drop();
-    return true;
+    if (!this.#state.options.scrubNotifications && !this.#state.scrubbing) return this.#out.pass();
+    return this.#out.replace(notificationResponse(pid, channel, ""));
   }
 
   // ---- limits ------------------------------------------------------------------------------------------------------
@@ -427,16 +396,14 @@ export class FromServer {
   #strike(command: RunningCommand): boolean {
     if (!command.struck) {
       command.struck = true;
-      this.#emit();
-      this.#ready.push({ kind: "stop" });
+      this.#out.emit({ kind: "stop" });
     }
-    this.#frames.drop();
-    return true;
+    return this.#out.swallow();
   }
 
   #limitReached(head: QueryAnswer | ExecuteAnswer): boolean {
     const shown = pastLimit(this.#state, head);
-    return shown ? this.#replace(shown) : this.#swallow();
+    return shown ? this.#out.replace(shown) : this.#out.swallow();
   }
 
   /** The conversation's own statements: the client sees only how they end. */
@@ -444,24 +411,15 @@ export class FromServer {
     const frame = this.#frames.whole();
     if (!frame) return false;
     const shown = ownAnswer(this.#state, head, type, frame);
-    return shown ? this.#replace(shown) : this.#swallow();
+    return shown ? this.#out.replace(shown) : this.#out.swallow();
   }
 
-  // ---- the way out -------------------------------------------------------------------------------------------------
+  // ---- ends of answers ---------------------------------------------------------------------------------------------
 
   /** The answer is complete, and passes. */
   #answered(): boolean {
     this.#state.answers.shift();
-    return this.#pass();
-  }
-
-  /** A small message: it joins what is rewritten before it, so that both leave in one piece. */
-  #pass(): boolean {
-    if (this.#rewritten.length > 0) {
-      this.#rewritten.bytes(this.#whole);
-      this.#frames.drop();
-    } else this.#frames.pass();
-    return true;
+    return this.#out.pass();
   }
 
   /** The message at hand, which is all here. */
@@ -469,45 +427,10 @@ export class FromServer {
     return this.#frames.whole() as Uint8Array;
   }
 
-  /** A message of any size, as far as it is here. */
-  #passFrame(): void {
-    if (this.#rewritten.length > 0) this.#emit();
-    this.#frames.pass();
-  }
-
-  /** Something else in place of the message at hand. */
-  #replace(message: Uint8Array): boolean {
-    this.#rewrite();
-    this.#rewritten.bytes(message);
-    this.#frames.drop();
-    return true;
-  }
-
-  #swallow(): boolean {
-    this.#frames.drop();
-    return true;
-  }
-
-  /** What has passed goes before what is rewritten from here on. */
-  #rewrite(): void {
-    if (this.#rewritten.length > 0) return;
-    const passed = this.#frames.passed();
-    if (!passed) return;
-    if (passed.length <= 4096) this.#rewritten.bytes(passed);
-    else this.#ready.push({ kind: "forward", bytes: passed });
-  }
-
-  #emit(): void {
-    if (this.#rewritten.length > 0) this.#ready.push({ kind: "forward", bytes: this.#rewritten.take() });
-    const passed = this.#frames.passed();
-    if (passed) this.#ready.push({ kind: "forward", bytes: passed });
-  }
-
   #fault(code: "malformed" | "too_large" | "unsupported", message: string): void {
     this.#over = true;
-    this.#emit();
     const refusal: Refusal = { code, message };
-    this.#ready.push({ kind: "fault", bytes: goodbyeResponse(refusal), refusal });
+    this.#out.emit({ kind: "fault", bytes: goodbyeResponse(refusal), refusal });
   }
 }
 
