@@ -103,12 +103,13 @@ describe("what is labelled", () => {
     PATIENCE,
   );
 
-  test.each(WIRE_BYPASSES)("is not shown on the wire by $why", async ({ before, readies, send }) => {
+  test.each(WIRE_BYPASSES)("is not shown on the wire by $why", async ({ before, readies, send, calls = "now" }) => {
     const answers: string[] = [];
+    const [{ oid }] = (await shop.world.direct(`select '${calls}'::regproc::oid::int as oid`)).rows;
     for (const open of [shop.around, shop.through]) {
       const tapped = await open();
       for (const step of before ?? []) await tapped.run(step, "simple");
-      answers.push(await tapped.pipeline(readies, send));
+      answers.push(await tapped.pipeline(readies, (wire) => send(wire, oid)));
       tapped.stream.destroy();
     }
     expect(answers[0]).toMatch(SHOWS);

@@ -1,5 +1,7 @@
 /** Ways around the masks that take messages in an order no text can give: more than the bypass list can say. */
 
+import { front } from "../../../libs/protocols/src/postgres/wire.fixture.js";
+
 /** As the driver's wire takes them. */
 // biome-ignore lint/suspicious/noExplicitAny: the driver's own wire, which its types do not show
 type Wire = any;
@@ -9,7 +11,9 @@ export interface WireBypass {
   readonly before?: readonly string[];
   /** How many ReadyForQuery answer it. */
   readonly readies: number;
-  readonly send: (wire: Wire) => void;
+  readonly send: (wire: Wire, oid: number) => void;
+  /** A function, to know the number of. */
+  readonly calls?: string;
 }
 
 const MAILS = "select lower(email) from customers";
@@ -289,6 +293,42 @@ export const WIRE_BYPASSES: readonly WireBypass[] = [
       wire.execute({ portal: "a" });
       wire.sync();
       wire.query(MAILS);
+    },
+  },
+  {
+    why: "a search_path by a function that is called by its number",
+    before: ["set search_path = app"],
+    calls: "public.to_default",
+    readies: 2,
+    send: (wire, oid) => {
+      wire.stream.write(front.call(oid, []));
+      wire.query(MAILS);
+    },
+  },
+  {
+    why: "a portal that a function closes, to open another",
+    before: ["begin"],
+    readies: 1,
+    send: (wire) => {
+      wire.parse({ text: "select 'x'::text from generate_series(1, 2)" });
+      wire.bind({ portal: "c" });
+      run(wire, "select opened_anew('c')");
+      wire.execute({ portal: "c" });
+      wire.sync();
+    },
+  },
+  {
+    why: "a portal that a function closes, half-way through its rows",
+    before: ["begin"],
+    readies: 1,
+    send: (wire) => {
+      wire.parse({ text: "select 'x'::text from generate_series(1, 2)" });
+      wire.bind({ portal: "c" });
+      wire.parse({ name: "s", text: "select opened_anew('c') from generate_series(1, 1) union all select 'y'" });
+      wire.bind({ portal: "s", statement: "s" });
+      wire.execute({ portal: "s", rows: 1 });
+      wire.execute({ portal: "c" });
+      wire.sync();
     },
   },
   {

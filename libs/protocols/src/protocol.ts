@@ -206,6 +206,11 @@ export interface Conversation {
    * it asks again. To be called as `defineStatement`.
    */
   runsByName(gate: Gate): void;
+  /**
+   * Code that the gate's command runs may close portals that are bound, and open others by their names: what is run by
+   * such a name from then on asks anew. To be called as `defineStatement`.
+   */
+  replacesPortals(gate: Gate): void;
   /** SQL DEALLOCATE; null for ALL. In force once the server confirms the gate. */
   dropStatement(gate: Gate, name: string | null): void;
   /** A prepared statement, whichever way it was made. */

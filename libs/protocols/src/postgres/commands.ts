@@ -63,6 +63,8 @@ export type Effect =
   | { readonly kind: "run"; readonly runs: (batch: number) => void }
   /** It runs what it names, whatever the name stands for then. */
   | { readonly kind: "by-name" }
+  /** Code of its own may close portals and open others by their names. */
+  | { readonly kind: "replaces-portals" }
   | { readonly kind: "define"; readonly name: string; readonly prepared: Prepared }
   | { readonly kind: "drop"; readonly name: string | null };
 

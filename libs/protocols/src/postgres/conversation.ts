@@ -62,6 +62,10 @@ export class PostgresConversation implements Conversation {
     this.#client.effect(gate, { kind: "define", name: nameKey(name), prepared });
   }
 
+  replacesPortals(gate: Gate): void {
+    this.#client.effect(gate, { kind: "replaces-portals" });
+  }
+
   dropStatement(gate: Gate, name: string | null): void {
     this.#client.effect(gate, { kind: "drop", name: name === null ? null : nameKey(name) });
   }

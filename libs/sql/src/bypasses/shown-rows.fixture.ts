@@ -144,6 +144,7 @@ export const SHOWN_ROWS: readonly Shown[] = [
     "as the standard reads it, by default": {
       sql: "select json_value('{}', '$.a' default email on empty) from customers",
       since: 17,
+      blunt: "a default is a constant",
     },
     "as the standard reads it, PASSING": {
       sql: "select json_query('1', '$x' passing email as x) from customers",

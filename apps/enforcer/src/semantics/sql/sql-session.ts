@@ -74,6 +74,7 @@ export class SqlSession implements SessionSemantics {
     this.#names.sent(gate.batch, bound);
     if (effects.length === 0) return;
     if (effects.some(({ kind }) => kind === "executes")) conversation.runsByName(gate);
+    if (effects.some(({ kind }) => kind === "unsettles")) conversation.replacesPortals(gate);
     // What is bound may never run, or behind what is bound after it.
     conversation.whenRun(gate, (batch) => this.#names.sent(batch, effects));
   }

@@ -387,10 +387,11 @@ export class FromClient {
       parameters: values.map(parameterOf),
       functionOid: oid,
     };
-    return this.#ask(asked, undefined, true, (gate, plan) => {
+    return this.#ask(asked, undefined, true, (gate, plan, effects) => {
       const state = this.#state;
       state.sending();
-      const command = state.begin(new RunningCommand(gate, plan));
+      const command = state.begin(new RunningCommand(gate, plan, effects));
+      state.applyEffects(command);
       state.answers.push({ kind: "call", command, segment: state.segment++, format: resultFormat });
       state.runs++;
       state.unsynced = false;

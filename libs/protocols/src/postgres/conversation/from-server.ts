@@ -157,6 +157,7 @@ export class FromServer {
         if (head?.kind !== "execute") throw unexpected("PortalSuspended");
         if (head.command.struck) return this.#limitReached(head);
         head.command.suspend();
+        this.#state.stopped(head.command);
         this.#state.limited = null;
         return this.#answered();
       case SERVER.FunctionCallResponse:
@@ -248,6 +249,7 @@ export class FromServer {
   #functionResult(head: Answer | undefined): boolean {
     if (head?.kind !== "call") throw unexpected("FunctionCallResponse");
     const { command, format } = head;
+    this.#state.stopped(command);
     const described = [{ name: "", tableOid: 0, attribute: 0, type: { oid: 0, format } }];
     const hide = command.plan === NOTHING_MASKED ? null : masksFor(command.plan, described)?.hides[0];
     if (!hide) {

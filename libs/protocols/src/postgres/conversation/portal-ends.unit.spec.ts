@@ -1,3 +1,4 @@
+import { NOTHING_MASKED } from "#commands";
 import { Driven } from "../conversation.fixture.js";
 import { back, front } from "../wire.fixture.js";
 
@@ -59,4 +60,52 @@ test("a portal that another of its name was to replace is not gone back to", () 
   driven.server(back.error({ S: "ERROR", V: "ERROR", C: "26000", M: "no" }), back.ready("E"));
   driven.client(front.execute("c"), front.sync());
   expect(driven.gates.at(-1)!.text).toBe('FETCH ALL FROM "c"');
+});
+
+describe("code that may replace portals", () => {
+  /** A portal "c" in a transaction, and a session whose every other command runs such code. */
+  function bound(): Driven {
+    const driven = new Driven();
+    driven.client(front.query("begin"));
+    driven.server(back.complete("BEGIN"), back.ready("T"));
+    driven.client(front.parse("", "rows"), front.bind("c", ""), front.sync());
+    driven.server(back.parseComplete(), back.bindComplete(), back.ready("T"));
+    driven.decide = (gate) => {
+      if (gate.text !== "rows") driven.conversation.replacesPortals(gate);
+      return NOTHING_MASKED;
+    };
+    return driven;
+  }
+  const asked = (driven: Driven) => {
+    driven.client(front.execute("c"), front.sync());
+    return driven.gates.at(-1)!.text;
+  };
+
+  test("leaves none known, once it has run", () => {
+    const driven = bound();
+    driven.client(front.query("f"));
+    driven.server(back.complete("SELECT 1"), back.ready("T"));
+    expect(asked(driven)).toBe('FETCH ALL FROM "c"');
+  });
+
+  test("leaves none known half-way through its rows", () => {
+    const driven = bound();
+    driven.client(front.parse("s", "f"), front.bind("s", "s"), front.execute("s", 1), front.sync());
+    driven.server(back.parseComplete(), back.bindComplete(), back.row("x"), back.suspended(), back.ready("T"));
+    expect(asked(driven)).toBe('FETCH ALL FROM "c"');
+  });
+
+  test("leaves none known when it is called by number", () => {
+    const driven = bound();
+    driven.client(front.call(1598, []));
+    driven.server(back.call("x"), back.ready("T"));
+    expect(asked(driven)).toBe('FETCH ALL FROM "c"');
+  });
+
+  test("has done nothing yet where it is only bound", () => {
+    const driven = bound();
+    driven.client(front.parse("s", "f"), front.bind("s", "s"), front.sync());
+    driven.server(back.parseComplete(), back.bindComplete(), back.ready("T"));
+    expect(asked(driven)).toBe("rows");
+  });
 });

@@ -123,7 +123,7 @@ export class SessionState {
     const pending: RunningCommand["pending"] = [];
     for (const effect of command.effects) {
       if (effect.kind === "run" && !again) effect.runs(this.segment);
-      if (effect.kind === "run" || effect.kind === "by-name") continue;
+      if (effect.kind !== "define" && effect.kind !== "drop") continue;
       const changes =
         effect.kind === "define"
           ? [this.statements.change(effect.name, { prepared: effect.prepared, asked: false }, this.segment)]
@@ -147,7 +147,18 @@ export class SessionState {
   completed(command: RunningCommand, tag: string): void {
     const idle = this.status === STATUS.idle;
     const over = this.#portalEnds.after({ tag, text: command.gate.text, idle }, this.portals);
-    if (over) this.forgetPortals((portal, key) => key !== "" && portal.command !== command && over(portal));
+    if (over) this.#forgetOthers(command, over);
+    this.stopped(command);
+  }
+
+  /** A command has run, to its end or half-way: portals may have been replaced by it. */
+  stopped(command: RunningCommand): void {
+    if (command.effects.length > 0 && command.effects.some(({ kind }) => kind === "replaces-portals"))
+      this.#forgetOthers(command, () => true);
+  }
+
+  #forgetOthers(command: RunningCommand, over: (portal: Portal) => boolean): void {
+    this.forgetPortals((portal, key) => key !== "" && portal.command !== command && over(portal));
   }
 
   /** What a command's text would have done and did not. */
