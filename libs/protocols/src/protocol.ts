@@ -176,7 +176,7 @@ export interface Conversation {
 
   /**
    * Lets a gate's message through: what goes upstream now; empty where it has to wait. A command with a limit goes alone:
-   * what is behind it waits for its end.
+   * what is behind it waits for its end. A `run` that is let through has an outcome, also where it does not run after all.
    */
   allow(gate: Gate, plan: MaskPlan, limit?: CommandLimit | null): Uint8Array;
   /**

@@ -24,7 +24,7 @@ const SQLSTATE: Readonly<Record<RefusalCode, string>> = {
 
 export type Severity = "ERROR" | "FATAL";
 
-const sqlState = (refusal: Refusal): string => refusal.native?.code ?? SQLSTATE[refusal.code];
+export const sqlState = (refusal: Refusal): string => refusal.native?.code ?? SQLSTATE[refusal.code];
 
 function fieldsOf(severity: string, code: string, refusal: Omit<Refusal, "code">): Fields {
   const fields = new Map([

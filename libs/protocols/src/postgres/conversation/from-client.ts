@@ -15,7 +15,7 @@ import {
   MESSAGE_FORMAT,
   nameOfKey,
 } from "../decoder.js";
-import { goodbyeResponse } from "../denial.js";
+import { goodbyeResponse, sqlState } from "../denial.js";
 import { describePortal, flush } from "../encoder.js";
 import { queryAnswer } from "./answers.js";
 import { sendOwn } from "./limits.js";
@@ -111,14 +111,22 @@ export class FromClient {
     // What ran before it may have changed how the server reads it.
     const misreads = gate.stage === "prepare" || gate.several ? misread(gate.text, this.#state.reading) : undefined;
     const refusal = gate.refusal ?? misreads;
-    if (refusal) return refuse(this.#state, simple, refusal, true).toServer;
+    if (refusal) return this.#refuseAllowed(gate, plan, simple, refusal);
     if (this.#state.skipping) {
       // What came before it has failed meanwhile: the server would skip this too, so it is not sent.
-      if (gate.stage === "run") this.#state.skipped(new RunningCommand(gate, plan));
+      if (gate.stage === "run") this.#state.notRun(new RunningCommand(gate, plan));
       return NOTHING;
     }
     this.#state.flushed = false;
     return pass(gate, plan, effects, limit);
+  }
+
+  /** It was let through, so it has an outcome; but it cannot be carried. */
+  #refuseAllowed(gate: Gate, plan: MaskPlan, simple: boolean, refusal: Refusal): Uint8Array {
+    if (gate.stage === "run") {
+      this.#state.notRun(new RunningCommand(gate, plan), { code: sqlState(refusal), message: refusal.message });
+    }
+    return refuse(this.#state, simple, refusal, true).toServer;
   }
 
   deny(gate: Gate, refusal: Refusal): { toServer: Uint8Array; toClient: Uint8Array } {
@@ -266,12 +274,15 @@ export class FromClient {
     // Behind anything else that runs, the name may have become another's: an SQL CLOSE and DECLARE share it.
     if (!this.#isCertain(key, known) && !state.answers.empty) return this.#wait();
     const renamed = known !== undefined && known.names !== null && known.names !== state.statements.version;
-    if (known && known.epoch === state.epoch && !renamed) {
+    // One that is over is not gone on with: it was at its end, or the server skipped it.
+    if (known && known.epoch === state.epoch && !renamed && !known.command.finished) {
       if (known.command.limit?.changes && maxRows > 0) return this.#inParts(known.command.limit);
       const before = this.#run(known, key);
       if (before) this.#insert(before);
       return this.#pass();
     }
+    // From here on it is another command: the one before has its outcome first.
+    if (known?.ran && !state.answers.empty) return this.#wait();
     const text = known ? known.statement.prepared.text : fetchText(key, maxRows);
     const parameters = known ? known.bind.values.map(parameterOf) : [];
     const asked: Asked = { stage: "run", text, several: false, parameters };
@@ -280,7 +291,7 @@ export class FromClient {
       undefined,
       false,
       (gate, plan, effects, limit) => {
-        if (limit?.changes && maxRows > 0) return refuse(this.#state, false, inParts(limit), true).toServer;
+        if (limit?.changes && maxRows > 0) return this.#refuseAllowed(gate, plan, false, inParts(limit));
         const command = state.begin(new RunningCommand(gate, plan, effects, limit));
         const portal = known ?? cursorPortal(text, command, state);
         if (known) {
@@ -330,7 +341,7 @@ export class FromClient {
     state.holding = true;
     this.#start = () => {
       state.holding = false;
-      if (state.skipping) return state.skipped(command);
+      if (state.skipping) return state.notRun(command);
       const segment = state.segment++;
       state.runs++;
       state.unsynced = false;

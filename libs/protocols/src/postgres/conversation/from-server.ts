@@ -159,6 +159,7 @@ export class FromServer {
         head.command.suspend();
         this.#state.stopped(head.command);
         this.#state.limited = null;
+        if (head.portal.cursor) this.#state.finish(head.command);
         return this.#answered();
       case SERVER.FunctionCallResponse:
         return this.#functionResult(head);

@@ -3,7 +3,7 @@ import type { CommandLimit } from "../../protocol.js";
 import { SERVER, STATUS } from "../codes.js";
 import type { RunningCommand } from "../commands.js";
 import { decodeFields, decodeReadyForQuery } from "../decoder.js";
-import { POISON_PARSE, POISON_QUERY, refusalResponse } from "../denial.js";
+import { POISON_PARSE, POISON_QUERY, refusalResponse, sqlState } from "../denial.js";
 import { errorResponse, query } from "../encoder.js";
 import { scrubbed } from "../rewrite/texts.js";
 import { type ExecuteAnswer, type OwnAnswer, type QueryAnswer, queryAnswer } from "./answers.js";
@@ -32,9 +32,8 @@ export function sendOwn(state: SessionState, answer: OwnAnswer): void {
 /** Notes that a command failed by its limit: the error that says so. */
 export function limitError(command: RunningCommand): Uint8Array {
   const { refusal } = command.limit as CommandLimit;
-  const error = refusalResponse(refusal, "ERROR");
-  command.error = { code: decodeFields(error).get("C") ?? "", message: refusal.message };
-  return error;
+  command.error = { code: sqlState(refusal), message: refusal.message };
+  return refusalResponse(refusal, "ERROR");
 }
 
 /** It has come to its end, past its limit: in place of its completion it fails. */

@@ -119,5 +119,6 @@ describe("refusing", () => {
     driven.server(back.parameter("standard_conforming_strings", "off"));
     driven.settle(NOTHING_MASKED);
     expect(taken(driven.upstream())[0]?.body).toMatch(POISON);
+    expect(driven.outcomes.get(3)).toMatchObject({ error: { code: "42501" } });
   });
 });

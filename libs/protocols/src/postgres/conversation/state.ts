@@ -102,9 +102,9 @@ export class SessionState {
     last.place = command.place;
   }
 
-  /** A command that was let through and that the server will not see. */
-  skipped(command: RunningCommand): void {
-    command.error = NOT_RUN;
+  /** A command that was let through and that the server will not see, and why. */
+  notRun(command: RunningCommand, error: RunningCommand["error"] = NOT_RUN): void {
+    command.error = error;
     this.finish(command);
   }
 

@@ -30,6 +30,8 @@ export interface Portal {
   readonly statement: Statement;
   readonly bind: Bind;
   readonly segment: number;
+  /** SQL made it: each Execute of it is a command of its own. */
+  readonly cursor: boolean;
   /** The command it runs as; replaced where the policy has changed since. */
   command: RunningCommand;
   /** The policy it was let through under; -1 where it has to ask again. */
@@ -55,10 +57,12 @@ export const boundPortal = (
   bind: Bind,
   command: RunningCommand,
   { segment, epoch, runs }: Pick<Portal, "segment" | "epoch" | "runs">,
+  cursor = false,
 ): Portal => ({
   statement,
   bind,
   segment,
+  cursor,
   command,
   epoch,
   names: null,
@@ -112,5 +116,5 @@ export function cursorPortal(
   now: Pick<Portal, "segment" | "epoch" | "runs">,
 ): Portal {
   const bind: Bind = { portal: "", statement: "", values: [], resultFormats: [] };
-  return boundPortal({ prepared: { text }, asked: false }, bind, command, now);
+  return boundPortal({ prepared: { text }, asked: false }, bind, command, now, true);
 }
