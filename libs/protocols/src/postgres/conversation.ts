@@ -47,11 +47,11 @@ export class PostgresConversation implements Conversation {
   }
 
   allow(gate: Gate, plan: MaskPlan, limit: CommandLimit | null = null): Uint8Array {
-    return this.#client.allow(gate, plan, limit);
+    return this.#client.gates.allow(gate, plan, limit);
   }
 
   deny(gate: Gate, refusal: Refusal): { readonly toServer: Uint8Array; readonly toClient: Uint8Array } {
-    return this.#client.deny(gate, refusal);
+    return this.#client.gates.deny(gate, refusal);
   }
 
   invalidate(): void {
@@ -59,23 +59,23 @@ export class PostgresConversation implements Conversation {
   }
 
   defineStatement(gate: Gate, name: string, prepared: Prepared): void {
-    this.#client.effect(gate, { kind: "define", name: nameKey(name), prepared });
+    this.#client.gates.effect(gate, { kind: "define", name: nameKey(name), prepared });
   }
 
   replacesPortals(gate: Gate): void {
-    this.#client.effect(gate, { kind: "replaces-portals" });
+    this.#client.gates.effect(gate, { kind: "replaces-portals" });
   }
 
   dropStatement(gate: Gate, name: string | null): void {
-    this.#client.effect(gate, { kind: "drop", name: name === null ? null : nameKey(name) });
+    this.#client.gates.effect(gate, { kind: "drop", name: name === null ? null : nameKey(name) });
   }
 
   whenRun(gate: Gate, runs: (batch: number) => void): void {
-    this.#client.effect(gate, { kind: "run", runs });
+    this.#client.gates.effect(gate, { kind: "run", runs });
   }
 
   runsByName(gate: Gate): void {
-    this.#client.effect(gate, { kind: "by-name" });
+    this.#client.gates.effect(gate, { kind: "by-name" });
   }
 
   prepared(name: string): Prepared | undefined {

@@ -1,9 +1,8 @@
 import { type ByteReader, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
-import type { MaskPlan, Refusal } from "#commands";
-import { NOTHING_MASKED } from "#commands";
-import type { ClientStep, CommandLimit, Gate, OutcomeStep, Prepared } from "../../protocol.js";
+import { NOTHING_MASKED, type Refusal } from "#commands";
+import type { ClientStep, CommandLimit, OutcomeStep, Prepared } from "../../protocol.js";
 import { CLIENT, MessageTypes, STATUS } from "../codes.js";
-import { type Effect, fetchText, misread, parameterOf, RunningCommand, readable } from "../commands.js";
+import { fetchText, parameterOf, RunningCommand, readable } from "../commands.js";
 import {
   decodeBind,
   decodeEmpty,
@@ -15,11 +14,12 @@ import {
   MESSAGE_FORMAT,
   nameOfKey,
 } from "../decoder.js";
-import { goodbyeResponse, sqlState } from "../denial.js";
+import { goodbyeResponse } from "../denial.js";
 import { describePortal, flush } from "../encoder.js";
 import { queryAnswer } from "./answers.js";
+import { type Asked, Gates, type Pass } from "./gates.js";
 import { sendOwn } from "./limits.js";
-import { inParts, refuse, tooLarge } from "./refusals.js";
+import { inParts, refuse, refuseAllowed, tooLarge } from "./refusals.js";
 import type { SessionState } from "./state.js";
 import { boundPortal, cursorPortal, type Portal, type Statement } from "./statements.js";
 
@@ -28,32 +28,13 @@ const FLUSH = flush();
 /** A client that sends on and on without reading waits here, not in memory. */
 const MOST_UNANSWERED = 10_000;
 
-type Asked = Pick<Gate, "stage" | "text" | "several"> &
-  Partial<Pick<Gate, "parameters" | "functionOid" | "portal" | "prepared" | "again">>;
-const NO_PARAMETERS: Gate["parameters"] = [];
-/** Of most commands; never added to. */
-const NO_EFFECTS: Effect[] = [];
-
-/** A gate that waits for its decision, and what to do once it passes. */
-interface OpenGate {
-  readonly gate: Gate;
-  readonly simple: boolean;
-  effects: Effect[];
-  readonly pass: Pass;
-}
-
-/** Sends the message: what goes upstream in its place; null where it goes as it came. */
-type Pass = (gate: Gate, plan: MaskPlan, effects: readonly Effect[], limit: CommandLimit | null) => Uint8Array | null;
-
 /** The client's messages: what passes, what asks first, what waits. */
 export class FromClient {
   readonly #state: SessionState;
   readonly #frames: FrameAssembler;
+  readonly gates: Gates;
   /** Steps that are due before the next message is looked at. */
   #ready: ClientStep[] = [];
-  /** The gate among the ready steps; open once it is given out. */
-  #asking: OpenGate | null = null;
-  #open: OpenGate | null = null;
   /** Sends the command with a limit that waits for everything before it to be answered. */
   #start: (() => void) | null = null;
   #over = false;
@@ -61,6 +42,7 @@ export class FromClient {
   constructor(state: SessionState) {
     this.#state = state;
     this.#frames = new FrameAssembler(MESSAGE_FORMAT, state.options.messageLimit);
+    this.gates = new Gates(state, this.#frames);
   }
 
   push(chunk: Uint8Array): void {
@@ -68,14 +50,14 @@ export class FromClient {
   }
 
   next(): ClientStep | null {
-    if (this.#open) return null;
+    if (this.gates.wait) return null;
     try {
       for (;;) {
         const { due, outcomes } = this.#state;
         if (due.length > 0) return { kind: "forward", bytes: due.shift() as Uint8Array };
         if (outcomes.length > 0) return outcomes.shift() as OutcomeStep;
         const ready = this.#ready.length > 0 ? this.#ready.shift() : undefined;
-        if (ready?.kind === "gate") this.#open = this.#asking;
+        if (ready?.kind === "gate") this.gates.givenOut();
         if (ready) return ready;
         if (this.#over) return null;
         if (this.#start) {
@@ -94,59 +76,6 @@ export class FromClient {
       if (error instanceof TooLarge) return this.#fault({ code: "too_large", message: error.message });
       throw error;
     }
-  }
-
-  allow(gate: Gate, plan: MaskPlan, limit: CommandLimit | null): Uint8Array {
-    const open = this.#close(gate);
-    const instead = this.#allowed(open, plan, limit);
-    if (instead === null) {
-      this.#frames.pass();
-      return NOTHING;
-    }
-    this.#frames.drop();
-    return instead;
-  }
-
-  #allowed({ gate, simple, effects, pass }: OpenGate, plan: MaskPlan, limit: CommandLimit | null): Uint8Array | null {
-    // What ran before it may have changed how the server reads it.
-    const misreads = gate.stage === "prepare" || gate.several ? misread(gate.text, this.#state.reading) : undefined;
-    const refusal = gate.refusal ?? misreads;
-    if (refusal) return this.#refuseAllowed(gate, plan, simple, refusal);
-    if (this.#state.skipping) {
-      // What came before it has failed meanwhile: the server would skip this too, so it is not sent.
-      if (gate.stage === "run") this.#state.notRun(new RunningCommand(gate, plan));
-      return NOTHING;
-    }
-    this.#state.flushed = false;
-    return pass(gate, plan, effects, limit);
-  }
-
-  /** It was let through, so it has an outcome; but it cannot be carried. */
-  #refuseAllowed(gate: Gate, plan: MaskPlan, simple: boolean, refusal: Refusal): Uint8Array {
-    if (gate.stage === "run") {
-      this.#state.notRun(new RunningCommand(gate, plan), { code: sqlState(refusal), message: refusal.message });
-    }
-    return refuse(this.#state, simple, refusal, true).toServer;
-  }
-
-  deny(gate: Gate, refusal: Refusal): { toServer: Uint8Array; toClient: Uint8Array } {
-    const { simple } = this.#close(gate);
-    this.#frames.drop();
-    return refuse(this.#state, simple, gate.refusal ?? refusal, false);
-  }
-
-  effect(gate: Gate, effect: Effect): void {
-    if (this.#open?.gate !== gate) throw new Error("this gate is not open");
-    if (gate.stage !== "run") return;
-    if (this.#open.effects === NO_EFFECTS) this.#open.effects = [];
-    this.#open.effects.push(effect);
-  }
-
-  #close(gate: Gate): OpenGate {
-    const open = this.#open;
-    if (open?.gate !== gate) throw new Error("this gate is not open");
-    this.#open = null;
-    return open;
   }
 
   // ---- one message -------------------------------------------------------------------------------------------------
@@ -291,7 +220,7 @@ export class FromClient {
       undefined,
       false,
       (gate, plan, effects, limit) => {
-        if (limit?.changes && maxRows > 0) return this.#refuseAllowed(gate, plan, false, inParts(limit));
+        if (limit?.changes && maxRows > 0) return refuseAllowed(state, gate, plan, false, inParts(limit));
         const command = state.begin(new RunningCommand(gate, plan, effects, limit));
         const portal = known ?? cursorPortal(text, command, state);
         if (known) {
@@ -439,27 +368,9 @@ export class FromClient {
   }
 
   #ask(asked: Asked, refusal: Refusal | undefined, simple: boolean, pass: Pass): boolean {
-    const { stage, text, several, parameters = NO_PARAMETERS, functionOid, portal, prepared, again } = asked;
-    // One after the other, as spreading costs more than all else here.
-    const gate: { -readonly [Name in keyof Gate]: Gate[Name] } = {
-      stage,
-      text,
-      several,
-      parameters,
-      ordinal: stage === "run" ? ++this.#state.ordinal : 0,
-      batch: this.#state.segment,
-      meaning: undefined,
-      startedAt: 0,
-    };
-    if (portal !== undefined) gate.portal = portal;
-    if (prepared !== undefined) gate.prepared = prepared;
-    if (again !== undefined) gate.again = again;
-    if (functionOid !== undefined) gate.functionOid = functionOid;
-    if (refusal) gate.refusal = refusal;
     const passed = this.#frames.passed();
     if (passed) this.#forward(passed);
-    this.#ready.push({ kind: "gate", gate });
-    this.#asking = { gate, simple, effects: NO_EFFECTS, pass };
+    this.#ready.push(this.gates.ask(asked, refusal, simple, pass));
     return true;
   }
 

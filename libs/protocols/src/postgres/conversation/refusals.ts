@@ -1,7 +1,8 @@
-import type { Refusal } from "#commands";
-import type { CommandLimit } from "../../protocol.js";
+import type { MaskPlan, Refusal } from "#commands";
+import type { CommandLimit, Gate } from "../../protocol.js";
 import { STATUS } from "../codes.js";
-import { POISON_PARSE, POISON_QUERY, refusalResponse } from "../denial.js";
+import { RunningCommand } from "../commands.js";
+import { POISON_PARSE, POISON_QUERY, refusalResponse, sqlState } from "../denial.js";
 import { readyForQuery } from "../encoder.js";
 import type { SessionState } from "./state.js";
 
@@ -37,6 +38,20 @@ export function refuse(
     state.skipping = true;
   }
   return { toServer: simple ? POISON_QUERY : POISON_PARSE, toClient: NOTHING };
+}
+
+/** Refuses what was let through and cannot be carried: it has an outcome. @returns what goes to the server */
+export function refuseAllowed(
+  state: SessionState,
+  gate: Gate,
+  plan: MaskPlan,
+  simple: boolean,
+  refusal: Refusal,
+): Uint8Array {
+  if (gate.stage === "run") {
+    state.notRun(new RunningCommand(gate, plan), { code: sqlState(refusal), message: refusal.message });
+  }
+  return refuse(state, simple, refusal, true).toServer;
 }
 
 /** Of a message larger than may be held to be looked at. */
