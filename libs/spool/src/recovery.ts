@@ -10,6 +10,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -21,6 +22,7 @@ import {
   type Frame,
   HEADER_BYTES,
   scanSegment,
+  seedOf,
 } from "./segment.js";
 
 /** A segment file that is whole. */
@@ -30,6 +32,7 @@ export interface StoredSegment {
   /** The last record in it; `first - 1` when it has none. */
   readonly last: number;
   readonly bytes: number;
+  readonly seed: number;
 }
 
 export interface Recovered {
@@ -102,23 +105,29 @@ function readSource(folder: string, names: readonly string[]): SourceRead {
   let expected = Number(NAME.exec(names[0]!)![2]);
   names.forEach((name, index) => {
     const path = join(folder, name);
-    const first = Number(NAME.exec(name)![2]);
     const isLast = index === names.length - 1;
-    const bytes = readFileSync(path);
-    const header = decodeHeader(bytes);
-    const scan = scanSegment(bytes, first);
+    const { header, first, seed, length, scan } = readSegment(path, name);
     if (first !== expected || scan.damaged || (!header && scan.frames.length > 0)) damaged = true;
     for (const frame of scan.frames) {
-      missing += frame.sequence - expected;
-      expected = frame.sequence + 1;
+      missing += Math.max(0, frame.sequence - expected);
+      expected = Math.max(expected, frame.sequence + 1);
     }
-    if (scan.goodBytes < bytes.length || !header) {
+    if (scan.goodBytes < length || !header) {
       if (isLast) torn.push({ path, bytes: header ? scan.goodBytes : 0 });
       else if (!scan.clean || !header) damaged = true;
     }
-    if (header) segments.push({ path, first, last: first + scan.frames.length - 1, bytes: scan.goodBytes });
+    if (header) segments.push({ path, first, last: first + scan.frames.length - 1, bytes: scan.goodBytes, seed });
   });
   return { segments, damaged, missing, torn };
+}
+
+function readSegment(path: string, name: string) {
+  const [, source, digits] = NAME.exec(name)!;
+  const bytes = readFileSync(path);
+  const header = decodeHeader(bytes);
+  const first = Number(digits);
+  const seed = header?.seed ?? seedOf(source!);
+  return { header, first, seed, length: bytes.length, scan: scanSegment(bytes, first, seed) };
 }
 
 function truncate({ path, bytes }: { path: string; bytes: number }): void {
@@ -148,13 +157,15 @@ function startOver(
   const draft = join(folder, `draft.${source}`);
   let bytes = HEADER_BYTES;
   let salvaged = 0;
+  const seed = seedOf(source);
   const fd = openSync(draft, "wx", 0o600);
   try {
     writeSync(fd, encodeHeader({ source, replaces, first: 1 }));
     for (const frame of unacknowledged(folder, bySource, replaces, acknowledged)) {
       const buffer = Buffer.alloc(FRAME_BYTES + frame.payload.length);
-      bytes += encodeFrame(buffer, 0, ++salvaged, frame.payload);
-      writeSync(fd, buffer);
+      bytes += encodeFrame(buffer, 0, ++salvaged, frame.payload, seed);
+      // All of it, also where the disk takes it in parts.
+      writeFileSync(fd, buffer);
     }
     fsyncSync(fd);
   } finally {
@@ -165,7 +176,7 @@ function startOver(
   for (const [old, names] of bySource) setAside(folder, old, names);
   return {
     source,
-    segments: [{ path, first: 1, last: salvaged, bytes }],
+    segments: [{ path, first: 1, last: salvaged, bytes, seed }],
     acknowledged: 0,
     damage: { source: replaces, keptIn: join(folder, `damaged-${replaces}`), salvaged, lost: read.missing },
   };
@@ -178,9 +189,13 @@ function* unacknowledged(
   acknowledged: number,
 ): Generator<Frame> {
   for (const [source, names] of bySource) {
+    const known = new Set<number>();
     for (const name of names) {
-      const { frames } = scanSegment(readFileSync(join(folder, name)), Number(NAME.exec(name)![2]));
-      yield* frames.filter((frame) => source !== replaces || frame.sequence > acknowledged);
+      for (const frame of readSegment(join(folder, name), name).scan.frames) {
+        if (known.has(frame.sequence) || (source === replaces && frame.sequence <= acknowledged)) continue;
+        known.add(frame.sequence);
+        yield frame;
+      }
     }
   }
 }

@@ -7,6 +7,7 @@ interface Written {
   readonly first: number;
   readonly last: number;
   readonly bytes: number;
+  readonly seed: number;
 }
 
 /** Reads records back, mostly each behind the one before: where it stopped is where it begins the next time. */
@@ -31,7 +32,7 @@ export class SegmentReader {
         const bytes = await readChunk(file, at, Math.min(end - at, Math.max(limitBytes, 64 * 1024)));
         let offset = 0;
         for (;;) {
-          const frame = sequence <= last && taken < limitBytes ? decodeFrame(bytes, offset) : null;
+          const frame = sequence <= last && taken < limitBytes ? decodeFrame(bytes, offset, segment.seed) : null;
           if (frame?.sequence !== sequence) break;
           if (sequence >= first) {
             frames.push(frame);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { crc32c } from "./crc32c.js";
-import { decodeFrame, decodeHeader, encodeFrame, encodeHeader, FRAME_BYTES } from "./segment.js";
+import { decodeFrame, decodeHeader, encodeFrame, encodeHeader, FRAME_BYTES, seedOf } from "./segment.js";
 
 describe("CRC-32C", () => {
   // RFC 3720 appendix B.4.
@@ -29,13 +29,13 @@ describe("records", () => {
         fc.nat(),
         (payload, sequence, at) => {
           const bytes = Buffer.alloc(FRAME_BYTES + payload.length);
-          expect(encodeFrame(bytes, 0, sequence, payload)).toBe(bytes.length);
-          const frame = decodeFrame(bytes, 0)!;
+          expect(encodeFrame(bytes, 0, sequence, payload, 7)).toBe(bytes.length);
+          const frame = decodeFrame(bytes, 0, 7)!;
           expect(frame.sequence).toBe(sequence);
           expect(Buffer.from(frame.payload).equals(payload)).toBe(true);
           const bit = at % (bytes.length * 8);
           bytes[bit >> 3]! ^= 1 << (bit & 7);
-          expect(decodeFrame(bytes, 0)).toBeNull();
+          expect(decodeFrame(bytes, 0, 7)).toBeNull();
         },
       ),
     );
@@ -45,10 +45,12 @@ describe("records", () => {
 describe("headers", () => {
   const header = { source: "0b0fdbcf-2d77-4a4e-9c12-3b6f0e5f9a11", replaces: null, first: 2 ** 40 };
   it("come back", () => {
-    expect(decodeHeader(encodeHeader(header))).toEqual(header);
+    const seed = seedOf(header.source);
+    expect(decodeHeader(encodeHeader(header))).toEqual({ ...header, seed });
     expect(decodeHeader(encodeHeader({ ...header, replaces: header.source }))).toEqual({
       ...header,
       replaces: header.source,
+      seed,
     });
   });
   it("are refused torn or damaged", () => {

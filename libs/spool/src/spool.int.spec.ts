@@ -3,6 +3,7 @@ import { once } from "node:events";
 import {
   appendFileSync,
   chmodSync,
+  copyFileSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -16,7 +17,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
+import { crc32c } from "./crc32c.js";
 import { Spool, SpoolFull, SpoolLocked, type SpoolOptions, SpoolUnwritable } from "./index.js";
+import { encodeFrame } from "./segment.js";
 
 let root: string;
 let opened: Spool[];
@@ -276,6 +279,48 @@ describe("after a crash", () => {
     expect(await everything(again)).toHaveLength(39);
     await again.close();
     expect(open({ segmentBytes: 400 }).damage).toBeNull();
+  });
+
+  it("takes nothing for records that a torn record's payload holds", async () => {
+    const spool = open();
+    const forged = Buffer.alloc(16 + 6);
+    encodeFrame(forged, 0, 3, Buffer.from("forged"), 0);
+    await spool.durable(spool.append(record(1)), "disk");
+    await spool.durable(spool.append(Buffer.concat([forged, Buffer.alloc(50)])), "disk");
+    await spool.close();
+    truncateSync(newest(), statSync(newest()).size - 10);
+    const again = open();
+    expect(again.damage).toBeNull();
+    expect(await everything(again, 0)).toEqual([record(1).toString()]);
+  });
+
+  it("carries over once what two files hold", async () => {
+    const spool = open({ segmentBytes: 400 });
+    for (let n = 1; n <= 20; n++) spool.append(record(n));
+    await spool.close();
+    const name = files()[0]!;
+    copyFileSync(join(root, "s", name), join(root, "s", name.replace(/1.seg$/, "3.seg")));
+    const again = open();
+    expect(again.damage).toMatchObject({ salvaged: 20, lost: 0 });
+    expect(new Set(await everything(again)).size).toBe(20);
+  });
+
+  it("goes on with what the version before has left", async () => {
+    const spool = open();
+    await spool.durable(spool.append(record(1)), "disk");
+    await spool.close();
+    const bytes = readFileSync(newest());
+    bytes[7] = 1;
+    bytes.writeUInt32BE(crc32c(bytes, 0, 48), 48);
+    encodeFrame(bytes, 52, 1, record(1), 0);
+    writeFileSync(newest(), bytes);
+    for (const last of [1, 2]) {
+      const again = open();
+      expect(again).toMatchObject({ source: spool.source, damage: null, last });
+      again.append(record(last + 1));
+      await again.close();
+    }
+    expect(await everything(open(), 0)).toHaveLength(3);
   });
 
   it("takes room that was made and not used for what it is, in every segment", async () => {

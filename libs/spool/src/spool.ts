@@ -4,7 +4,7 @@ import { SpoolFull, SpoolUnwritable } from "./errors.js";
 import { lockFolder } from "./lock.js";
 import { Recent } from "./recent.js";
 import { type Damage, recover, type StoredSegment, segmentName, syncFolder, writeAcknowledged } from "./recovery.js";
-import { encodeFrame, encodeHeader, FRAME_BYTES, type Frame, HEADER_BYTES } from "./segment.js";
+import { encodeFrame, encodeHeader, FRAME_BYTES, type Frame, HEADER_BYTES, seedOf } from "./segment.js";
 import { SegmentReader } from "./segment-reader.js";
 
 /** `os`: survives a killed process. `disk`: survives a power cut. */
@@ -33,6 +33,8 @@ interface Segment {
   bytes: number;
   /** Where the file ends: behind the records it has room, of zeros. */
   room: number;
+  /** What its records' checksums begin with. */
+  readonly seed: number;
 }
 
 const MIB = 1 << 20;
@@ -285,7 +287,7 @@ export class Spool {
     if (active.bytes + bytes > active.room) this.#makeRoom(active, bytes);
     const buffer = this.#scratchOf(bytes);
     let at = 0;
-    for (let i = 0; i < count; i++) at = encodeFrame(buffer, at, this.#written + 1 + i, this.#pending[i]!);
+    for (let i = 0; i < count; i++) at = encodeFrame(buffer, at, this.#written + 1 + i, this.#pending[i]!, active.seed);
     for (let done = 0; done < bytes; ) done += writeSync(this.#fd, buffer, done, bytes - done, active.bytes + done);
     active.bytes += bytes;
     active.last += count;
@@ -344,7 +346,14 @@ export class Spool {
       closeSync(fd);
       throw error;
     }
-    this.#segments.push({ path, first, last: first - 1, bytes: HEADER_BYTES, room: HEADER_BYTES });
+    this.#segments.push({
+      path,
+      first,
+      last: first - 1,
+      bytes: HEADER_BYTES,
+      room: HEADER_BYTES,
+      seed: seedOf(this.source),
+    });
     return fd;
   }
 
