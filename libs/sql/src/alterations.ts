@@ -1,11 +1,11 @@
-import type { Node } from "libpg-query";
+import type { Node, PartitionBoundSpec } from "libpg-query";
 import type { Analysis } from "./analysis.js";
 import type { Relation } from "./catalog.js";
 import { condition } from "./conditions.js";
 import { as, type NodeFields, strings } from "./parser/ast.js";
 import { relationRow } from "./relations.js";
-import { inside, ROOT } from "./scope.js";
-import { LEAK, NOTHING, type Trace, wholeRow } from "./trace.js";
+import { inside, ROOT, type Scope } from "./scope.js";
+import { LEAK, NOTHING, type Trace, union, wholeRow } from "./trace.js";
 
 /**
  * Statements that leave values where they are and change what they are called, or compute columns from others: what was
@@ -40,13 +40,15 @@ export function altersColumns(analysis: Analysis, n: NodeFields<"AlterTableStmt"
   const row = relationRow(analysis, name, relation);
   const scope = inside(ROOT, { items: [{ alias: relname, schema: null, row }], row });
   const computes = (column: string, expression: Node | undefined) => {
-    if (expression) analysis.stored(name, relation, column, analysis.expression(expression, scope));
+    if (expression) fills(analysis, { name, relation, column }, expression, scope);
   };
   for (const node of n.cmds ?? []) {
     const command = as("AlterTableCmd", node);
     const definition = as("ColumnDef", command?.def);
     if (command?.subtype === "AT_AlterColumnType") computes(command.name ?? "*", definition?.raw_default);
     if (command?.subtype === "AT_SetExpression") computes(command.name ?? "*", command.def);
+    if (command?.subtype === "AT_AttachPartition")
+      boundsPartition(analysis, name, as("PartitionCmd", command.def)?.bound);
     if (command?.subtype === "AT_ColumnDefault") computes(command.name ?? "*", command.def);
     if (command?.subtype === "AT_GenericOptions") {
       analysis.stored(name, relation, "*", LEAK);
@@ -72,8 +74,27 @@ export function makesColumns(analysis: Analysis, name: string, elements: readonl
   tests(elements);
   for (const { colname = "*", constraints } of definitions) {
     tests(constraints);
-    for (const value of valuesOf(constraints)) analysis.stored(name, null, colname, analysis.expression(value, scope));
+    for (const value of valuesOf(constraints)) fills(analysis, { name, relation: null, column: colname }, value, scope);
   }
+}
+
+interface Filled {
+  readonly name: string;
+  readonly relation: Relation | null;
+  readonly column: string;
+}
+
+function fills(analysis: Analysis, { name, relation, column }: Filled, value: Node, scope: Scope): void {
+  const trace = analysis.inClause("DEFAULT", () => analysis.expression(value, scope));
+  analysis.stored(name, relation, column, trace);
+}
+
+/** What a partition's bounds are computed of, whoever looks at the schema can read. */
+export function boundsPartition(analysis: Analysis, table: string, bounds: PartitionBoundSpec | undefined): void {
+  const { listdatums = [], lowerdatums = [], upperdatums = [] } = bounds ?? {};
+  // MINVALUE and MAXVALUE are names here.
+  const values = analysis.expressions([...listdatums, ...lowerdatums, ...upperdatums], ROOT);
+  if (values.length > 0) analysis.given(`${table}'s bounds`, { name: "*", trace: union(values) });
 }
 
 /** The same of a domain, whose values are in any column of it. */

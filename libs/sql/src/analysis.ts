@@ -248,11 +248,6 @@ export class Analysis {
     }
   }
 
-  /** The values of `run` are the asker's own, whatever columns they are for: nothing is asked of what is stored. */
-  ownValues<T>(run: () => T): T {
-    return this.using(new NoUses(), run);
-  }
-
   /** Notes that a value can be read from a relation's column afterwards. */
   stored(table: string, relation: Relation | null, column: string, trace: Trace): void {
     this.stores.push({ name: column, target: `${table}.${column}`, into: into(table, relation, column), trace });

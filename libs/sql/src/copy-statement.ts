@@ -1,10 +1,11 @@
 import type { BulkFormat, SqlAction } from "#commands";
 import type { Analysis } from "./analysis.js";
+import { condition } from "./conditions.js";
 import { as, type NodeFields, NotUnderstood, strings } from "./parser/ast.js";
 import { readsRelation, relationRow, writesRelation } from "./relations.js";
 import { inner, NOTHING_BACK, type Returned } from "./returned.js";
 import { inside, ROOT } from "./scope.js";
-import { LEAK, type Row, type Trace, wholeRow } from "./trace.js";
+import { each, LEAK, NOTHING, type Row, type Trace, wholeRow } from "./trace.js";
 
 export function copyAction(n: NodeFields<"CopyStmt">): SqlAction {
   if (n.is_program) return "sql:copy_program";
@@ -26,9 +27,10 @@ export function copy(analysis: Analysis, n: NodeFields<"CopyStmt">): Returned {
       writesRelation(analysis, name, relation);
       const written = listed.length > 0 ? listed : row.columns.map((c) => c.name);
       for (const column of written) analysis.effects.columnsWritten.add(`${name}.${column}`);
-      const item = { alias: n.relation?.relname ?? "", schema: null, row };
       // Of the rows that come in, not of those that are there.
-      analysis.ownValues(() => analysis.expression(n.whereClause, inside(ROOT, { items: [item], row })));
+      const own = each(row, () => NOTHING);
+      const item = { alias: n.relation?.relname ?? "", schema: null, row: own };
+      analysis.inClause("WHERE", () => condition(analysis, n.whereClause, inside(ROOT, { items: [item], row: own })));
     };
     if (away) analysis.within("sql:copy_in", into);
     else into();

@@ -1,6 +1,14 @@
 import type { IntoClause, Node, RangeVar } from "libpg-query";
 import { ANYWHERE, type SqlAction } from "#commands";
-import { altersColumns, changesSchema, intercepts, makesColumns, makesDomain, renames } from "./alterations.js";
+import {
+  altersColumns,
+  boundsPartition,
+  changesSchema,
+  intercepts,
+  makesColumns,
+  makesDomain,
+  renames,
+} from "./alterations.js";
 import type { Analysis } from "./analysis.js";
 import type { Relation } from "./catalog.js";
 import { runBlock } from "./code-blocks.js";
@@ -89,7 +97,9 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   CreateStmt: {
     action: "sql:create_table",
     analyse: (analysis, n, node) => {
-      makesColumns(analysis, created(analysis, n.relation), n.tableElts);
+      const name = created(analysis, n.relation);
+      makesColumns(analysis, name, n.tableElts);
+      boundsPartition(analysis, name, n.partbound);
       utility(analysis, node);
       return NOTHING_BACK;
     },
@@ -283,6 +293,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
     action: "sql:create_table",
     analyse: (analysis, n, node) => {
       const name = created(analysis, n.base?.relation);
+      boundsPartition(analysis, name, n.base?.partbound);
       // What it shows is elsewhere: a file, another server, a table of this one.
       analysis.stored(name, null, "*", LEAK);
       analysis.effects.extra("sql:system", name);

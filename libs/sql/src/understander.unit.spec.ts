@@ -219,6 +219,14 @@ test("a setting whose value is not known could choose plans, unless its name say
     expect(await sets(name)).toContainEqual(expect.objectContaining({ use: "plan", column: null }));
 });
 
+test("a COPY asks nothing of the rows that come in, and of others what its WHERE asks", async () => {
+  const copy = (condition: string) => only(`copy customers (id, email) from stdin where ${condition}`);
+  expect((await copy("email like 'a%'")).uses).toEqual([]);
+  expect((await copy("secret(1) like 'a%'")).uses).toContainEqual(
+    expect.objectContaining({ by: "LIKE", column: expect.objectContaining({ column: "email" }) }),
+  );
+});
+
 test("what joins texts has no truth, so an operator of its name that has one asks something", async () => {
   const { uses } = await only("select 1 from customers where email || $1");
   expect(uses).toMatchObject([{ action: "filter", use: "other", column: { column: "email" } }]);

@@ -274,6 +274,9 @@ export const ORDINARY: readonly Ordinary[] = [
   ...passes("what migrations do", "sql:create_table", {
     "a table": "create table made (id int primary key, at timestamptz default now(), unique (at))",
     "a temporary table": "create temp table made (id int)",
+    "a table with defaults":
+      "create table made (id serial, at timestamptz default now(), n int default 1 + 1 check (n > 0))",
+    "a partition": "create table made partition of events for values from (minvalue) to ('2020-01-01')",
     "a table if it is not there": "create table if not exists orders (id int)",
   }),
   ...passes("what migrations do", "sql:create_index", {

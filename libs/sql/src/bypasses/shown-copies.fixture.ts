@@ -212,6 +212,10 @@ export const STORED: readonly Stored[] = [
     },
     "a default of a domain": { sql: "create domain d as text default secret(1)", stores: ["d"] },
     "a new default of a domain": { sql: "alter domain mail set default secret(1)", stores: ["mail"] },
+    "the bound of a partition": {
+      sql: "create table t partition of by_mail for values in (secret(1))",
+      stores: ["public.t's bounds"],
+    },
     "what is elsewhere": { sql: "create foreign table t (x text) server abroad", stores: ["public.t.*"] },
   }),
   ...stores("a copy", {
