@@ -158,7 +158,7 @@ export class FromServer {
         if (head.command.struck) return this.#limitReached(head);
         head.command.suspend();
         this.#state.stopped(head.command);
-        this.#state.limited = null;
+        if (this.#state.limited === head.command) this.#state.limited = null;
         if (head.portal.cursor) this.#state.finish(head.command);
         return this.#answered();
       case SERVER.FunctionCallResponse:

@@ -71,6 +71,20 @@ describe("a write outside of a transaction", () => {
     expect(sent(driven.server(back.complete("ROLLBACK"), back.ready("I")))).toEqual(["Z I"]);
   });
 
+  test("nothing goes behind it, also where a portal before it stops half-way meanwhile", () => {
+    const driven = limited();
+    driven.limit = null;
+    driven.client(front.parse("", "rows"), front.bind("", ""), front.execute("", 1));
+    driven.server(back.parseComplete(), back.bindComplete());
+    driven.limit = LIMIT;
+    driven.client(UPDATE, front.query("commit"));
+    driven.upstream();
+    driven.server(back.row("1"), back.suspended());
+    expect(sent(driven.upstream())).toEqual(["Q BEGIN"]);
+    driven.server(back.complete("BEGIN"), back.ready("T"));
+    expect(sent(driven.upstream())).toEqual(["Q update t"]);
+  });
+
   test("COPY data waits for its command, which waits for its BEGIN", () => {
     const driven = limited();
     const data = [front.copyData("1\n"), front.copyDone()];
