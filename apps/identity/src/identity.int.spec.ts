@@ -184,6 +184,16 @@ describe("administrators' keys", () => {
     expect((await client.call(method.revokeAdminKey, { id: key!.id }, as())).version).toBe(2n);
   });
 
+  test("the last that may administer is not revoked, nor the last two at once", async () => {
+    const revoke = (id: string) => client.call(method.revokeAdminKey, { id }, as());
+    const [last] = await sql("SELECT id FROM identity.admin_key WHERE 'admin' = ANY (roles) AND revoked_at IS NULL");
+    expect(await failureOf(revoke(last.id))).toMatchObject({ code: "conflict", details: { id: last.id } });
+
+    const { key } = await client.call(method.createAdminKey, { name: "ops", roles: ["admin"] }, as());
+    const both = await Promise.allSettled([revoke(last.id), revoke(key!.id)]);
+    expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  });
+
   test("wrong, cut and foreign texts are refused alike", async () => {
     const [one, two] = [(await make()).secret, (await make()).secret];
     const crossed = `${two.slice(0, 21)}${one.slice(21)}`;

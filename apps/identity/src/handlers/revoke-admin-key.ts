@@ -36,6 +36,7 @@ export class RevokeAdminKeyHandler implements ICommandHandler<RevokeAdminKey> {
         actor: call.actor,
       },
       async (tx, { events }) => {
+        if (events.length > 0) await this.adminKeys.keepAnAdmin(tx, id);
         for (const event of events) await this.adminKeys.project(tx, event);
       },
     );

@@ -1,5 +1,5 @@
 import type { DataSource, EntityManager } from "typeorm";
-import type { RecordedEvent } from "#event-store";
+import { type RecordedEvent, Refused } from "#event-store";
 import { type Page, type Paged, paged, rowsFor } from "#event-store-postgres";
 import { type AdminKeyEvent, adminKeyOf } from "../domain/admin-key.js";
 
@@ -38,6 +38,22 @@ export class AdminKeys {
       [page.cursor, rowsFor(page)],
     );
     return paged(rows.map(stored), page, ({ id }) => id);
+  }
+
+  /**
+   * Of the keys that may administer one has to stay: nothing else makes another. They are locked to the end of the
+   * transaction, so that of two revocations at once the later one sees what the first has left.
+   *
+   * @throws Refused `conflict` where `id` is the last
+   */
+  async keepAnAdmin(tx: EntityManager, id: string): Promise<void> {
+    const admins: { readonly id: string }[] = await tx.query(
+      "SELECT id FROM identity.admin_key WHERE revoked_at IS NULL AND 'admin' = ANY (roles) ORDER BY id FOR UPDATE",
+    );
+    if (admins.length !== 1 || admins[0]?.id !== id) return;
+    throw new Refused("conflict", "this is the last key with the role admin: make another before you revoke it", {
+      id,
+    });
   }
 
   async project(tx: EntityManager, recorded: RecordedEvent<AdminKeyEvent>): Promise<void> {
