@@ -39,6 +39,7 @@ export class ControlApi {
   private async change(path: string, to: (from: Record<string, unknown>) => Record<string, unknown>): Promise<void> {
     const response = await fetch(this.url + path, { headers: { authorization: `Bearer ${this.key}` } });
     if (response.status === 404) return;
+    if (!response.ok) throw new Error(`GET ${path} was answered with ${response.status}: ${await response.text()}`);
     const { version: _, ...from } = (await response.json()) as Record<string, unknown>;
     const wanted = to(from);
     if (JSON.stringify(wanted) === JSON.stringify(from)) return;

@@ -3,8 +3,10 @@ import { readFile } from "node:fs/promises";
 import { type Bus, connectBus, ensureStreams } from "#bus";
 import { type RunningService, startService } from "#bus/nest";
 import { identityV1 } from "#contracts";
+import { Refused } from "#event-store";
 import { ApprovalModule } from "../../approval/src/approval.module.js";
 import { AuditModule } from "../../audit/src/audit.module.js";
+import { Authentication } from "../../identity/src/admin-keys/authentication.js";
 import { FirstAdminKey } from "../../identity/src/admin-keys/first-admin-key.js";
 import { IdentityModule } from "../../identity/src/identity.module.js";
 import { PolicyModule } from "../../policy/src/policy.module.js";
@@ -14,7 +16,9 @@ export interface ControlPlane {
   readonly bus: Bus;
   /** The text of the installation's first admin key where there was none before. */
   firstAdminKey(): Promise<string | null>;
-  /** The text of a further one, for an installation whose first is lost. */
+  /** Whether a key may administer. */
+  administers(key: string): Promise<boolean>;
+  /** The text of a further one, for an installation whose first is lost or revoked. */
   anotherAdminKey(): Promise<string>;
   close(): Promise<void>;
 }
@@ -53,6 +57,14 @@ export async function startControlPlane(options: {
   return {
     bus,
     firstAdminKey: () => service.app.get(FirstAdminKey, { strict: false }).ensure(),
+    administers: (key) =>
+      service.app
+        .get(Authentication, { strict: false })
+        .actorOf(key)
+        .then(
+          ({ roles }) => roles.includes("admin"),
+          (error) => (error instanceof Refused ? false : Promise.reject(error)),
+        ),
     anotherAdminKey: async () => {
       const actor = { id: "system", name: "counterfoil", roles: [] };
       const request = { name: "recovered", roles: ["admin", "approver", "auditor"] };

@@ -103,7 +103,7 @@ function forget(state: StateFolder): void {
   state.empty();
 }
 
-/** The installation's own admin key: the first one, told once, which the CLI's file keeps; another if that file is lost. */
+/** The installation's own admin key: the first one, told once, which the CLI's file keeps; another if it is lost or revoked. */
 async function adminKey(
   control: ControlPlane,
   state: StateFolder,
@@ -112,7 +112,8 @@ async function adminKey(
   const file = state.file("cli.json");
   const first = await control.firstAdminKey();
   const kept = first === null ? state.readJson<{ readonly key: string }>(file) : null;
-  const key = first ?? kept?.key ?? (await control.anotherAdminKey());
+  const good = kept !== null && (await control.administers(kept.key));
+  const key = first ?? (good ? kept.key : await control.anotherAdminKey());
   state.writePrivate(file, `${JSON.stringify(cliSettings(key), null, 2)}\n`);
   return { key, first: first !== null };
 }
