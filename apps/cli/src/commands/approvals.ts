@@ -99,7 +99,7 @@ const shown = (approval: Approval) =>
     ["session", approval.session_id],
     ["statement", approval.statement],
     ...approval.parameters.map((value, n) => [`$${n + 1}`, value] as const),
-    ["held by", approval.policies],
+    ["policies", approval.policies],
     ["because", approval.reason],
     ["approvers", approval.approvers || "any"],
     ["requested", moment(approval.requested_at)],

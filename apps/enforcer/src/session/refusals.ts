@@ -36,7 +36,10 @@ export const refusal = {
   tokenNotUsable: (reason: string): Refusal => ({
     code: "unauthenticated",
     message: TOKEN[reason] ?? "This token cannot be used.",
-    hint: "Get a new token.",
+    hint:
+      reason === "spent"
+        ? "Get a new token; whoever opens several connections needs one of mode run, or burst."
+        : "Get a new token.",
   }),
 
   otherDatabase: (asked: string, resource: string, database: string): Refusal => ({
