@@ -40,6 +40,7 @@ const PLANNING =
 let planning: readonly string[];
 let database: FreshDatabase;
 let context: SqlContext;
+let contextOfOther: SqlContext;
 let sql: Understander;
 beforeAll(async () => {
   database = await freshDatabase();
@@ -47,6 +48,9 @@ beforeAll(async () => {
   await client.connect();
   await client.query(MARKED_SHOP_SQL);
   context = await serverContext(client);
+  await client.query("set role shop_other; set search_path = app, public");
+  contextOfOther = await serverContext(client);
+  await client.query("reset role; reset search_path");
   planning = (await client.query(PLANNING)).rows.map(({ name }) => name);
   await client.end();
   sql = createUnderstander();
@@ -56,6 +60,13 @@ afterAll(async () => {
   await database?.drop();
 });
 const understand = (text: string) => sql.understand(text, context);
+
+test("a schema that the role may not use is passed over, as the server does", async () => {
+  const mails = "select lower(email) from customers";
+  const by = async (of: SqlContext) => (await sql.understand(mails, of)).operations.flatMap((each) => each.tablesRead);
+  expect(await by({ ...context, searchPath: contextOfOther.searchPath })).toEqual(["app.customers"]);
+  expect(await by(contextOfOther)).toEqual(["public.customers"]);
+});
 
 test("every setting the server plans by is known for one", () => {
   expect(planning.length).toBeGreaterThan(40);
