@@ -78,6 +78,7 @@ describe("a write outside of a transaction", () => {
     driven.server(back.parseComplete(), back.bindComplete());
     driven.limit = LIMIT;
     driven.client(UPDATE, front.query("commit"));
+    driven.limit = null;
     driven.upstream();
     driven.server(back.row("1"), back.suspended());
     expect(sent(driven.upstream())).toEqual(["Q BEGIN"]);
