@@ -130,7 +130,9 @@ test("prune deletes what the document leaves out, of the kinds it lists, users b
 });
 
 test("a failing step stops the rest, and the answer says exactly what was done", async () => {
-  fixture.plane.on(Policy.method.putLabel, () => refuse("invalid", "the column cannot be hashed"));
+  fixture.plane.on(Policy.method.putLabel, () =>
+    refuse("invalid", "the column cannot be hashed", { field: "columns" }),
+  );
   const { status, body } = await apply(DOCUMENT);
   expect(status).toBe(400);
   expect(told({ body })).toEqual([
@@ -141,6 +143,8 @@ test("a failing step stops the rest, and the answer says exactly what was done",
   ]);
   expect(body.detail).toContain("create the label pii.email failed, after 2 other changes were made");
   expect(body.detail).toContain("cannot be hashed");
+  // Which names no place of the document.
+  expect(body.errors).toBeUndefined();
 });
 
 test("a writer in between is noticed", async () => {

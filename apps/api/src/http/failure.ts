@@ -16,7 +16,9 @@ export function problemOf(error: unknown, request: Asked): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof FailedPartway) {
     const { code, detail, extensions, retryAfterSeconds } = problemOf(error.cause, request);
-    return new Problem(code, `${error.soFar}: ${detail}`, { ...extensions, ...error.extensions }, retryAfterSeconds);
+    // Its pointers are into the part that failed, and would be taken for ones into the whole.
+    const { errors: _, ...others } = extensions;
+    return new Problem(code, `${error.soFar}: ${detail}`, { ...others, ...error.extensions }, retryAfterSeconds);
   }
   if (error instanceof BusUnavailable) {
     log.warn(`request ${request.id}: ${error.message}`);
