@@ -38,6 +38,7 @@ const resource = fc.record({
 });
 const issuer = fc.record({
   ...{ name: text, url: text, jwks_uri: text, audiences: fc.array(text), algorithms: fc.array(text) },
+  exchange_once: fc.boolean(),
   ...{
     groups: fc.array(text),
     required_claims: fc.dictionary(
