@@ -25,6 +25,7 @@ import { boundPortal, cursorPortal, type Portal, type Statement } from "./statem
 
 const NOTHING = new Uint8Array(0);
 const FLUSH = flush();
+const NOT_IN_COPY = "a message that has no place in COPY data";
 /** A client that sends on and on without reading waits here, not in memory. */
 const MOST_UNANSWERED = 10_000;
 
@@ -92,13 +93,11 @@ export class FromClient {
       this.#frames.pass();
       return true;
     }
-    if (state.copyingIn && !state.copyEnded && !DURING_COPY.has(type)) {
-      throw new MalformedBytes("a message that has no place in COPY data");
-    }
+    if (state.readsCopy && !DURING_COPY.has(type)) throw new MalformedBytes(NOT_IN_COPY);
     // Should the COPY fail, it cannot be told which of these Syncs the server has read, and so what it does behind them.
     if (state.copyEnded && state.ignoredSyncs > 0 && !ENDING.has(type)) return this.#wait();
     if (state.answers.length >= MOST_UNANSWERED) return this.#wait();
-    if (state.limited && !(state.copyingIn && !state.copyEnded)) return this.#wait();
+    if (state.limited && !state.readsCopy) return this.#wait();
     if (!KNOWN.has(type)) throw new MalformedBytes("a message of an unknown type");
     if (DECIDED.has(type) && this.#frames.size > state.options.messageLimit) return this.#refuseUnread(type);
     const frame = this.#frames.read();
@@ -287,6 +286,7 @@ export class FromClient {
 
   /** Whether what waited to be sent alone could go. */
   #started(): boolean {
+    if (this.#state.readsCopy) throw new MalformedBytes(NOT_IN_COPY);
     if (!this.#state.answers.empty) return this.#wait();
     this.#start?.();
     this.#start = null;
@@ -342,7 +342,7 @@ export class FromClient {
   #sync(frame: ByteReader): boolean {
     decodeEmpty(frame);
     const state = this.#state;
-    if (state.copyingIn && !state.copyEnded) {
+    if (state.readsCopy) {
       state.ignoredSyncs++;
       return this.#pass();
     }

@@ -86,6 +86,16 @@ describe("a write outside of a transaction", () => {
     expect(sent(driven.upstream())).toEqual(["Q update t"]);
   });
 
+  test("in the midst of COPY data it ends the session, as any other does", () => {
+    const driven = limited();
+    driven.limit = null;
+    driven.client(front.query("copy t from stdin"));
+    driven.limit = LIMIT;
+    driven.client(UPDATE);
+    driven.server(back.copyIn(1));
+    expect(driven.faults).toMatchObject([{ code: "malformed" }]);
+  });
+
   test("COPY data waits for its command, which waits for its BEGIN", () => {
     const driven = limited();
     const data = [front.copyData("1\n"), front.copyDone()];

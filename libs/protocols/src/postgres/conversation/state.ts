@@ -72,6 +72,11 @@ export class SessionState {
     this.reading = { encoding, escapes: this.#parameters.get("standard_conforming_strings") === "off" };
   }
 
+  /** The server takes what comes next for COPY data. */
+  get readsCopy(): boolean {
+    return this.copyingIn && !this.copyEnded;
+  }
+
   /** Something that is answered goes out. */
   sending(): void {
     this.flushed = false;
