@@ -225,8 +225,8 @@ export class Interpreter {
 
   #contextFor(fresh: ResourceNames): SqlContext {
     const { now, provisional, uncertain } = this.options.names;
-    const [ofFresh, ofNames, ofUncertain] = this.#contextOf ?? [];
-    const same = ofFresh === fresh && ofNames === now && ofUncertain === uncertain;
+    const of = this.#contextOf;
+    const same = of?.[0] === fresh && of[1] === now && of[2] === uncertain;
     if (this.#context && same && (this.#context.provisional === true) === provisional) return this.#context;
     const role = uncertain ? null : roleIn(now, fresh);
     const searchPath = uncertain ? null : (now.localPath ?? now.searchPath ?? fresh.searchPath);

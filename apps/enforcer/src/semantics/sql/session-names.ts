@@ -92,8 +92,11 @@ export class SessionNames {
 
   /** The open transaction has changed what names mean: its end may take that back. */
   get provisional(): boolean {
-    const { localPath, localRole, ...now } = this.#now;
-    return localPath !== null || localRole !== undefined || LASTING.some((name) => now[name] !== this.#committed[name]);
+    const now = this.#now;
+    const before = this.#committed;
+    // Asked for every command, and mostly so.
+    if (now === before) return false;
+    return now.localPath !== null || now.localRole !== undefined || LASTING.some((name) => now[name] !== before[name]);
   }
 
   /** Undefined where the names are certain for a command of this batch, else when they are. */
