@@ -224,6 +224,8 @@ export class FromClient {
         const portal = known ?? cursorPortal(text, command, state);
         if (known) {
           state.finish(known.command);
+          // What its text does it has done.
+          command.ran = known.atEnd;
           known.command = command;
           known.epoch = state.epoch;
           known.asked = known.columns !== undefined;

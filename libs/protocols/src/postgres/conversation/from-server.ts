@@ -305,6 +305,7 @@ export class FromServer {
       head.completion = Buffer.from(this.#whole);
       return this.#out.swallow();
     }
+    head.portal.atEnd = true;
     state.undoEffects(command);
     state.finish(command);
     return this.#answered();

@@ -42,6 +42,8 @@ export interface Portal {
   runs: number;
   /** An Execute was sent. */
   ran: boolean;
+  /** It has completed: whatever is asked of it, it runs nothing any more. */
+  atEnd: boolean;
   /** It was there before the first savepoint of its transaction. */
   beforeSavepoints: boolean;
   /** Its own description, with true formats: null for no rows; undefined while unknown. */
@@ -68,6 +70,7 @@ export const boundPortal = (
   names: null,
   runs,
   ran: false,
+  atEnd: false,
   beforeSavepoints: false,
   columns: undefined,
   asked: false,
