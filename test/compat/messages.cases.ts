@@ -29,14 +29,14 @@ export const CONVERSATIONS: readonly (readonly [string, readonly Buffer[]])[] = 
     ],
   ],
   [
-    "a portal moved by SQL, and a cursor executed",
+    "a portal gone on with, and a cursor executed",
     [
       query("begin"),
       parse("s", products),
       bind("p", "s", ["7"]),
       execute("p", 2),
       sync(),
-      query("move 1 in p"),
+      query("select 1"),
       execute("p", 1),
       sync(),
       query("declare c cursor for select 1 union all select 2"),
