@@ -51,7 +51,7 @@ export class FromClient {
   }
 
   next(): ClientStep | null {
-    if (this.gates.wait) return null;
+    if (this.gates.waiting) return null;
     try {
       for (;;) {
         const { due, outcomes } = this.#state;

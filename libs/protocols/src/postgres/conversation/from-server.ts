@@ -190,7 +190,7 @@ export class FromServer {
     if (inOnePiece) {
       const { chunk, at } = frames;
       if (!masker.mask(chunk, at, at + size, out.anew)) frames.drop();
-      else if (out.clear) frames.pass();
+      else if (out.empty) frames.pass();
       else {
         out.anew().slice(chunk, at, at + size);
         frames.drop();

@@ -44,7 +44,7 @@ export class Gates {
   }
 
   /** Nothing moves before the one that was given out is decided. */
-  get wait(): boolean {
+  get waiting(): boolean {
     return this.#open !== null;
   }
 

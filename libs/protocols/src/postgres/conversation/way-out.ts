@@ -37,7 +37,7 @@ export class WayOut {
   }
 
   /** Nothing waits before what comes next. */
-  get clear(): boolean {
+  get empty(): boolean {
     return this.#rewritten.length === 0;
   }
 
