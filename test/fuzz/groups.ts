@@ -8,6 +8,7 @@ const GROUPS = {
     "login-both",
     "wire-requests",
     "wire-cuts",
+    "wire-copies",
   ],
   "what servers say": [
     "codec-server",

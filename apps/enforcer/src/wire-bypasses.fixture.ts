@@ -202,6 +202,36 @@ export const WIRE_BYPASSES: readonly WireBypass[] = [
       wire.flush();
     },
   },
+  {
+    why: "answers that move up by one, as the Syncs behind two COPYs of one query are ignored",
+    before: ["create temp table sink (n int)", MAILS, "select 'x'::text"],
+    readies: 4,
+    send: (wire) => {
+      wire.stream.cork();
+      wire.query("copy sink from stdin; copy sink from stdin");
+      wire.sync();
+      wire.endCopyFrom();
+      wire.sync();
+      wire.endCopyFrom();
+      for (const text of [MAILS, "select 'x'::text", "select 'x'::text"]) wire.query(text);
+      wire.stream.uncork();
+    },
+  },
+  {
+    why: "a setting undone by what fails behind the Sync that its batch's COPY ignores",
+    before: ["create temp table sink (n int)"],
+    readies: 2,
+    send: (wire) => {
+      run(wire, "set search_path = app");
+      run(wire, "copy sink from stdin");
+      wire.sync();
+      wire.endCopyFrom();
+      run(wire, "select 1/0");
+      wire.sync();
+      run(wire, MAILS);
+      wire.sync();
+    },
+  },
   ...[
     ["a ROLLBACK and a BEGIN", [], "rollback; begin"],
     ["a ROLLBACK AND CHAIN", [], "rollback and chain"],

@@ -158,6 +158,41 @@ export class Answers {
     return skipped;
   }
 
+  /**
+   * The server has begun to read COPY data for the head: it ignores the Syncs that were sent behind it, up to the data's
+   * end (CopyGetData). Anything else ends the session, unless the COPY has failed before.
+   */
+  ignoreSyncs(): number {
+    const { length } = this.#items;
+    let next = this.#from + 1;
+    while (this.#items[next]?.kind === "sync") next++;
+    this.#items.splice(this.#from + 1, next - this.#from - 1);
+    return length - this.#items.length;
+  }
+
+  /** The client has ended already the COPY data that the server reads for the head; Syncs are out of the way. */
+  get copyEnded(): boolean {
+    return this.#items[this.#from + 1]?.kind === "copy-end";
+  }
+
+  /** The server has read where the COPY data ends. The head may go on to another's. */
+  endCopy(): void {
+    if (this.copyEnded) this.#items.splice(this.#from + 1, 1);
+  }
+
+  /**
+   * COPY data was ended behind an Execute and a Sync, and nobody knows yet whether the server reads any: then the Sync
+   * is one it ignores, and what comes next is of the Execute's batch.
+   */
+  get endsUnsure(): boolean {
+    let at = this.#items.length - 1;
+    if (this.#items[at]?.kind !== "copy-end") return false;
+    while (this.#items[at]?.kind === "copy-end") at--;
+    const syncs = at;
+    while (at >= this.#from && this.#items[at]?.kind === "sync") at--;
+    return at < syncs && at >= this.#from && this.#items[at]?.kind === "execute";
+  }
+
   /** Whether anything is to be done between the head and the next Sync. */
   get goOn(): boolean {
     for (let at = this.#from + 1; at < this.#items.length; at++) {
@@ -167,21 +202,8 @@ export class Answers {
     return false;
   }
 
-  /**
-   * The server has begun to read COPY data: it ignores the Syncs that were sent behind the command, up to the data's
-   * end (CopyGetData).
-   */
-  ignoreSyncs(): number {
-    const waiting = this.#items.slice(this.#from);
-    const end = waiting.findIndex((answer) => answer.kind === "copy-end");
-    const upTo = end < 0 ? waiting.length : end;
-    this.#items = waiting.filter((answer, index) => index >= upTo || answer.kind !== "sync");
-    this.#from = 0;
-    return waiting.length - this.#items.length;
-  }
-
-  /** Whether the client has ended its COPY data already. */
-  get copyEnded(): boolean {
-    return this.#items.some((answer, index) => index >= this.#from && answer.kind === "copy-end");
+  /** Nothing is due but the head, and the end of its COPY data. */
+  get onlyCopies(): boolean {
+    return this.#items.every(({ kind }, index) => index <= this.#from || kind === "copy-end");
   }
 }

@@ -60,9 +60,81 @@ describe("COPY in that fails before the server has read a Sync it would have ign
       front.bind("", ""),
       front.execute(""),
     );
-    const [error] = taken(driven.server(FAILED)).filter(({ type }) => type === "E");
-    expect(errorFields(error!.body)).toMatchObject({ S: "FATAL", C: "08P01" });
+    const errors = taken(driven.server(FAILED)).filter(({ type }) => type === "E");
+    expect(errors.map(({ body }) => errorFields(body).C)).toEqual(["22P02", "08P01"]);
     expect(driven.faults).toHaveLength(1);
+  });
+});
+
+describe("Syncs sent with the command, before the server reads the data", () => {
+  test("it ignores those behind a simple query, too", () => {
+    const driven = new Driven();
+    driven.client(
+      front.query("COPY t FROM STDIN"),
+      front.sync(),
+      front.sync(),
+      front.copyData("1\n"),
+      front.copyDone(),
+    );
+    driven.server(back.copyIn(1), back.complete("COPY 1"), back.ready());
+    expect(driven.conversation.busy).toBe(false);
+    driven.client(front.query("open"));
+    expect(types(driven.server(answered("one")))).toBe("TDCZ");
+    expect(driven.faults).toEqual([]);
+  });
+
+  test("they end no batch, and so the answers before them are asked for", () => {
+    const driven = copying(front.sync());
+    expect(types(driven.client(front.copyDone(), front.parse("", "open")))).toBe("cH");
+    driven.server(back.complete("COPY 0"));
+    expect(types(driven.upstream())).toBe("P");
+    expect(new Set(driven.gates.map((gate) => gate.batch)).size).toBe(1);
+  });
+
+  test("what is behind the data's end waits until it is known whether there is any", () => {
+    const driven = new Driven();
+    const sent = driven.client(
+      ...[front.parse("", "any"), front.bind("", ""), front.execute(""), front.sync()],
+      ...[front.copyDone(), front.query("open")],
+    );
+    expect(types(sent)).toBe("PBEScH");
+    driven.server(back.parseComplete(), back.bindComplete(), back.complete("SELECT 0"), back.ready());
+    expect(types(driven.upstream())).toBe("Q");
+  });
+});
+
+describe("two COPYs in one query", () => {
+  const both = () => {
+    const driven = new Driven();
+    driven.client(front.query("COPY t FROM STDIN; COPY t FROM STDIN"));
+    driven.server(back.copyIn(1));
+    return driven;
+  };
+
+  test("the end of the first is not that of the second: what has no place in its data ends the session", () => {
+    const driven = both();
+    driven.client(front.copyDone(), front.query("open"));
+    driven.server(back.complete("COPY 0"), back.copyIn(1));
+    driven.client(front.query("open"));
+    expect(driven.faults).toMatchObject([{ code: "malformed" }]);
+  });
+
+  test("nor does the session hang where that is asked about, and waits for its answer", () => {
+    const driven = both();
+    driven.decide = () => null;
+    driven.client(front.copyDone(), front.query("open"));
+    driven.server(back.complete("COPY 0"), back.copyIn(1));
+    expect(driven.faults).toMatchObject([{ code: "malformed" }]);
+  });
+
+  test("each reads to its own end, also where both were sent already, and a Sync between them", () => {
+    const driven = both();
+    driven.client(front.copyDone(), front.sync(), front.copyData("1\n"), front.copyDone());
+    driven.server(back.complete("COPY 0"), back.copyIn(1), back.complete("COPY 1"), back.ready());
+    expect(driven.conversation.busy).toBe(false);
+    driven.client(front.query("open"));
+    expect(types(driven.server(answered("one")))).toBe("TDCZ");
+    expect(driven.faults).toEqual([]);
   });
 });
 

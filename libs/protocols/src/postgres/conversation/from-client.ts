@@ -20,12 +20,11 @@ import { queryAnswer } from "./answers.js";
 import { type Asked, Gates, type Pass } from "./gates.js";
 import { sendOwn } from "./limits.js";
 import { inParts, refuse, refuseAllowed, tooLarge } from "./refusals.js";
-import type { SessionState } from "./state.js";
+import { NOT_IN_COPY, type SessionState, SKIPS_UNSURE } from "./state.js";
 import { boundPortal, cursorPortal, type Portal, type Statement } from "./statements.js";
 
 const NOTHING = new Uint8Array(0);
 const FLUSH = flush();
-const NOT_IN_COPY = "a message that has no place in COPY data";
 /** A client that sends on and on without reading waits here, not in memory. */
 const MOST_UNANSWERED = 10_000;
 
@@ -85,6 +84,8 @@ export class FromClient {
   #message(type: number): boolean {
     const state = this.#state;
     if (state.skipping && type !== CLIENT.Sync && type !== CLIENT.Terminate) {
+      if (state.doubtfulSyncs > 0 && !DURING_COPY.has(type) && type !== CLIENT.CopyData)
+        throw new MalformedBytes(SKIPS_UNSURE);
       this.#frames.drop();
       return true;
     }
@@ -96,6 +97,10 @@ export class FromClient {
     if (state.readsCopy && !DURING_COPY.has(type)) throw new MalformedBytes(NOT_IN_COPY);
     // Should the COPY fail, it cannot be told which of these Syncs the server has read, and so what it does behind them.
     if (state.copyEnded && state.ignoredSyncs > 0 && !ENDING.has(type)) return this.#wait();
+    if (state.answers.endsUnsure && !ENDING.has(type) && !DURING_COPY.has(type)) {
+      state.unsynced = true;
+      return this.#wait();
+    }
     if (state.answers.length >= MOST_UNANSWERED) return this.#wait();
     if (state.limited && !state.readsCopy) return this.#wait();
     if (!KNOWN.has(type)) throw new MalformedBytes("a message of an unknown type");
@@ -126,6 +131,7 @@ export class FromClient {
         return this.#terminate(frame);
       default: // CopyDone, CopyFail
         state.copyEnded = state.copyingIn;
+        state.flushed = false;
         state.answers.push({ kind: "copy-end" });
         return this.#pass();
     }
@@ -344,7 +350,8 @@ export class FromClient {
   #sync(frame: ByteReader): boolean {
     decodeEmpty(frame);
     const state = this.#state;
-    if (state.readsCopy) {
+    // Behind anything else it is read only if the COPY has failed.
+    if (state.readsCopy && state.answers.onlyCopies) {
       state.ignoredSyncs++;
       return this.#pass();
     }

@@ -22,7 +22,7 @@ import { maskFunctionResult, type RowMasker } from "../rewrite/rows.js";
 import { scrubbed } from "../rewrite/texts.js";
 import type { Answer, ExecuteAnswer, OwnAnswer, QueryAnswer } from "./answers.js";
 import { endsOwn, limitError, ownAnswer, pastLimit } from "./limits.js";
-import type { SessionState } from "./state.js";
+import { NOT_IN_COPY, type SessionState } from "./state.js";
 import { lookOf, portalMasks } from "./statements.js";
 import { WayOut } from "./way-out.js";
 
@@ -233,9 +233,12 @@ export class FromServer {
     const state = this.#state;
     if (type === SERVER.CopyInResponse) {
       head.copy = { direction: "in", masker: null };
-      state.copyingIn = true;
-      state.copyEnded = state.answers.copyEnded;
-      state.ignoredSyncs = head.kind === "execute" ? state.answers.ignoreSyncs() : 0;
+      state.beginCopy(head.kind === "execute");
+      // It waits for data, and the client's next is something else, which may wait for it.
+      if (state.asking && state.readsCopy) {
+        this.#fault("malformed", NOT_IN_COPY);
+        return false;
+      }
     } else {
       const plan = planOf(head.command.plan, head.command.statement);
       const columns = plan.bulk?.some((column) => column.mask) ? plan.bulk : null;
@@ -289,11 +292,8 @@ export class FromServer {
     if (!flowing(head)) throw unexpected("CommandComplete");
     const state = this.#state;
     const { command } = head;
-    if (head.copy?.direction === "in") {
-      this.#endCopy();
-      // It has read all of them.
-      this.#state.ignoredSyncs = 0;
-    }
+    if (head.copy?.direction === "in") state.endCopy();
+    state.doubtfulSyncs = 0;
     head.copy = null;
     if (command.past(tag)) return this.#limitReached(head);
     command.complete(tag);
@@ -333,20 +333,15 @@ export class FromServer {
     const state = this.#state;
     const frame = this.#frames.read();
     if (!frame) return false;
-    if (state.ignoredSyncs === 0) throw unexpected("ReadyForQuery");
+    if (state.doubtfulSyncs === 0) throw unexpected("ReadyForQuery");
     state.status = decodeReadyForQuery(frame);
-    state.ignoredSyncs--;
+    state.doubtfulSyncs--;
     state.skipping = false;
     if (state.answers.empty) {
       state.unsynced = false;
       state.endSegment(state.segment++);
     }
     return this.#out.pass();
-  }
-
-  #endCopy(): void {
-    this.#state.copyingIn = false;
-    this.#state.copyEnded = false;
   }
 
   // ---- texts -------------------------------------------------------------------------------------------------------
@@ -366,11 +361,8 @@ export class FromServer {
       if (!head.simple) state.skipToSync();
       return true;
     }
-    if (flowing(head) && head.copy?.direction === "in") {
-      this.#endCopy();
-      if (head.kind === "execute" && state.ignoredSyncs > 0 && state.answers.goOn)
-        throw new MalformedBytes("whether it goes on behind the COPY that failed cannot be told");
-    }
+    if (flowing(head) && head.copy?.direction === "in") state.failCopy(head.kind === "execute");
+    else state.doubtfulSyncs = 0;
     if (flowing(head) && head.command.struck) this.#out.replace(limitError(head.command));
     else this.#text(fields, errorResponse);
     if (head?.kind === "query" || head?.kind === "call") state.undoEffects(head.command);

@@ -74,6 +74,7 @@ export class Gates {
   /** The one that asks is decided from here on. */
   givenOut(): void {
     this.#open = this.#asking;
+    this.#state.asking = true;
   }
 
   allow(gate: Gate, plan: MaskPlan, limit: CommandLimit | null): Uint8Array {
@@ -117,6 +118,7 @@ export class Gates {
     const open = this.#open;
     if (open?.gate !== gate) throw new Error("this gate is not open");
     this.#open = null;
+    this.#state.asking = false;
     return open;
   }
 }
