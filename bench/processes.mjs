@@ -1,5 +1,5 @@
 // Processes the bench starts and measures. All end with it, in the opposite order.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
@@ -40,6 +40,16 @@ export function cpuSeconds(pid) {
     const [utime, stime] = afterName(each).slice(11, 13).map(Number);
     return sum + (utime + stime) / TICKS_A_SECOND;
   }, 0);
+}
+
+/**
+ * From now on a process, with its threads and what it will start, has these cores only.
+ * @throws where there is no taskset (util-linux), or no such core
+ */
+export function useCores(pid, first, last) {
+  const { status, stderr, error } = spawnSync("taskset", ["-a", "-p", "-c", `${first}-${last}`, String(pid)]);
+  if (status !== 0)
+    throw new Error(`cores ${first} to ${last} can't be given to a process: ${error?.message ?? stderr}`);
 }
 
 /** KiB of a process's own and shared memory that are in RAM. */

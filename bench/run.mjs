@@ -1,5 +1,6 @@
 // `npm run bench [-- --seconds 5 --rounds 3 --only select,latency --json FILE]`: what the enforcer costs, as ratios to a
 // relay that only copies bytes. All ways take turns in one run, on this machine and on loopback; medians are told.
+// With --apart what is in between has a core to itself, as on a host of its own, and database and clients have the others.
 // docs/performance.md says what was found. Needs psql, pgbench, nats-server; pgbouncer where it is installed.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
@@ -12,7 +13,7 @@ const { median } = await import("./clients.mjs");
 const { startControlPlane } = await import("./control-plane.mjs");
 const { bundleContent, startDatabase } = await import("./database.mjs");
 const { endurance } = await import("./endurance.mjs");
-const { cpuSeconds, stopAll } = await import("./processes.mjs");
+const { cpuSeconds, stopAll, useCores } = await import("./processes.mjs");
 const { printFindings, printScenario } = await import("./report.mjs");
 const { scenarios } = await import("./scenarios.mjs");
 const { startWays } = await import("./ways.mjs");
@@ -27,9 +28,10 @@ const { values } = parseArgs({
     cycles: { type: "string", default: "2000" },
     json: { type: "string" },
     profile: { type: "string" },
+    apart: { type: "boolean", default: false },
   },
 });
-const { only, json, profile, ...numbers } = values;
+const { only, json, profile, apart, ...numbers } = values;
 const options = Object.fromEntries(Object.entries(numbers).map(([name, text]) => [name, Number(text)]));
 const chosen = new Set(only.split(","));
 const folder = mkdtempSync(join(tmpdir(), "counterfoil-bench-"));
@@ -37,12 +39,15 @@ let database;
 let control;
 
 try {
+  const cores = availableParallelism();
+  if (apart) useCores(process.pid, 1, cores - 1);
   database = await startDatabase(folder);
   const passwordFile = join(folder, "password");
   writeFileSync(passwordFile, database.direct.password, { mode: 0o600 });
   control = await startControlPlane(folder, bundleContent(database.direct, passwordFile));
-  const report = { node: process.version, cores: availableParallelism(), ...options, scenarios: {}, findings: {} };
+  const report = { node: process.version, cores, apart, ...options, scenarios: {}, findings: {} };
   const ways = await startWays(database.direct, control, { workers: options.workers, profile });
+  if (apart) for (const { pid } of Object.values(ways)) if (pid) useCores(pid, 0, 0);
   for (const [name, scenario] of Object.entries(scenarios)) {
     if (!chosen.has(name)) continue;
     report.scenarios[name] = await inTurns(ways, scenario);

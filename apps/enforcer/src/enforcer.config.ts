@@ -21,6 +21,8 @@ export interface EnforcerConfig {
   readonly workers: number;
   /** Client connections at once, per listener. */
   readonly maxConnections: number;
+  /** How long a process stays awake for what comes next, while that pays; 0 is never. */
+  readonly busyPollMicroseconds: number;
   /** Of all processes' spools together. */
   readonly spoolLimitBytes: number;
   readonly logLevel: string;
@@ -79,6 +81,7 @@ export function readConfig(env: NodeJS.ProcessEnv): EnforcerConfig {
     allowPlaintext: fields.flag("allowPlaintext", false),
     workers: fields.whole("workers", 1, MOST_WORKERS, Math.min(availableParallelism(), MOST_WORKERS)),
     maxConnections: fields.whole("maxConnections", 1, 1_000_000, 10_000),
+    busyPollMicroseconds: fields.whole("busyPollMicroseconds", 0, 10_000, 200),
     spoolLimitBytes: fields.whole("spoolLimitBytes", 1 << 20, 2 ** 50, 256 << 20),
     logLevel: fields.oneOf("logLevel", ["debug", "info", "warn", "error", "silent"], "info"),
     followParent: env.COUNTERFOIL_PARENT_PIPE === "1",

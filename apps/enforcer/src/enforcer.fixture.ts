@@ -55,6 +55,7 @@ export async function createWorld(): Promise<World> {
         allowPlaintext: false,
         workers: 1,
         maxConnections: 1000,
+        busyPollMicroseconds: 200,
         spoolLimitBytes: 64 << 20,
         logLevel: "silent",
         followParent: false,

@@ -15,6 +15,7 @@ import { HoldDesk } from "./holds/hold-desk.js";
 import { ListenerCertificate } from "./listener/certificate.js";
 import { listen } from "./listener/listener.js";
 import { createLog, type Log } from "./log.js";
+import { BusyPoll } from "./pipeline/busy-poll.js";
 import { Turn } from "./pipeline/turn.js";
 import { PolicyKeeper } from "./policy/policy-keeper.js";
 import { LeftSpools, spoolFolder } from "./recorder/left-spools.js";
@@ -111,7 +112,7 @@ export class Enforcer {
         upstreams,
         holds: this.#holds,
         recorder,
-        turn: new Turn(),
+        turn: new Turn(new BusyPoll(config.busyPollMicroseconds / 1000)),
         clock,
         log,
       },

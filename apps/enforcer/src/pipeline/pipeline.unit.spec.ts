@@ -3,6 +3,7 @@ import { type Gate, protocols } from "#protocols";
 import { front } from "../../../../libs/protocols/src/postgres/wire.fixture.js";
 import type { Channel } from "../connection/channel.js";
 import type { Understood } from "../semantics/semantics.js";
+import { BusyPoll } from "./busy-poll.js";
 import { Pipeline, type PipelineSession } from "./pipeline.js";
 import { Turn } from "./turn.js";
 
@@ -25,7 +26,7 @@ function piped() {
     end() {},
   };
   const conversation = protocols.get("postgres")!.conversation({ messageLimit: 1 << 20, parameters: new Map() });
-  const pipeline = new Pipeline(conversation, channel, channel, session as PipelineSession, new Turn());
+  const pipeline = new Pipeline(conversation, channel, channel, session as PipelineSession, new Turn(new BusyPoll(0)));
   return { pipeline, gates, written: () => written() };
 }
 

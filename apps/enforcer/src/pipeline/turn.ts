@@ -1,3 +1,5 @@
+import type { BusyPoll } from "./busy-poll.js";
+
 /** What leaves at the end of a turn of the event loop. */
 export interface Leaving {
   leave(): void;
@@ -10,14 +12,19 @@ export interface Leaving {
 export class Turn {
   #leaving: Leaving[] = [];
 
+  constructor(private readonly busyPoll: BusyPoll) {}
+
   /** Once a turn for each. */
   add(leaving: Leaving): void {
-    if (this.#leaving.push(leaving) === 1) setImmediate(this.#end);
+    if (this.#leaving.push(leaving) !== 1) return;
+    this.busyPoll.came();
+    setImmediate(this.#end);
   }
 
   readonly #end = () => {
     const leaving = this.#leaving;
     this.#leaving = [];
     for (const each of leaving) each.leave();
+    this.busyPoll.left();
   };
 }

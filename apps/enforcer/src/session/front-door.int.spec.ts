@@ -12,6 +12,7 @@ import { Upstreams } from "../connection/upstreams.js";
 import { listen } from "../listener/listener.js";
 import { createLog } from "../log.js";
 import { ManualClock, settle } from "../manual-clock.fixture.js";
+import { BusyPoll } from "../pipeline/busy-poll.js";
 import { Turn } from "../pipeline/turn.js";
 import { FrontDoor } from "./front-door.js";
 import type { Session, SessionServices } from "./session.js";
@@ -68,7 +69,7 @@ beforeAll(async () => {
           return 1;
         },
       },
-      ...{ upstreams: new Upstreams(clock), turn: new Turn(), clock, log },
+      ...{ upstreams: new Upstreams(clock), turn: new Turn(new BusyPoll(0)), clock, log },
     } as unknown as SessionServices,
     cancelElsewhere: () => {},
     mockKey: new Uint8Array(32),
