@@ -1,6 +1,6 @@
 import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { BusFailure } from "#bus";
-import { auditV1 } from "#contracts";
+import { approvalV1, auditV1 } from "#contracts";
 import {
   command,
   context,
@@ -80,6 +80,26 @@ describe("sessions", () => {
       tablesRead: ["public.customers"],
     });
     expect(commands[2]).toMatchObject({ errorCode: "42P01", reason: "no such table", statement: "alter table t" });
+  });
+
+  it("have a command that was let through and never left as refused, not as one that may have run", async () => {
+    const edge = audit.enforcer();
+    const { WITHDRAWN } = approvalV1.ApprovalStatus;
+    await edge.ship(
+      started("s-2"),
+      runs("s-2", 1, { approvalId: "ap-2" }),
+      {
+        sessionId: "s-2",
+        fact: {
+          case: "holdEnded",
+          value: { ordinal: 1n, approvalId: "ap-2", status: WITHDRAWN, reason: "it is over" },
+        },
+      },
+      ended("s-2"),
+    );
+    await edge.acknowledged();
+    const { commands } = await audit.bus.call(getSession, { id: "s-2" }, context());
+    expect(commands).toMatchObject([{ verdict: "hold", status: "refused", reason: "it is over" }]);
   });
 
   it("are told by each of their commands' entries: who, of which run, on whose behalf, on what", async () => {

@@ -21,7 +21,10 @@ export function applyCommandEntry(touched: Touched, session: SessionRow, entry: 
       return;
     case "hold.ended": {
       const command = touched.command(entry.sessionId, String(data.ordinal));
-      if (command) command.reason = columnText(data.reason) || command.reason;
+      if (!command) return;
+      command.reason = columnText(data.reason) || command.reason;
+      // It was let through, and its session ended before it left.
+      if (data.status === "withdrawn" && command.status === "running") command.status = "refused";
       return;
     }
     case "command.ended":

@@ -31,7 +31,10 @@ export interface HeldCommand {
   readonly asked: Promise<boolean>;
   /** Never rejects. */
   readonly ended: Promise<HoldEnd>;
+  /** The command waits no longer; nothing where it does not wait any more. */
   withdraw(reason: string): void;
+  /** The command will not leave: it is withdrawn, also where it has been let through. */
+  giveBack(reason: string): void;
   policyChanged(): void;
 }
 
@@ -94,6 +97,7 @@ class Held implements HeldCommand {
   #consuming = false;
   /** The control plane may have let the command through, and its answer is not here. */
   #unanswered = false;
+  #granted = false;
   /** By our clock: what nobody has used by then is of no use to anybody. */
   #until = 0;
   #stopExpiry = () => {};
@@ -166,6 +170,11 @@ class Held implements HeldCommand {
     this.#end(withdrawn(reason));
   }
 
+  giveBack(reason: string): void {
+    if (this.#granted) this.#tellWithdrawn(reason);
+    else this.withdraw(reason);
+  }
+
   policyChanged(): void {
     if (this.#over) return;
     this.#tellWithdrawn("the policy has changed meanwhile");
@@ -184,6 +193,7 @@ class Held implements HeldCommand {
         digest: subject.digest,
       });
       this.#unanswered = false;
+      this.#granted = granted && !this.#over;
       if (granted) this.#end({ kind: "granted", by: approvedBy });
       else if (status === ApprovalStatus.CONSUMED) this.withdraw(LOST);
       else if (status !== ApprovalStatus.PENDING) this.#endedAs(status, reason, approvedBy);
@@ -229,9 +239,11 @@ class Held implements HeldCommand {
   /** Also where it has been let through meanwhile: the command does not run, and the approval must not say that it has. */
   #tellWithdrawn(reason: string): void {
     const { control, clock, approvalId } = this;
+    // What has been let through does not expire: it would stand as used for ever.
+    const matters = () => this.#granted || clock.now() < this.#until;
     const tell = () =>
       control.call(edgeV1.EdgeApprovals.method.withdraw, { approvalId, reason }).catch((error) => {
-        if (error instanceof ControlPlaneAway && clock.now() < this.#until) clock.after(POLL_MS, tell);
+        if (error instanceof ControlPlaneAway && matters()) clock.after(POLL_MS, tell);
       });
     // After the request is answered: a withdrawal that overtakes it would find nothing to withdraw.
     void this.asked.then(tell);

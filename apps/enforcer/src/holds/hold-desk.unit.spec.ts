@@ -163,6 +163,25 @@ test("a withdrawal that nobody hears is said again, for as long as it is of use"
   expect({ size: holds.size, timers: clock.waiting }).toEqual({ size: 0, timers: 0 });
 });
 
+test("let through, and its command does not leave: it is given back, for as long as that takes", async () => {
+  const { holds, answers, clock, count, decided } = desk();
+  const held = holds.hold(subject, verdict);
+  await settle();
+  answers.Consume = async () => ({ granted: true, reason: "", approvedBy: [dba], status: ApprovalStatus.CONSUMED });
+  decided(held.approvalId, ApprovalStatus.APPROVED);
+  expect(await held.ended).toMatchObject({ kind: "granted" });
+  held.withdraw("too late for that");
+  answers.Withdraw = async () => {
+    throw new ControlPlaneAway("no answer");
+  };
+  held.giveBack("its session has ended");
+  await clock.pass(600_000);
+  answers.Withdraw = async () => ({});
+  const before = count("Withdraw");
+  await clock.pass(3_000);
+  expect({ more: count("Withdraw") - before, timers: clock.waiting }).toEqual({ more: 1, timers: 0 });
+});
+
 test("withdrawn while its approval is being taken: it does not run", async () => {
   const { holds, answers, decided, count } = desk();
   const held = holds.hold(subject, verdict);

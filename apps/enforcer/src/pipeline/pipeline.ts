@@ -44,7 +44,8 @@ export interface PipelineSession {
     refused: Refusal,
     approvalId: string,
   ): void;
-  recordHoldEnded(gate: Gate, held: HeldCommand, end: HoldEnd): void;
+  /** Gives the record's sequence. */
+  recordHoldEnded(gate: Gate, held: HeldCommand, end: HoldEnd): number;
   recordEnded(ended: Ended): void;
   /** Up to which record the disk must have all before the command leaves; 0: none. @param sequence its own record */
   toDiskFirst(gate: Gate, cleared: Cleared, sequence: number): number;
@@ -76,8 +77,18 @@ export interface Cleared {
   readonly approvalId: string;
 }
 
+/** A command that a person has let through: until it leaves, it can still come to nothing. */
+interface Approved {
+  readonly gate: Gate;
+  readonly command: HeldCommand;
+  readonly end: HoldEnd;
+  /** It leaves with this turn. */
+  sent: boolean;
+}
+
 export class Pipeline implements Leaving {
   #held: { readonly gate: Gate; readonly command: HeldCommand } | null = null;
+  #approved: Approved | null = null;
   /** A gate is being dealt with: nothing behind it moves. */
   #waiting = false;
   #bytesInBeforeWait = 0;
@@ -162,15 +173,23 @@ export class Pipeline implements Leaving {
     this.#held?.command.policyChanged();
   }
 
-  /** Nothing more passes; what has passed is recorded. @throws SpoolUnwritable where it is not: then it must not leave. */
-  stop(): void {
+  /**
+   * Nothing more passes; what has passed is recorded. An approval whose command has not left is given back.
+   * @param leaves whether what has passed in this turn still leaves
+   * @throws SpoolUnwritable where it is not recorded: then it must not leave.
+   */
+  stop(leaves: boolean): void {
     this.#over = true;
-    if (this.#held) {
-      const { gate, command } = this.#held;
-      command.withdraw(GONE);
-      this.session.recordHoldEnded(gate, command, withdrawn(GONE));
+    try {
+      this.#write();
+      if (leaves) this.#recordUsed();
+    } finally {
+      const unused = this.#held ?? this.#approved;
+      if (unused) {
+        unused.command.giveBack(GONE);
+        this.session.recordHoldEnded(unused.gate, unused.command, withdrawn(GONE));
+      }
     }
-    this.#write();
   }
 
   #request(step: ClientStep): void {
@@ -275,6 +294,7 @@ export class Pipeline implements Leaving {
     if (this.#over) return;
     this.session.sent(gate, understood, terms);
     this.server.write(this.conversation.allow(gate, terms.plan, terms.limit));
+    if (this.#approved) this.#approved.sent = true;
   }
 
   /** Decides, and holds where the verdict says so. Null: it was refused. */
@@ -297,10 +317,11 @@ export class Pipeline implements Leaving {
     return held.ended.then((end) => {
       if (this.#over) return null;
       this.#held = null;
-      this.session.recordHoldEnded(gate, held, end);
       if (end.kind === "granted") {
+        this.#approved = { gate, command: held, end, sent: false };
         return { understood, verdict, terms: this.session.terms(understood, verdict), approvalId: held.approvalId };
       }
+      this.session.recordHoldEnded(gate, held, end);
       if (end.kind === "policy-changed") return after(this.session.understand(gate), (anew) => this.#clear(gate, anew));
       const told: Refusal = { code: end.code, message: end.reason, detail: `Approval ${held.approvalId}.` };
       return this.#refuse(gate, understood, verdict, told, held.approvalId);
@@ -327,6 +348,7 @@ export class Pipeline implements Leaving {
   /** Sends what was written, and sets the pace of both sides by the slower. */
   #leave(): void {
     this.#write();
+    this.#recordUsed();
     this.server.flush();
     this.client.flush();
     this.server.reading(!this.client.clogged);
@@ -341,6 +363,14 @@ export class Pipeline implements Leaving {
     const sequence = this.#unwritten;
     this.#unwritten = 0;
     if (sequence > 0) this.session.durable(sequence, "os");
+  }
+
+  /** An approval is used once its command leaves, and not before: until then its session may end, or the spool be full. */
+  #recordUsed(): void {
+    if (!this.#approved?.sent) return;
+    const { gate, command, end } = this.#approved;
+    this.session.durable(this.session.recordHoldEnded(gate, command, end), "os");
+    this.#approved = null;
   }
 
   /** While a command waits, the client is still listened to; but not without end. */

@@ -147,9 +147,11 @@ export class Session implements PipelineSession {
     this.#over = true;
     this.#stopExpiry();
     if (cause === "fault") this.services.log.warn({ session: this.id, message }, "session ended by a fault");
+    // In order only where the client itself said so: else nothing written and not yet sent may leave any more.
+    const inOrder = cause === "client";
     let recorded = false;
     try {
-      this.#pipeline.stop();
+      this.#pipeline.stop(inOrder);
       recorded = true;
       for (const each of this.#conversation.unfinished()) this.#recordUnfinished(each, cause);
       this.services.recorder.record(this.id, "sessionEnded", {
@@ -165,8 +167,7 @@ export class Session implements PipelineSession {
     if (cause !== "upstream") void this.#cancelUpstream();
     if (told) this.#client.write(this.#conversation.goodbye(told));
     this.#client.end();
-    // In order only where the client itself said so: else nothing written and not yet sent may leave any more.
-    if (cause === "client" && recorded) this.#server.end();
+    if (inOrder && recorded) this.#server.end();
     else this.#server.socket.destroy();
     this.parts.ended();
   }
@@ -256,14 +257,14 @@ export class Session implements PipelineSession {
     });
   }
 
-  recordHoldEnded(gate: Gate, held: HeldCommand, end: HoldEnd): void {
+  recordHoldEnded(gate: Gate, held: HeldCommand, end: HoldEnd): number {
     const ending =
       end.kind === "granted"
         ? { status: approvalV1.ApprovalStatus.CONSUMED, by: end.by, reason: "" }
         : end.kind === "refused"
           ? end
           : { status: approvalV1.ApprovalStatus.WITHDRAWN, by: [], reason: "the policy has changed meanwhile" };
-    this.services.recorder.record(this.id, "holdEnded", {
+    return this.services.recorder.record(this.id, "holdEnded", {
       ordinal: BigInt(gate.ordinal),
       approvalId: held.approvalId,
       status: ending.status,
