@@ -15,7 +15,12 @@ import { eventLines } from "./event-stream.js";
 class EventsQuery {
   @IntegerText({ description: "Entries with an index greater than this.", optional: true, example: 0 })
   after = 0;
-  @IntegerText({ description: "At most this many; 1000 where absent, no end while following.", min: 1, optional: true })
+  @IntegerText({
+    description: "At most this many; 1000 where absent, no end while following.",
+    min: 1,
+    max: 1_000_000,
+    optional: true,
+  })
   limit?: number;
   @FlagText({ description: "Go on with what is appended later.", optional: true })
   follow = false;

@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { ApiClient } from "../api-client.js";
 import type { Context } from "../context.js";
 import { CliFailure, EXIT } from "../failure.js";
@@ -25,12 +25,14 @@ interface Approval {
   }[];
 }
 
+const STATUSES = ["pending", "approved", "rejected", "expired", "withdrawn", "consumed"];
+
 export function addApprovals(program: Command, { client, print }: Context): void {
   const approvals = program.command("approvals").description("what waits for a person");
   approvals
     .command("ls")
     .description("list them; those that wait unless --status or --all says otherwise")
-    .option("--status <status>", "only these")
+    .addOption(new Option("--status <status>", "only these").choices(STATUSES))
     .option("--all", "whatever their status")
     .option("--resource <name>", "only of this resource")
     .option("--json")

@@ -87,6 +87,7 @@ function emptyPlace(out: string): string {
 
 function listeners(text: string, earlier: readonly Listener[] = []): Listener[] {
   const [, protocol, host, port] = /^([a-z0-9]+):(.+):(\d{1,5})$/.exec(text) ?? [];
-  if (!protocol || !host) throw new InvalidArgumentError("It must be like postgres:db.example.com:5432.");
+  if (!protocol || !host || Number(port) < 1 || Number(port) > 65_535)
+    throw new InvalidArgumentError("It must be like postgres:db.example.com:5432, with a port from 1 to 65535.");
   return [...earlier, { protocol, host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) }];
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { ApiClient } from "../api-client.js";
-import { type Context, wholeNumber } from "../context.js";
+import { type Context, MOST_LISTED, wholeNumber } from "../context.js";
 import { type Entry, eventLine } from "../event-line.js";
 import { CliFailure, EXIT } from "../failure.js";
 
@@ -15,14 +15,15 @@ interface Options {
 /** A followed stream shows a sign of life every 15 s. */
 const SILENCE_MS = 45_000;
 const LONGEST_PAUSE_MS = 10_000;
+const LAST_INDEX = 999_999_999_999_999;
 
 export function addEvents(program: Command, { client }: Context): void {
   program
     .command("events")
     .description("the audit log")
     .option("--follow", "go on with what happens; goes on after a lost connection too")
-    .option("--after <n>", "only what comes after this index", wholeNumber, 0)
-    .option("--limit <n>", "at most this many", wholeNumber)
+    .option("--after <n>", "only what comes after this index", wholeNumber(0, LAST_INDEX), 0)
+    .option("--limit <n>", "at most this many", wholeNumber(1, MOST_LISTED))
     .option("--json", "one JSON object a line")
     .action(async (options: Options) => {
       const log = new Log(client(), options);

@@ -1,6 +1,6 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { ApiClient } from "../api-client.js";
-import { type Context, wholeNumber } from "../context.js";
+import { type Context, MOST_LISTED, wholeNumber } from "../context.js";
 import { CliFailure, EXIT } from "../failure.js";
 import { facts, json, moment, shortened, table } from "../output.js";
 
@@ -35,9 +35,9 @@ export function addSessions(program: Command, { client, print }: Context): void 
   sessions
     .command("ls")
     .description("list them, newest first")
-    .option("--status <status>", "only open, ended or lost ones")
+    .addOption(new Option("--status <status>", "only these").choices(["open", "ended", "lost"]))
     .option("--resource <name>", "only of this resource")
-    .option("--limit <n>", "at most this many", wholeNumber, 100)
+    .option("--limit <n>", "at most this many", wholeNumber(1, MOST_LISTED), 100)
     .option("--json")
     .action(async (options: { status?: string; resource?: string; limit: number; json?: boolean }) => {
       const { status, resource, limit } = options;

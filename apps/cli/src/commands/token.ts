@@ -14,12 +14,12 @@ export const exchangeOptions = (command: Command) =>
     .option("--subject-token-file <file>", "a file with the workload's token (a JWT)")
     .option("--audience <name>", "the audience to ask GitHub's token for", "counterfoil")
     .option("--scope <actions>", "limit it to these actions, such as 'sql:read'")
-    .option("--lifetime <seconds>", "how long it lives; 600 unless said", wholeNumber)
+    .option("--lifetime <seconds>", "how long it lives, at most 3600; 600 unless said", wholeNumber(1, 3600))
     .addOption(
       new Option("--mode <mode>", "how often it can be used; once unless said").choices(["once", "burst", "run"]),
     )
-    .option("--uses <n>", "of burst: how many sessions", wholeNumber)
-    .option("--window <seconds>", "of burst: from the first session to the last", wholeNumber);
+    .option("--uses <n>", "of burst: how many sessions, 2 to 1000; 10 unless said", wholeNumber(1, 1000))
+    .option("--window <seconds>", "of burst: from the first session to the last; 60 unless said", wholeNumber(1, 3600));
 
 export async function getToken(options: ExchangeOptions, { settings, env }: Context): Promise<Exchanged> {
   const known = settings();
