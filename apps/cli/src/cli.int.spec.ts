@@ -112,14 +112,35 @@ describe("approvals, sessions, tokens", () => {
   test("tokens, over all pages", async () => {
     expect((await built.run(["tokens", "ls"])).stdout).toMatch(/\nfirst .*1\/3.*\nsecond /);
     expect((await built.run(["tokens", "revoke", "foil_abc_s3cret", "--reason", "leaked"])).stdout).toBe(
-      "revoked abc\n",
+      "abc is revoked\n",
     );
     expect(asked<tokensV1.RevokeRequest>("Revoke")).toMatchObject({ tokenId: "abc", reason: "leaked" });
-    expect((await built.run(["tokens", "revoke", "--run", "17"])).stdout).toBe("nothing was live\n");
+    expect((await built.run(["tokens", "revoke", "--run", "17"])).stdout.split("\n")).toEqual([
+      "a is revoked, and ended 1 open session",
+      expect.stringContaining("b was spent already"),
+      "c had expired already",
+      "d was revoked already",
+      "",
+    ]);
+    expect((await built.run(["tokens", "revoke", "--run", "18"])).stdout).toBe("nothing was live\n");
     for (const args of [[], ["abc", "--run", "17"], ["--run", "1", "--issuer", "x"]]) {
       expect((await built.run(["tokens", "revoke", ...args])).code).toBe(2);
     }
   });
+});
+
+test.each([
+  ["events --limit 0", "from 1 to 1000000"],
+  ["events --after -1", "from 0 to"],
+  ["tokens ls --limit 0", "from 1 to 1000000"],
+  ["sessions ls --limit 1e3", "from 1 to 1000000"],
+  ["token --resource shop --lifetime 0", "from 1 to 3600"],
+  ["token --resource shop --mode burst --uses 0", "from 1 to 1000"],
+  ["run --resource shop --window 3601 -- true", "from 1 to 3600"],
+  ["enforcers register e --group g --nats nats://h --out o --listener postgres:h:65536", "port from 1 to 65535"],
+])("counterfoil %s is wrong usage, and says what would do", async (line, says) => {
+  const { code, stdout, stderr } = await built.run(line.split(" "));
+  expect([code, stdout, stderr]).toEqual([2, "", expect.stringContaining(says)]);
 });
 
 describe("events", () => {

@@ -58,7 +58,19 @@ export function answersOf(plane: ControlPlane): void {
       ? { tokens: [{ id: "second", principal, resource: "shop", used: 1 }] }
       : { tokens: [{ id: "first", principal, resource: "shop", uses: 3, used: 1 }], next: "more" },
   );
-  plane.on(tokensV1.Tokens.method.revoke, ({ tokenId }) => ({ tokenIds: tokenId === "abc" ? ["abc"] : [] }));
+  const { REVOKED, REVOKED_BEFORE, SPENT, EXPIRED } = tokensV1.RevokedToken_Outcome;
+  plane.on(tokensV1.Tokens.method.revoke, ({ tokenId, run }) => {
+    if (tokenId !== "") return { tokens: [{ id: tokenId, outcome: REVOKED }] };
+    if (run !== "17") return { tokens: [] };
+    return {
+      tokens: [
+        { id: "a", outcome: REVOKED, sessionsEnded: 1 },
+        { id: "b", outcome: SPENT },
+        { id: "c", outcome: EXPIRED },
+        { id: "d", outcome: REVOKED_BEFORE },
+      ],
+    };
+  });
   plane.on(policyV1.Policy.method.simulate, () => ({
     ...{ verdict: "deny", reason: "say which rows", policies: ["say-which-rows"], actions: ["sql:delete"] },
     masks: [{ column: "email", labels: ["pii.email"], transform: "partial" }],

@@ -19,7 +19,7 @@ import { TokensModule } from "./tokens.module.js";
 
 const { mint, getToken, listTokens, revoke, endSession, getSession } = tokensV1.Tokens.method;
 const { lookup, redeem, release, renew } = edgeV1.EdgeTokens.method;
-const { UseMode, TokenStatus } = tokensV1;
+const { UseMode, TokenStatus, RevokedToken_Outcome } = tokensV1;
 const ENFORCER = "e1";
 
 /** What identity and policy know: everything is of the group `edge`, but what is named `elsewhere`. */
@@ -318,7 +318,9 @@ describe("the tokens service", () => {
       await redeemOnce(id, sessionId);
       const other = randomUUID();
       await redeemOnce((await mintOne()).id, other);
-      expect(await bus.call(revoke, { tokenId: id, reason: "leaked" }, context())).toMatchObject({ tokenIds: [id] });
+      expect(await bus.call(revoke, { tokenId: id, reason: "leaked" }, context())).toMatchObject({
+        tokens: [{ id, outcome: RevokedToken_Outcome.REVOKED, sessionsEnded: 1 }],
+      });
       expect(await pushed()).toMatchObject([{ tokenIds: [id], sessionIds: [sessionId], reason: "leaked" }]);
       expect(await endedOf([sessionId, other])).toEqual([[sessionId, "leaked"]]);
       expect(await endedOf([other], "e2")).toEqual([[other, "the session is not known"]]);
@@ -336,15 +338,15 @@ describe("the tokens service", () => {
     ])("reaches all of a %s and no others", async (selector, over, value) => {
       const mine = [await mintOne({ principal: principal(over) }), await mintOne({ principal: principal(over) })];
       const other = await mintOne();
-      const { tokenIds } = await bus.call(revoke, { [selector]: value }, context());
-      expect([...tokenIds].sort()).toEqual(mine.map(({ id }) => id).sort());
+      const { tokens } = await bus.call(revoke, { [selector]: value }, context());
+      expect(tokens.map(({ id }) => id).sort()).toEqual(mine.map(({ id }) => id).sort());
       expect(await statusOf(other.id)).toBe("ACTIVE");
-      expect(await bus.call(revoke, { [selector]: value }, context())).toMatchObject({ tokenIds: [] });
+      expect(await bus.call(revoke, { [selector]: value }, context())).toMatchObject({ tokens: [] });
     });
 
     it("reaches all of a resource", async () => {
       const { id } = await mintOne({ resource: "bank" });
-      expect((await bus.call(revoke, { resource: "bank" }, context())).tokenIds).toEqual([id]);
+      expect((await bus.call(revoke, { resource: "bank" }, context())).tokens).toMatchObject([{ id }]);
     });
 
     it("leaves no session open that was opened while it went on", async () => {
@@ -367,9 +369,27 @@ describe("the tokens service", () => {
       await Promise.race(minting);
       // Whatever was answered before the revocation was asked for must be revoked after it.
       const before = await sql.query("SELECT id FROM tokens.token WHERE run = 'storm'");
-      const { tokenIds } = await bus.call(revoke, { run: "storm" }, context());
-      expect(tokenIds).toEqual(expect.arrayContaining(before.rows.map(({ id }) => id)));
+      const { tokens } = await bus.call(revoke, { run: "storm" }, context());
+      expect(tokens.map(({ id }) => id)).toEqual(expect.arrayContaining(before.rows.map(({ id }) => id)));
       await Promise.all(minting);
+    });
+
+    it("says of what was over already what it was, and leaves it so", async () => {
+      const outcomeOf = async (id: string) => (await bus.call(revoke, { tokenId: id }, context())).tokens;
+      const { SPENT, EXPIRED, REVOKED_BEFORE } = RevokedToken_Outcome;
+      const spent = await mintOne();
+      const sessionId = randomUUID();
+      await redeemOnce(spent.id, sessionId);
+      await bus.callEdge(release, ENFORCER, { sessionId });
+      expect(await outcomeOf(spent.id)).toMatchObject([{ id: spent.id, outcome: SPENT, sessionsEnded: 0 }]);
+      expect(await statusOf(spent.id)).toBe("SPENT");
+      const revoked = await mintOne();
+      await outcomeOf(revoked.id);
+      expect(await outcomeOf(revoked.id)).toMatchObject([{ outcome: REVOKED_BEFORE }]);
+      const expired = await mintOne({ lifetimeSeconds: 1 });
+      now += 1_000;
+      expect(await outcomeOf(expired.id)).toMatchObject([{ outcome: EXPIRED }]);
+      expect(await statusOf(expired.id)).toBe("EXPIRED");
     });
 
     it("needs exactly one selector, and a token that is there", async () => {

@@ -115,7 +115,9 @@ describe("tokens", () => {
     fixture.plane.on(tokensV1.Tokens.method.getToken, ({ id }) =>
       id === "abc" ? token : refuse("not_found", "no token"),
     );
-    fixture.plane.on(tokensV1.Tokens.method.revoke, () => ({ tokenIds: ["abc"] }));
+    fixture.plane.on(tokensV1.Tokens.method.revoke, () => ({
+      tokens: [{ id: "abc", outcome: tokensV1.RevokedToken_Outcome.REVOKED_BEFORE }],
+    }));
   });
   test("listed and read", async () => {
     const { body } = await fixture.send("GET", "/v1/tokens?status=active&run=17&resource=shop&principal=p");
@@ -126,7 +128,9 @@ describe("tokens", () => {
     expect((await fixture.send("GET", "/v1/tokens/xyz")).status).toBe(404);
   });
   test("one revoked", async () => {
-    expect((await fixture.send("DELETE", "/v1/tokens/abc?reason=leaked")).body).toEqual({ token_ids: ["abc"] });
+    expect((await fixture.send("DELETE", "/v1/tokens/abc?reason=leaked")).body).toEqual({
+      tokens: [{ id: "abc", outcome: "revoked-before", sessions_ended: 0 }],
+    });
     expect(last<tokensV1.RevokeRequest>("Revoke")).toMatchObject({ tokenId: "abc", reason: "leaked", run: "" });
   });
   test.each([

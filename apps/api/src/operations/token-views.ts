@@ -1,4 +1,4 @@
-import { Choice, Integer, Moment, Nested, Text, Texts } from "../http/fields.js";
+import { Choice, Integer, Moment, Nested, NestedList, Text, Texts } from "../http/fields.js";
 import { PageQuery } from "../http/pages.js";
 import { Principal } from "../http/views.js";
 
@@ -57,9 +57,24 @@ export class Revocation {
   reason = "";
 }
 
+export class RevokedToken {
+  @Text({ description: "Its public id." })
+  id!: string;
+  @Choice(["revoked", "revoked-before", "spent", "expired"], {
+    description:
+      "`revoked`: now. Else there was nothing to revoke: `revoked-before`; `spent`, with no session open; `expired`.",
+  })
+  outcome!: string;
+  @Integer({ description: "How many open sessions were closed." })
+  sessions_ended!: number;
+}
+
 export class Revoked {
-  @Texts({ description: "The tokens that were live and no longer are.", atMost: 100_000 })
-  token_ids!: string[];
+  @NestedList(() => RevokedToken, {
+    description: "What became of each: the one named, or all that had not expired, nor been revoked before.",
+    atMost: 100_000,
+  })
+  tokens!: RevokedToken[];
 }
 
 export class RevokeQuery {

@@ -10,7 +10,7 @@ import { Fails, Idempotent } from "../http/documented.js";
 import { Checked } from "../http/input.js";
 import { PageOf, page, pageRequest } from "../http/pages.js";
 import { parse, represent } from "../http/representation.js";
-import { Revocation, Revoked, RevokeQuery, Token, TokensQuery } from "./token-views.js";
+import { Revocation, Revoked, type RevokedToken, RevokeQuery, Token, TokensQuery } from "./token-views.js";
 
 const { getToken, listTokens, revoke } = tokensV1.Tokens.method;
 const ById = () => ApiParam({ name: "id", description: "The token's public id.", schema: { type: "string" } });
@@ -55,7 +55,7 @@ export class TokensController {
   @ApiOperation({ operationId: "revoke_token", summary: "Revoke one token and close its sessions" })
   @ById()
   @Idempotent()
-  @ApiOkResponse({ type: Revoked, description: "Done; empty where it was not live any more." })
+  @ApiOkResponse({ type: Revoked, description: "What became of it." })
   @Fails("invalid", "unauthenticated", "forbidden", "not_found", "key_reused")
   async revokeOne(
     @Param("id") tokenId: string,
@@ -71,7 +71,8 @@ export class TokensController {
   @ApiOperation({
     operationId: "revoke_tokens",
     summary: "Revoke every live token of a principal, run, resource or issuer",
-    description: "Their sessions close, in the middle of a query too.",
+    description:
+      "Tokens that have expired, or were revoked before, are left out. Their sessions close, in the middle of a query too.",
   })
   @ApiBody({ type: Revocation })
   @Idempotent()
@@ -88,7 +89,7 @@ export class TokensController {
   }
 
   private async revoke(request: tokensV1.RevokeRequest, call: CallContext): Promise<Revoked> {
-    const { tokenIds } = await this.bus.call(revoke, request, call);
-    return { token_ids: tokenIds };
+    const { tokens } = await this.bus.call(revoke, request, call);
+    return { tokens: tokens.map((token) => represent(tokensV1.RevokedTokenSchema, token) as unknown as RevokedToken) };
   }
 }

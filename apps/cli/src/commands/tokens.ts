@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { type Context, wholeNumber } from "../context.js";
+import { type Context, MOST_LISTED, wholeNumber } from "../context.js";
 import { CliFailure, EXIT } from "../failure.js";
 import { json, moment, table } from "../output.js";
 
@@ -12,6 +12,11 @@ interface Token {
   readonly used: number;
   readonly uses: number;
   readonly expires_at?: string;
+}
+interface Revoked {
+  readonly id: string;
+  readonly outcome: string;
+  readonly sessions_ended: number;
 }
 interface Revoke {
   readonly principal?: string;
@@ -30,7 +35,7 @@ export function addTokens(program: Command, { client, print }: Context): void {
     .addOption(new Option("--status <status>", "only these").choices(["active", "spent", "expired", "revoked"]))
     .option("--resource <name>", "only for this resource")
     .option("--run <run>", "only of this run")
-    .option("--limit <n>", "at most this many", wholeNumber, 100)
+    .option("--limit <n>", "at most this many", wholeNumber(1, MOST_LISTED), 100)
     .option("--json")
     .action(async (options: { status?: string; resource?: string; run?: string; limit: number; json?: boolean }) => {
       const { status, resource, run, limit } = options;
@@ -49,9 +54,8 @@ export function addTokens(program: Command, { client, print }: Context): void {
     .action(async (id: string | undefined, options: Revoke) => {
       const { by, value } = selected(id, options);
       const revocation = { by, value, reason: options.reason ?? "" };
-      const answer = await client().change<{ token_ids: string[] }>("POST", "/v1/tokens/revoke", { json: revocation });
-      const count = answer.token_ids.length;
-      const says = count === 0 ? "nothing was live" : `revoked ${answer.token_ids.join(", ")}`;
+      const answer = await client().change<{ tokens: Revoked[] }>("POST", "/v1/tokens/revoke", { json: revocation });
+      const says = answer.tokens.length === 0 ? "nothing was live" : answer.tokens.map(became).join("\n");
       print(options.json ? json(answer) : says);
     });
 }
@@ -64,6 +68,18 @@ function selected(token: string | undefined, { principal, run, resource, issuer 
     throw new CliFailure("it must be said exactly once what is revoked", EXIT.usage, advice);
   }
   return { by: only[0], value: only[1].replace(/^foil_([A-Za-z0-9]+).*$/, "$1") };
+}
+
+const NOTHING_TO_REVOKE: Readonly<Record<string, string>> = {
+  spent: "was spent already: nothing could be opened with it, and nothing was open",
+  expired: "had expired already",
+  "revoked-before": "was revoked already",
+};
+
+function became({ id, outcome, sessions_ended: ended }: Revoked): string {
+  const before = NOTHING_TO_REVOKE[outcome];
+  if (before !== undefined) return `${id} ${before}`;
+  return `${id} is revoked${ended === 0 ? "" : `, and ended ${ended} open session${ended === 1 ? "" : "s"}`}`;
 }
 
 const listed = (found: readonly Token[]) =>

@@ -3,9 +3,10 @@ import { timestampFromDate } from "@bufbuild/protobuf/wkt";
 import { modelV1, tokensV1 } from "#contracts";
 import { Refused } from "#event-store";
 import type { Principal, UseMode } from "../domain/events.js";
+import type { RevokedToken } from "../handlers/revoke.js";
 import type { TokenStatus, TokenView } from "../projections/token-queries.js";
 
-const { UseMode: WireMode, TokenStatus: WireStatus } = tokensV1;
+const { UseMode: WireMode, TokenStatus: WireStatus, RevokedToken_Outcome: WireOutcome } = tokensV1;
 
 const WIRE_MODES: Record<UseMode, tokensV1.UseMode> = { once: WireMode.ONCE, burst: WireMode.BURST, run: WireMode.RUN };
 const WIRE_STATUSES: Record<TokenStatus, tokensV1.TokenStatus> = {
@@ -13,6 +14,12 @@ const WIRE_STATUSES: Record<TokenStatus, tokensV1.TokenStatus> = {
   spent: WireStatus.SPENT,
   expired: WireStatus.EXPIRED,
   revoked: WireStatus.REVOKED,
+};
+const WIRE_OUTCOMES: Record<RevokedToken["outcome"], tokensV1.RevokedToken_Outcome> = {
+  revoked: WireOutcome.REVOKED,
+  "revoked-before": WireOutcome.REVOKED_BEFORE,
+  spent: WireOutcome.SPENT,
+  expired: WireOutcome.EXPIRED,
 };
 const keyOf = <K extends string, V>(table: Record<K, V>, value: V): K | undefined =>
   (Object.keys(table) as K[]).find((key) => table[key] === value);
@@ -50,4 +57,9 @@ export const tokenMessage = (view: TokenView): MessageInitShape<typeof tokensV1.
   ...{ windowSeconds: view.windowSeconds, status: WIRE_STATUSES[view.status], revokedBecause: view.revokedBecause },
   ...{ mintedAt: timestampFromDate(view.mintedAt), expiresAt: timestampFromDate(view.expiresAt) },
   version: BigInt(view.version),
+});
+
+export const revokedMessage = (token: RevokedToken): MessageInitShape<typeof tokensV1.RevokedTokenSchema> => ({
+  ...token,
+  outcome: WIRE_OUTCOMES[token.outcome],
 });

@@ -9,7 +9,7 @@ import { EndSession } from "../handlers/end-session.js";
 import { Mint } from "../handlers/mint.js";
 import { Revoke } from "../handlers/revoke.js";
 import { type Selector, TokenQueries } from "../projections/token-queries.js";
-import { modeOf, principalMessage, principalOf, statusOf, tokenMessage } from "./messages.js";
+import { modeOf, principalMessage, principalOf, revokedMessage, statusOf, tokenMessage } from "./messages.js";
 
 const { mint, getToken, listTokens, revoke, endSession, getSession } = tokensV1.Tokens.method;
 
@@ -72,7 +72,8 @@ export class TokensController {
       );
     }
     const why = reason || `revoked by ${context.actor.name || context.actor.id}`;
-    return { tokenIds: [...(await this.commands.execute(new Revoke(...chosen, why, context)))] };
+    const revoked = await this.commands.execute(new Revoke(...chosen, why, context));
+    return { tokens: revoked.map(revokedMessage) };
   }
 
   @Rpc(endSession)

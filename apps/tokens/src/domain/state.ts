@@ -63,6 +63,12 @@ export function windowClosesAt({ grant, sessions }: MintedToken): number | null 
 export const usedUp = ({ grant, sessions }: MintedToken): boolean =>
   grant.mode !== "run" && sessions.size >= grant.uses;
 
+/** Whether no use could be begun at any later time, though it has not expired: what was spent before that stays spent. */
+export function isSpent(state: MintedToken, now: number): boolean {
+  const closes = windowClosesAt(state);
+  return usedUp(state) || (closes !== null && closes < Math.min(now, state.grant.expiresAt));
+}
+
 /** Sessions that have not ended by themselves, by order, or with the token's life. */
 export const openSessions = ({ grant, sessions }: MintedToken, now: number): readonly string[] =>
   now >= grant.expiresAt ? [] : [...sessions].filter(([, { over }]) => !over).map(([id]) => id);

@@ -3,6 +3,7 @@ import type { Grant, TokenEvent } from "./events.js";
 import {
   evolve,
   initialState,
+  isSpent,
   type MintedToken,
   openSessions,
   type TokenState,
@@ -84,9 +85,11 @@ function endSession({ sessionId, reason, now }: CommandOf<"EndSession">, state: 
   return [{ type: "SessionEndOrdered", data: { sessionId, reason, at: now } } as const];
 }
 
+/** Where nothing can be begun with it and nothing is open, there is nothing to revoke: it stays what it is. */
 function revoke({ reason, now }: CommandOf<"Revoke">, state: MintedToken): readonly TokenEvent[] {
-  if (state.revoked || now >= state.grant.expiresAt) return [];
-  return [{ type: "TokenRevoked", data: { reason, at: now, sessionIds: openSessions(state, now) } }];
+  const sessionIds = openSessions(state, now);
+  if (state.revoked || now >= state.grant.expiresAt || (isSpent(state, now) && sessionIds.length === 0)) return [];
+  return [{ type: "TokenRevoked", data: { reason, at: now, sessionIds } }];
 }
 
 const refused = (why: RedeemRefusal, message: string) => new Refused("gone", message, { why });

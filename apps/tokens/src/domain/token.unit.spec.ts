@@ -199,6 +199,12 @@ describe("a revocation", () => {
       .happens(revoked(soon, "s2")));
   it("counts for a spent token with an open session", () =>
     given(minted(), redeemed("s1", soon)).when(revoke).happens(revoked(soon, "s1")));
+  it("is nothing for a spent token whose sessions are over, or a burst whose window has closed", () => {
+    given(minted(), redeemed("s1", soon), released("s1", soon)).when(revoke).happens();
+    given(minted(BURST), redeemed("s1", MINTED_AT), released("s1", MINTED_AT))
+      .when({ ...revoke, now: MINTED_AT + 599_000 })
+      .happens();
+  });
   it("lets nothing be redeemed, not even what is open", () => {
     given(minted(), revoked(soon)).when(redeem("s1", soon)).isRefused("revoked");
     given(minted(), redeemed("s1", soon), revoked(soon, "s1")).when(redeem("s1", soon)).isRefused("revoked");

@@ -30,15 +30,8 @@ export interface TokenFilter {
   readonly status: TokenStatus | null;
 }
 
-export type Selector = "token_id" | "principal_id" | "run" | "resource" | "issuer";
-
-const SELECTED: Record<Selector, string> = {
-  token_id: "id",
-  principal_id: "principal_id",
-  run: "run",
-  resource: "resource",
-  issuer: "issuer",
-};
+export type Selector = "token_id" | GroupSelector;
+type GroupSelector = "principal_id" | "run" | "resource" | "issuer";
 
 /** $1 is now. A burst whose window has closed is spent: no use is left. What was spent before it expired stays spent. */
 const STATUS = `CASE
@@ -93,11 +86,11 @@ export class TokenQueries {
   }
 
   /** Tokens that a revocation must still reach: spent ones too, their sessions may be open. */
-  async revocable(selector: Selector, value: string, now: number): Promise<readonly string[]> {
+  async revocable(selector: GroupSelector, value: string, now: number): Promise<readonly string[]> {
     // Mints that have passed their checks hold this lock, shared, until they are committed: none slips by.
     await this.dataSource.transaction((tx) => tx.query("SELECT pg_advisory_xact_lock(hashtext('tokens/mint'))"));
     const rows: { id: string }[] = await this.dataSource.query(
-      `SELECT id FROM tokens.token WHERE ${SELECTED[selector]} = $2 AND revoked_at IS NULL AND expires_at > $1 ORDER BY id`,
+      `SELECT id FROM tokens.token WHERE ${selector} = $2 AND revoked_at IS NULL AND expires_at > $1 ORDER BY id`,
       [new Date(now), value],
     );
     return rows.map(({ id }) => id);

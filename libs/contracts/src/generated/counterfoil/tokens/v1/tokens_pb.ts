@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file counterfoil/tokens/v1/tokens.proto.
  */
 export const file_counterfoil_tokens_v1_tokens: GenFile = /*@__PURE__*/
-  fileDesc("CiJjb3VudGVyZm9pbC90b2tlbnMvdjEvdG9rZW5zLnByb3RvEhVjb3VudGVyZm9pbC50b2tlbnMudjEimQMKBVRva2VuEgoKAmlkGAEgASgJEjIKCXByaW5jaXBhbBgCIAEoCzIfLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByaW5jaXBhbBIQCghyZXNvdXJjZRgDIAEoCRIQCghwcm90b2NvbBgEIAEoCRINCgVzY29wZRgFIAMoCRIsCgRtb2RlGAYgASgOMh4uY291bnRlcmZvaWwudG9rZW5zLnYxLlVzZU1vZGUSDAoEdXNlcxgHIAEoDRIMCgR1c2VkGAggASgNEhYKDndpbmRvd19zZWNvbmRzGAkgASgNEjIKBnN0YXR1cxgKIAEoDjIiLmNvdW50ZXJmb2lsLnRva2Vucy52MS5Ub2tlblN0YXR1cxItCgltaW50ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD3Jldm9rZWRfYmVjYXVzZRgNIAEoCRIPCgd2ZXJzaW9uGA8gASgEIvwBCgtNaW50UmVxdWVzdBIyCglwcmluY2lwYWwYASABKAsyHy5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmluY2lwYWwSEAoIcmVzb3VyY2UYAiABKAkSEAoIcHJvdG9jb2wYAyABKAkSDQoFc2NvcGUYBCADKAkSGAoQbGlmZXRpbWVfc2Vjb25kcxgFIAEoDRIsCgRtb2RlGAYgASgOMh4uY291bnRlcmZvaWwudG9rZW5zLnYxLlVzZU1vZGUSDAoEdXNlcxgHIAEoDRIWCg53aW5kb3dfc2Vjb25kcxgIIAEoDRIYChBzdWJqZWN0X3Rva2VuX2lkGAkgASgJIkkKDE1pbnRSZXNwb25zZRIrCgV0b2tlbhgBIAEoCzIcLmNvdW50ZXJmb2lsLnRva2Vucy52MS5Ub2tlbhIMCgR0ZXh0GAIgASgJIh0KD0dldFRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCSKtAQoRTGlzdFRva2Vuc1JlcXVlc3QSLwoEcGFnZRgBIAEoCzIhLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlBhZ2VSZXF1ZXN0EhQKDHByaW5jaXBhbF9pZBgCIAEoCRIQCghyZXNvdXJjZRgDIAEoCRILCgNydW4YBCABKAkSMgoGc3RhdHVzGAUgASgOMiIuY291bnRlcmZvaWwudG9rZW5zLnYxLlRva2VuU3RhdHVzIlAKEkxpc3RUb2tlbnNSZXNwb25zZRIsCgZ0b2tlbnMYASADKAsyHC5jb3VudGVyZm9pbC50b2tlbnMudjEuVG9rZW4SDAoEbmV4dBgCIAEoCSJ2Cg1SZXZva2VSZXF1ZXN0EhAKCHRva2VuX2lkGAEgASgJEhQKDHByaW5jaXBhbF9pZBgCIAEoCRILCgNydW4YAyABKAkSEAoIcmVzb3VyY2UYBCABKAkSDgoGaXNzdWVyGAUgASgJEg4KBnJlYXNvbhgGIAEoCSIjCg5SZXZva2VSZXNwb25zZRIRCgl0b2tlbl9pZHMYASADKAkiNwoRRW5kU2Vzc2lvblJlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCRIOCgZyZWFzb24YAiABKAkiFAoSRW5kU2Vzc2lvblJlc3BvbnNlIicKEUdldFNlc3Npb25SZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkimAEKB1Nlc3Npb24SEgoKc2Vzc2lvbl9pZBgBIAEoCRIQCgh0b2tlbl9pZBgCIAEoCRITCgtlbmZvcmNlcl9pZBgDIAEoCRIyCglwcmluY2lwYWwYBCABKAsyHy5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmluY2lwYWwSEAoIcmVzb3VyY2UYBSABKAkSDAoEb3BlbhgGIAEoCCpBCgdVc2VNb2RlEhgKFFVTRV9NT0RFX1VOU1BFQ0lGSUVEEAASCAoET05DRRABEgkKBUJVUlNUEAISBwoDUlVOEAMqXAoLVG9rZW5TdGF0dXMSHAoYVE9LRU5fU1RBVFVTX1VOU1BFQ0lGSUVEEAASCgoGQUNUSVZFEAESCQoFU1BFTlQQAhILCgdFWFBJUkVEEAMSCwoHUkVWT0tFRBAEMqAECgZUb2tlbnMSTwoETWludBIiLmNvdW50ZXJmb2lsLnRva2Vucy52MS5NaW50UmVxdWVzdBojLmNvdW50ZXJmb2lsLnRva2Vucy52MS5NaW50UmVzcG9uc2USUAoIR2V0VG9rZW4SJi5jb3VudGVyZm9pbC50b2tlbnMudjEuR2V0VG9rZW5SZXF1ZXN0GhwuY291bnRlcmZvaWwudG9rZW5zLnYxLlRva2VuEmEKCkxpc3RUb2tlbnMSKC5jb3VudGVyZm9pbC50b2tlbnMudjEuTGlzdFRva2Vuc1JlcXVlc3QaKS5jb3VudGVyZm9pbC50b2tlbnMudjEuTGlzdFRva2Vuc1Jlc3BvbnNlElUKBlJldm9rZRIkLmNvdW50ZXJmb2lsLnRva2Vucy52MS5SZXZva2VSZXF1ZXN0GiUuY291bnRlcmZvaWwudG9rZW5zLnYxLlJldm9rZVJlc3BvbnNlEmEKCkVuZFNlc3Npb24SKC5jb3VudGVyZm9pbC50b2tlbnMudjEuRW5kU2Vzc2lvblJlcXVlc3QaKS5jb3VudGVyZm9pbC50b2tlbnMudjEuRW5kU2Vzc2lvblJlc3BvbnNlElYKCkdldFNlc3Npb24SKC5jb3VudGVyZm9pbC50b2tlbnMudjEuR2V0U2Vzc2lvblJlcXVlc3QaHi5jb3VudGVyZm9pbC50b2tlbnMudjEuU2Vzc2lvbmIGcHJvdG8z", [file_counterfoil_model_v1_model, file_google_protobuf_timestamp]);
+  fileDesc("CiJjb3VudGVyZm9pbC90b2tlbnMvdjEvdG9rZW5zLnByb3RvEhVjb3VudGVyZm9pbC50b2tlbnMudjEimQMKBVRva2VuEgoKAmlkGAEgASgJEjIKCXByaW5jaXBhbBgCIAEoCzIfLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByaW5jaXBhbBIQCghyZXNvdXJjZRgDIAEoCRIQCghwcm90b2NvbBgEIAEoCRINCgVzY29wZRgFIAMoCRIsCgRtb2RlGAYgASgOMh4uY291bnRlcmZvaWwudG9rZW5zLnYxLlVzZU1vZGUSDAoEdXNlcxgHIAEoDRIMCgR1c2VkGAggASgNEhYKDndpbmRvd19zZWNvbmRzGAkgASgNEjIKBnN0YXR1cxgKIAEoDjIiLmNvdW50ZXJmb2lsLnRva2Vucy52MS5Ub2tlblN0YXR1cxItCgltaW50ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD3Jldm9rZWRfYmVjYXVzZRgNIAEoCRIPCgd2ZXJzaW9uGA8gASgEIvwBCgtNaW50UmVxdWVzdBIyCglwcmluY2lwYWwYASABKAsyHy5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmluY2lwYWwSEAoIcmVzb3VyY2UYAiABKAkSEAoIcHJvdG9jb2wYAyABKAkSDQoFc2NvcGUYBCADKAkSGAoQbGlmZXRpbWVfc2Vjb25kcxgFIAEoDRIsCgRtb2RlGAYgASgOMh4uY291bnRlcmZvaWwudG9rZW5zLnYxLlVzZU1vZGUSDAoEdXNlcxgHIAEoDRIWCg53aW5kb3dfc2Vjb25kcxgIIAEoDRIYChBzdWJqZWN0X3Rva2VuX2lkGAkgASgJIkkKDE1pbnRSZXNwb25zZRIrCgV0b2tlbhgBIAEoCzIcLmNvdW50ZXJmb2lsLnRva2Vucy52MS5Ub2tlbhIMCgR0ZXh0GAIgASgJIu4BChRSZWNvcmRSZWZ1c2FsUmVxdWVzdBIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCRIOCgZpc3N1ZXIYAyABKAkSDwoHc3ViamVjdBgEIAEoCRIYChBzdWJqZWN0X3Rva2VuX2lkGAUgASgJEhQKDHByaW5jaXBhbF9pZBgGIAEoCRIQCghyZXNvdXJjZRgHIAEoCRIYChBjbGllbnRfYWRkcmVzc2VzGAggAygJEg0KBWNvdW50GAkgASgNEikKBXNpbmNlGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIXChVSZWNvcmRSZWZ1c2FsUmVzcG9uc2UiHQoPR2V0VG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJIq0BChFMaXN0VG9rZW5zUmVxdWVzdBIvCgRwYWdlGAEgASgLMiEuY291bnRlcmZvaWwubW9kZWwudjEuUGFnZVJlcXVlc3QSFAoMcHJpbmNpcGFsX2lkGAIgASgJEhAKCHJlc291cmNlGAMgASgJEgsKA3J1bhgEIAEoCRIyCgZzdGF0dXMYBSABKA4yIi5jb3VudGVyZm9pbC50b2tlbnMudjEuVG9rZW5TdGF0dXMiUAoSTGlzdFRva2Vuc1Jlc3BvbnNlEiwKBnRva2VucxgBIAMoCzIcLmNvdW50ZXJmb2lsLnRva2Vucy52MS5Ub2tlbhIMCgRuZXh0GAIgASgJInYKDVJldm9rZVJlcXVlc3QSEAoIdG9rZW5faWQYASABKAkSFAoMcHJpbmNpcGFsX2lkGAIgASgJEgsKA3J1bhgDIAEoCRIQCghyZXNvdXJjZRgEIAEoCRIOCgZpc3N1ZXIYBSABKAkSDgoGcmVhc29uGAYgASgJIs0BCgxSZXZva2VkVG9rZW4SCgoCaWQYASABKAkSPAoHb3V0Y29tZRgCIAEoDjIrLmNvdW50ZXJmb2lsLnRva2Vucy52MS5SZXZva2VkVG9rZW4uT3V0Y29tZRIWCg5zZXNzaW9uc19lbmRlZBgDIAEoDSJbCgdPdXRjb21lEhcKE09VVENPTUVfVU5TUEVDSUZJRUQQABILCgdSRVZPS0VEEAESEgoOUkVWT0tFRF9CRUZPUkUQAhIJCgVTUEVOVBADEgsKB0VYUElSRUQQBCJLCg5SZXZva2VSZXNwb25zZRIzCgZ0b2tlbnMYAiADKAsyIy5jb3VudGVyZm9pbC50b2tlbnMudjEuUmV2b2tlZFRva2VuSgQIARACIjcKEUVuZFNlc3Npb25SZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkSDgoGcmVhc29uGAIgASgJIhQKEkVuZFNlc3Npb25SZXNwb25zZSInChFHZXRTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJIpgBCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSEAoIdG9rZW5faWQYAiABKAkSEwoLZW5mb3JjZXJfaWQYAyABKAkSMgoJcHJpbmNpcGFsGAQgASgLMh8uY291bnRlcmZvaWwubW9kZWwudjEuUHJpbmNpcGFsEhAKCHJlc291cmNlGAUgASgJEgwKBG9wZW4YBiABKAgqQQoHVXNlTW9kZRIYChRVU0VfTU9ERV9VTlNQRUNJRklFRBAAEggKBE9OQ0UQARIJCgVCVVJTVBACEgcKA1JVThADKlwKC1Rva2VuU3RhdHVzEhwKGFRPS0VOX1NUQVRVU19VTlNQRUNJRklFRBAAEgoKBkFDVElWRRABEgkKBVNQRU5UEAISCwoHRVhQSVJFRBADEgsKB1JFVk9LRUQQBDKMBQoGVG9rZW5zEk8KBE1pbnQSIi5jb3VudGVyZm9pbC50b2tlbnMudjEuTWludFJlcXVlc3QaIy5jb3VudGVyZm9pbC50b2tlbnMudjEuTWludFJlc3BvbnNlElAKCEdldFRva2VuEiYuY291bnRlcmZvaWwudG9rZW5zLnYxLkdldFRva2VuUmVxdWVzdBocLmNvdW50ZXJmb2lsLnRva2Vucy52MS5Ub2tlbhJhCgpMaXN0VG9rZW5zEiguY291bnRlcmZvaWwudG9rZW5zLnYxLkxpc3RUb2tlbnNSZXF1ZXN0GikuY291bnRlcmZvaWwudG9rZW5zLnYxLkxpc3RUb2tlbnNSZXNwb25zZRJqCg1SZWNvcmRSZWZ1c2FsEisuY291bnRlcmZvaWwudG9rZW5zLnYxLlJlY29yZFJlZnVzYWxSZXF1ZXN0GiwuY291bnRlcmZvaWwudG9rZW5zLnYxLlJlY29yZFJlZnVzYWxSZXNwb25zZRJVCgZSZXZva2USJC5jb3VudGVyZm9pbC50b2tlbnMudjEuUmV2b2tlUmVxdWVzdBolLmNvdW50ZXJmb2lsLnRva2Vucy52MS5SZXZva2VSZXNwb25zZRJhCgpFbmRTZXNzaW9uEiguY291bnRlcmZvaWwudG9rZW5zLnYxLkVuZFNlc3Npb25SZXF1ZXN0GikuY291bnRlcmZvaWwudG9rZW5zLnYxLkVuZFNlc3Npb25SZXNwb25zZRJWCgpHZXRTZXNzaW9uEiguY291bnRlcmZvaWwudG9rZW5zLnYxLkdldFNlc3Npb25SZXF1ZXN0Gh4uY291bnRlcmZvaWwudG9rZW5zLnYxLlNlc3Npb25iBnByb3RvMw", [file_counterfoil_model_v1_model, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message counterfoil.tokens.v1.Token
@@ -196,6 +196,97 @@ export const MintResponseSchema: GenMessage<MintResponse> = /*@__PURE__*/
   messageDesc(file_counterfoil_tokens_v1_tokens, 2);
 
 /**
+ * One exchange that was refused, or several alike.
+ *
+ * @generated from message counterfoil.tokens.v1.RecordRefusalRequest
+ */
+export type RecordRefusalRequest = Message<"counterfoil.tokens.v1.RecordRefusalRequest"> & {
+  /**
+   * Why: a word of docs/events.md.
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * What the client was told.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * The trusted issuer's name; empty where it is none.
+   *
+   * @generated from field: string issuer = 3;
+   */
+  issuer: string;
+
+  /**
+   * As the issuer signed them; empty where nothing of the identity token is proven, or where it has none.
+   *
+   * @generated from field: string subject = 4;
+   */
+  subject: string;
+
+  /**
+   * @generated from field: string subject_token_id = 5;
+   */
+  subjectTokenId: string;
+
+  /**
+   * Empty where it was not told.
+   *
+   * @generated from field: string principal_id = 6;
+   */
+  principalId: string;
+
+  /**
+   * @generated from field: string resource = 7;
+   */
+  resource: string;
+
+  /**
+   * @generated from field: repeated string client_addresses = 8;
+   */
+  clientAddresses: string[];
+
+  /**
+   * How many; what is said of them is of the last.
+   *
+   * @generated from field: uint32 count = 9;
+   */
+  count: number;
+
+  /**
+   * When the first of them was.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 10;
+   */
+  since?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message counterfoil.tokens.v1.RecordRefusalRequest.
+ * Use `create(RecordRefusalRequestSchema)` to create a new message.
+ */
+export const RecordRefusalRequestSchema: GenMessage<RecordRefusalRequest> = /*@__PURE__*/
+  messageDesc(file_counterfoil_tokens_v1_tokens, 3);
+
+/**
+ * @generated from message counterfoil.tokens.v1.RecordRefusalResponse
+ */
+export type RecordRefusalResponse = Message<"counterfoil.tokens.v1.RecordRefusalResponse"> & {
+};
+
+/**
+ * Describes the message counterfoil.tokens.v1.RecordRefusalResponse.
+ * Use `create(RecordRefusalResponseSchema)` to create a new message.
+ */
+export const RecordRefusalResponseSchema: GenMessage<RecordRefusalResponse> = /*@__PURE__*/
+  messageDesc(file_counterfoil_tokens_v1_tokens, 4);
+
+/**
  * @generated from message counterfoil.tokens.v1.GetTokenRequest
  */
 export type GetTokenRequest = Message<"counterfoil.tokens.v1.GetTokenRequest"> & {
@@ -210,7 +301,7 @@ export type GetTokenRequest = Message<"counterfoil.tokens.v1.GetTokenRequest"> &
  * Use `create(GetTokenRequestSchema)` to create a new message.
  */
 export const GetTokenRequestSchema: GenMessage<GetTokenRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_tokens_v1_tokens, 3);
+  messageDesc(file_counterfoil_tokens_v1_tokens, 5);
 
 /**
  * @generated from message counterfoil.tokens.v1.ListTokensRequest
@@ -247,7 +338,7 @@ export type ListTokensRequest = Message<"counterfoil.tokens.v1.ListTokensRequest
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_tokens_v1_tokens, 4);
+  messageDesc(file_counterfoil_tokens_v1_tokens, 6);
 
 /**
  * @generated from message counterfoil.tokens.v1.ListTokensResponse
@@ -269,7 +360,7 @@ export type ListTokensResponse = Message<"counterfoil.tokens.v1.ListTokensRespon
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_tokens_v1_tokens, 5);
+  messageDesc(file_counterfoil_tokens_v1_tokens, 7);
 
 /**
  * Exactly one of the selectors is set.
@@ -313,16 +404,87 @@ export type RevokeRequest = Message<"counterfoil.tokens.v1.RevokeRequest"> & {
  * Use `create(RevokeRequestSchema)` to create a new message.
  */
 export const RevokeRequestSchema: GenMessage<RevokeRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_tokens_v1_tokens, 6);
+  messageDesc(file_counterfoil_tokens_v1_tokens, 8);
+
+/**
+ * What became of one token.
+ *
+ * @generated from message counterfoil.tokens.v1.RevokedToken
+ */
+export type RevokedToken = Message<"counterfoil.tokens.v1.RevokedToken"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: counterfoil.tokens.v1.RevokedToken.Outcome outcome = 2;
+   */
+  outcome: RevokedToken_Outcome;
+
+  /**
+   * @generated from field: uint32 sessions_ended = 3;
+   */
+  sessionsEnded: number;
+};
+
+/**
+ * Describes the message counterfoil.tokens.v1.RevokedToken.
+ * Use `create(RevokedTokenSchema)` to create a new message.
+ */
+export const RevokedTokenSchema: GenMessage<RevokedToken> = /*@__PURE__*/
+  messageDesc(file_counterfoil_tokens_v1_tokens, 9);
+
+/**
+ * @generated from enum counterfoil.tokens.v1.RevokedToken.Outcome
+ */
+export enum RevokedToken_Outcome {
+  /**
+   * @generated from enum value: OUTCOME_UNSPECIFIED = 0;
+   */
+  OUTCOME_UNSPECIFIED = 0,
+
+  /**
+   * It was live, or a session of it was open.
+   *
+   * @generated from enum value: REVOKED = 1;
+   */
+  REVOKED = 1,
+
+  /**
+   * @generated from enum value: REVOKED_BEFORE = 2;
+   */
+  REVOKED_BEFORE = 2,
+
+  /**
+   * No use of it was left, and no session of it was open.
+   *
+   * @generated from enum value: SPENT = 3;
+   */
+  SPENT = 3,
+
+  /**
+   * @generated from enum value: EXPIRED = 4;
+   */
+  EXPIRED = 4,
+}
+
+/**
+ * Describes the enum counterfoil.tokens.v1.RevokedToken.Outcome.
+ */
+export const RevokedToken_OutcomeSchema: GenEnum<RevokedToken_Outcome> = /*@__PURE__*/
+  enumDesc(file_counterfoil_tokens_v1_tokens, 9, 0);
 
 /**
  * @generated from message counterfoil.tokens.v1.RevokeResponse
  */
 export type RevokeResponse = Message<"counterfoil.tokens.v1.RevokeResponse"> & {
   /**
-   * @generated from field: repeated string token_ids = 1;
+   * The one that was named; else those that had not expired, nor been revoked before.
+   *
+   * @generated from field: repeated counterfoil.tokens.v1.RevokedToken tokens = 2;
    */
-  tokenIds: string[];
+  tokens: RevokedToken[];
 };
 
 /**
@@ -330,7 +492,7 @@ export type RevokeResponse = Message<"counterfoil.tokens.v1.RevokeResponse"> & {
  * Use `create(RevokeResponseSchema)` to create a new message.
  */
 export const RevokeResponseSchema: GenMessage<RevokeResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_tokens_v1_tokens, 7);
+  messageDesc(file_counterfoil_tokens_v1_tokens, 10);
 
 /**
  * @generated from message counterfoil.tokens.v1.EndSessionRequest
@@ -352,7 +514,7 @@ export type EndSessionRequest = Message<"counterfoil.tokens.v1.EndSessionRequest
  * Use `create(EndSessionRequestSchema)` to create a new message.
  */
 export const EndSessionRequestSchema: GenMessage<EndSessionRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_tokens_v1_tokens, 8);
+  messageDesc(file_counterfoil_tokens_v1_tokens, 11);
 
 /**
  * @generated from message counterfoil.tokens.v1.EndSessionResponse
@@ -365,7 +527,7 @@ export type EndSessionResponse = Message<"counterfoil.tokens.v1.EndSessionRespon
  * Use `create(EndSessionResponseSchema)` to create a new message.
  */
 export const EndSessionResponseSchema: GenMessage<EndSessionResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_tokens_v1_tokens, 9);
+  messageDesc(file_counterfoil_tokens_v1_tokens, 12);
 
 /**
  * @generated from message counterfoil.tokens.v1.GetSessionRequest
@@ -382,7 +544,7 @@ export type GetSessionRequest = Message<"counterfoil.tokens.v1.GetSessionRequest
  * Use `create(GetSessionRequestSchema)` to create a new message.
  */
 export const GetSessionRequestSchema: GenMessage<GetSessionRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_tokens_v1_tokens, 10);
+  messageDesc(file_counterfoil_tokens_v1_tokens, 13);
 
 /**
  * @generated from message counterfoil.tokens.v1.Session
@@ -426,7 +588,7 @@ export type Session = Message<"counterfoil.tokens.v1.Session"> & {
  * Use `create(SessionSchema)` to create a new message.
  */
 export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
-  messageDesc(file_counterfoil_tokens_v1_tokens, 11);
+  messageDesc(file_counterfoil_tokens_v1_tokens, 14);
 
 /**
  * @generated from enum counterfoil.tokens.v1.UseMode
@@ -532,6 +694,16 @@ export const Tokens: GenService<{
     methodKind: "unary";
     input: typeof ListTokensRequestSchema;
     output: typeof ListTokensResponseSchema;
+  },
+  /**
+   * An exchange that came to no token, for the log.
+   *
+   * @generated from rpc counterfoil.tokens.v1.Tokens.RecordRefusal
+   */
+  recordRefusal: {
+    methodKind: "unary";
+    input: typeof RecordRefusalRequestSchema;
+    output: typeof RecordRefusalResponseSchema;
   },
   /**
    * Revokes every live token that matches and closes its sessions.
