@@ -77,6 +77,25 @@ describe("the main job", () => {
     await expect(processes.exchange("7-1")).rejects.toThrow(/^400 .*has been exchanged already/);
   });
 
+  test("what a service would refuse, a dry run refuses, each in its place", async () => {
+    const { issuers, resources, labels } = document() as Record<string, Record<string, unknown>[]>;
+    const wrong = {
+      issuers: [{ ...issuers![0], url: "http://issuer.example.com" }],
+      resources: [{ ...resources![0], upstream: { host: "db:5432", port: 5432 } }],
+      labels: [{ ...labels![0], columns: Array(2).fill({ resource: "shop", table: "customers", column: "email" }) }],
+      policies: [{ name: "p", description: "x".repeat(1_001), text: "permit (principal, action, resource);" }],
+    };
+    const refused = processes.api("POST", "/v1/apply?dry_run=true", wrong);
+    for (const place of [
+      "/issuers/0/url",
+      "/resources/0/upstream/host",
+      "/labels/0/columns/1",
+      "/policies/0/description",
+    ]) {
+      await expect(refused).rejects.toThrow(place);
+    }
+  });
+
   test("a select is masked", async () => {
     const { code, stdout, stderr } = await processes.query(
       connection,

@@ -94,5 +94,7 @@ export function answersOf(plane: ControlPlane): void {
   plane.on(policyV1.Policy.method.listResources, () => ({ resources: [{ ...resource, upstream, credential }] }));
   plane.on(policyV1.Policy.method.listPolicies, () => ({}));
   plane.on(policyV1.Policy.method.listLabels, () => ({}));
+  plane.on(identityV1.Identity.method.listIssuers, () => ({}));
+  plane.on(policyV1.Policy.method.checkPolicy, () => ({}));
   plane.on(policyV1.Policy.method.putPolicy, ({ policy }) => ({ ...(policy as policyV1.PolicyDocument), version: 1n }));
 }

@@ -10,9 +10,7 @@ import { BundlePublisher } from "./bundles/bundle-publisher.js";
 import { keepSigningKey } from "./bundles/signing-key.js";
 import { Declaring } from "./handlers/declaring.js";
 import { DeleteDeclaredHandler } from "./handlers/delete-declared.js";
-import { PutLabelHandler } from "./handlers/put-label.js";
-import { PutPolicyHandler } from "./handlers/put-policy.js";
-import { PutResourceHandler } from "./handlers/put-resource.js";
+import { PutDeclaredHandler } from "./handlers/put-declared.js";
 import type { PolicyConfig } from "./policy.config.js";
 import { Declarations } from "./projections/declarations.js";
 import { policyMigrations } from "./projections/migrations.js";
@@ -46,9 +44,7 @@ export class PolicyModule {
         BundlePublisher,
         Declaring,
         Simulation,
-        PutResourceHandler,
-        PutLabelHandler,
-        PutPolicyHandler,
+        PutDeclaredHandler,
         DeleteDeclaredHandler,
       ],
     };

@@ -7,6 +7,8 @@ import { position } from "./source-text.js";
 export interface KnownNames {
   readonly resources: ReadonlySet<string>;
   readonly labels: ReadonlySet<string>;
+  /** Null where anything may be one. */
+  readonly groups: ReadonlySet<string> | null;
 }
 
 const USES: Readonly<Record<string, readonly string[]>> = { filter: FILTER_USES, order: ORDER_USES };
@@ -35,15 +37,20 @@ function doubtsOf(policy: ReadPolicy, known: KnownNames): readonly Doubt[] {
   const rowless = { at: '@max_rows("0")', message: '@max_rows("0") lets no row through, and changes none' };
   return [
     ...(annotations.maxRows === 0 ? [rowless] : []),
-    ...namedEntities(json.resource, json.conditions).flatMap(({ type, id }) => unknown(type, id, known)),
+    ...namedEntities(json.principal, json.resource, json.conditions).flatMap(({ type, id }) =>
+      unknown(type, id, known),
+    ),
     ...otherActionsUses(policy),
   ];
 }
 
-function unknown(type: string, id: string, { resources, labels }: KnownNames): readonly Doubt[] {
+function unknown(type: string, id: string, { resources, labels, groups }: KnownNames): readonly Doubt[] {
   const at = `${type}::"${id}"`;
   const never = "what is asked of it never matches";
   if (type === "Resource" && !resources.has(id)) return [{ at, message: `there is no resource ${id}: ${never}` }];
+  if (type === "Group" && groups && !groups.has(id)) {
+    return [{ at, message: `there is no issuer whose principals are in a group ${id}: ${never}` }];
+  }
   if (type !== "Label" || labels.has(id)) return [];
   const family = [...labels].some((label) => label.startsWith(`${id}.`));
   return family ? [] : [{ at, message: `there is no label ${id}, nor one in a family ${id}: ${never}` }];

@@ -1,6 +1,10 @@
 import { policyDoubts } from "./doubts.js";
 
-const KNOWN = { resources: new Set(["shop"]), labels: new Set(["pii.email", "pii.name", "secret"]) };
+const KNOWN = {
+  resources: new Set(["shop"]),
+  labels: new Set(["pii.email", "pii.name", "secret"]),
+  groups: new Set(["ci"]),
+};
 
 test.each([
   ['permit (principal, action == Action::"connect", resource == Resource::"shop");'],
@@ -14,6 +18,7 @@ test.each([
   ],
   ['@max_rows("1") permit (principal, action in Action::"sql:read", resource);'],
   ["permit (principal, action, resource);"],
+  ['permit (principal in Group::"ci", action, resource);'],
 ])("nothing is doubted of %s", (text) => expect(policyDoubts(text, KNOWN)).toEqual([]));
 
 test.each([
@@ -29,6 +34,8 @@ test.each([
     60,
     "there is no label pii.mail",
   ],
+  ['permit (principal in Group::"cj", action, resource);', 1, 22, "in a group cj"],
+  ['forbid (principal, action, resource) unless { principal in Group::"dba" };', 1, 60, "in a group dba"],
   ['permit (principal, action == Action::"reveal", resource in Label::"pi");', 1, 60, "a family pi:"],
   ['permit (principal, action == Action::"reveal", resource) when { resource == Label::"x" };', 1, 77, "no label x"],
   [
@@ -53,3 +60,6 @@ test.each([
 ])("%s", (text, line, column, message) => {
   expect(policyDoubts(text, KNOWN)).toEqual([{ line, column, message: expect.stringContaining(message) }]);
 });
+
+test("any group may be, where an issuer's tokens say which there are", () =>
+  expect(policyDoubts('permit (principal in Group::"x", action, resource);', { ...KNOWN, groups: null })).toEqual([]));

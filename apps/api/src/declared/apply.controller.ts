@@ -14,7 +14,8 @@ import { Caller } from "../http/caller.js";
 import { Fails, Idempotent } from "../http/documented.js";
 import { Choice, FlagText, Integer, NestedList, Text, Texts } from "../http/fields.js";
 import { Checked, invalidInput } from "../http/input.js";
-import { Apply, type Document, KINDS } from "./apply.js";
+import { Apply } from "./apply.js";
+import { type Document, KINDS } from "./document.js";
 
 class ApplyQuery {
   @FlagText({ description: "Only answer the plan.", optional: true })
@@ -42,7 +43,7 @@ class Warning {
   @Text({ description: "Where: a JSON pointer into the document.", example: "/policies/0/text" })
   pointer!: string;
   @Text({
-    description: "What can never match.",
+    description: "What comes to nothing.",
     max: Number.POSITIVE_INFINITY,
     example:
       "policy ci, line 3, column 12: there is no label pii.mail, nor one in a family pii.mail: what is asked of it never matches",
@@ -53,7 +54,10 @@ class Warning {
 class Plan {
   @NestedList(() => PlanStep, { description: "Every object of the document, in the order of the writes." })
   plan!: PlanStep[];
-  @NestedList(() => Warning, { description: "What is valid, and can never match as things are." })
+  @NestedList(() => Warning, {
+    description:
+      "What is valid, and comes to nothing as things are: a policy that can never match, a resource that no enforcer serves.",
+  })
   warnings!: Warning[];
 }
 
@@ -77,7 +81,7 @@ export class ApplyController {
     operationId: "apply",
     summary: "Make everything be as a document declares",
     description:
-      "The whole document is checked before anything is written. Applying it again changes nothing. Each object is written " +
+      "The whole document is checked before anything is written, in a dry run too, by the services that keep it as well. Applying it again changes nothing. Each object is written " +
       "on the version the plan saw. Where a write fails, the problem's `plan` says what was done and what was not.",
   })
   @ApiExtraModels(...KINDS.map(({ declared }) => declared))

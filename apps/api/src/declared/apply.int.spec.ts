@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { identityV1, policyV1 } from "#contracts";
 import { refuse } from "../../test/control-plane.js";
 import { Fixture, type Loose } from "../../test/fixture.js";
@@ -12,17 +13,34 @@ afterAll(() => fixture?.stop());
 const { Identity } = identityV1;
 const { Policy } = policyV1;
 const KINDS = [
-  ["issuers", "issuer", Identity.method.listIssuers, Identity.method.putIssuer, Identity.method.deleteIssuer],
-  ["resources", "resource", Policy.method.listResources, Policy.method.putResource, Policy.method.deleteResource],
-  ["labels", "label", Policy.method.listLabels, Policy.method.putLabel, Policy.method.deleteLabel],
-  ["policies", "policy", Policy.method.listPolicies, Policy.method.putPolicy, Policy.method.deletePolicy],
+  [
+    ...(["issuers", "issuer", Identity.method.listIssuers, Identity.method.putIssuer] as const),
+    ...([Identity.method.deleteIssuer, Identity.method.checkIssuer] as const),
+  ],
+  [
+    ...(["resources", "resource", Policy.method.listResources, Policy.method.putResource] as const),
+    ...([Policy.method.deleteResource, Policy.method.checkResource] as const),
+  ],
+  [
+    ...(["labels", "label", Policy.method.listLabels, Policy.method.putLabel] as const),
+    ...([Policy.method.deleteLabel, Policy.method.checkLabel] as const),
+  ],
+  [
+    ...(["policies", "policy", Policy.method.listPolicies, Policy.method.putPolicy] as const),
+    ...([Policy.method.deletePolicy, Policy.method.checkPolicy] as const),
+  ],
 ] as const;
+
+const LISTENER = { protocol: "postgres", host: "127.0.0.1", port: 7432 };
+const EDGE = { id: "e", group: "default", listeners: [LISTENER], seenAt: timestampNow() };
 
 /** Services that keep what they are given, in pages of one. */
 const kept: Record<string, Map<string, Loose>> = {};
 beforeEach(() => {
   fixture.plane.forget();
-  for (const [many, one, list, put, remove] of KINDS as readonly Loose[]) {
+  fixture.plane.on(Identity.method.listEnforcers, ({ group }) => ({ enforcers: group === "default" ? [EDGE] : [] }));
+  for (const [many, one, list, put, remove, check] of KINDS as readonly Loose[]) {
+    fixture.plane.on(check, () => ({}));
     const objects = (kept[many] = new Map());
     fixture.plane.on(list, ({ page }: Loose) => {
       const all = [...objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -198,6 +216,66 @@ test("what can never match is warned of, by a dry run too, and refuses nothing",
   const rightly = `policies: [{ name: typo, text: '${policy.replace("pii.mail", "pii.email")}' }]`;
   expect((await apply(rightly)).body.warnings).toEqual([]);
   expect((await apply(`labels: []\n${rightly}`, "?prune=true")).body.warnings).toHaveLength(1);
+});
+
+test("a group that no issuer puts anybody in is warned of, unless an issuer's tokens say which there are", async () => {
+  const mistyped = DOCUMENT.replace('Group::"ci"', 'Group::"cj"');
+  const { status, body } = await apply(mistyped);
+  expect([status, body.warnings]).toEqual([
+    200,
+    [
+      {
+        pointer: "/policies/0/text",
+        detail: expect.stringContaining("in a group cj: what is asked of it never matches"),
+      },
+    ],
+  ]);
+  const mapped = mistyped.replace("groups: [ci]", "claims: { groups: teams }");
+  expect((await apply(mapped)).body.warnings).toEqual([]);
+});
+
+test.each<[string, object[], string]>([
+  ["nobody is in its group", [], "no enforcer is in the group default, so nobody can reach it"],
+  ["none of the group has been started", [{ ...EDGE, seenAt: undefined }], "has ever been started"],
+  ["none of the group listens for it", [{ ...EDGE, listeners: [] }], "listens for postgres"],
+])("a resource is warned of, and declared, where %s", async (_, enforcers, says) => {
+  fixture.plane.on(Identity.method.listEnforcers, () => ({ enforcers }));
+  const { status, body } = await apply(DOCUMENT);
+  expect([status, body.warnings]).toEqual([
+    200,
+    [{ pointer: "/resources/0/group", detail: expect.stringMatching(new RegExp(`^resource shop: .*${says}`)) }],
+  ]);
+});
+
+test("what a service would refuse is refused before anything is written, in a dry run too", async () => {
+  fixture.plane.on(Identity.method.checkIssuer, () => refuse("invalid", "url must be https", { field: "url" }));
+  fixture.plane.on(Policy.method.checkLabel, () =>
+    refuse("invalid", "it is named twice", { field: "columns[0].table" }),
+  );
+  for (const query of ["", "?dry_run=true"]) {
+    const { status, body } = await apply(DOCUMENT, query);
+    expect([status, body.errors]).toEqual([
+      400,
+      [
+        { pointer: "/issuers/0/url", detail: "url must be https" },
+        { pointer: "/labels/0/columns/0/table", detail: "it is named twice" },
+      ],
+    ]);
+  }
+  expect(writes()).toEqual([]);
+});
+
+test("a URL is one issuer's, in the order in which they are written", async () => {
+  const issuer = (name: string, host: string) => ({ name, url: `https://${host}.example.com`, audiences: ["a"] });
+  const applied = async (...issuers: object[]) =>
+    (await fixture.send("POST", "/v1/apply?prune=true", { json: { issuers } })).body.errors;
+  expect(await applied(issuer("a", "x"), issuer("b", "x"))).toEqual([
+    { pointer: "/issuers/1/url", detail: "the issuer a has this url" },
+  ]);
+  expect(await applied(issuer("a", "x"))).toBeUndefined();
+  // What is pruned goes last.
+  expect(await applied(issuer("b", "x"))).toMatchObject([{ pointer: "/issuers/0/url" }]);
+  expect(await applied(issuer("a", "y"), issuer("b", "x"))).toBeUndefined();
 });
 
 test("a transform as people write YAML: null is the word, other scalars are asked to be quoted", async () => {

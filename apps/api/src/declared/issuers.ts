@@ -89,7 +89,7 @@ class Issuer extends DeclaredIssuer {
   version!: number;
 }
 
-const { putIssuer, getIssuer, listIssuers, deleteIssuer } = identityV1.Identity.method;
+const { putIssuer, checkIssuer, getIssuer, listIssuers, deleteIssuer } = identityV1.Identity.method;
 
 export const issuers: Kind = {
   one: "issuer",
@@ -118,6 +118,13 @@ export const issuers: Kind = {
       create(identityV1.PutIssuerRequestSchema, { issuer: issuer as identityV1.Issuer, ...given(precondition) }),
       call,
     ),
+  async check(bus, issuer, call) {
+    await bus.call(
+      checkIssuer,
+      create(identityV1.CheckIssuerRequestSchema, { issuer: issuer as identityV1.Issuer }),
+      call,
+    );
+  },
   async remove(bus, name, precondition, call) {
     await bus.call(deleteIssuer, create(identityV1.DeleteIssuerRequestSchema, { name, ...given(precondition) }), call);
     // Whom it vouched for is no longer trusted either. From here on it can vouch for nobody anew.

@@ -23,6 +23,8 @@ export interface Kind {
   get(bus: Bus, name: string, call: CallContext): Promise<Stored>;
   /** `object` is a message of `schema`. */
   put(bus: Bus, object: Stored, precondition: Precondition, call: CallContext): Promise<Stored>;
+  /** Fails as `put` would, by what the object itself says. Writes nothing. */
+  check(bus: Bus, object: Stored, call: CallContext): Promise<void>;
   remove(bus: Bus, name: string, precondition: Precondition, call: CallContext): Promise<void>;
 }
 

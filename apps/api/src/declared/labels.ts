@@ -49,7 +49,7 @@ class Label extends DeclaredLabel {
   version!: number;
 }
 
-const { putLabel, getLabel, listLabels, deleteLabel } = policyV1.Policy.method;
+const { putLabel, checkLabel, getLabel, listLabels, deleteLabel } = policyV1.Policy.method;
 
 export const labels: Kind = {
   one: "label",
@@ -76,6 +76,9 @@ export const labels: Kind = {
       create(policyV1.PutLabelRequestSchema, { label: label as policyV1.Label, ...given(precondition) }),
       call,
     ),
+  async check(bus, label, call) {
+    await bus.call(checkLabel, create(policyV1.CheckLabelRequestSchema, { label: label as policyV1.Label }), call);
+  },
   async remove(bus, name, precondition, call) {
     await bus.call(deleteLabel, create(policyV1.DeleteLabelRequestSchema, { name, ...given(precondition) }), call);
   },

@@ -22,7 +22,7 @@ class Policy extends DeclaredPolicy {
   version!: number;
 }
 
-const { putPolicy, getPolicy, listPolicies, deletePolicy } = policyV1.Policy.method;
+const { putPolicy, checkPolicy, getPolicy, listPolicies, deletePolicy } = policyV1.Policy.method;
 
 export const policies: Kind = {
   one: "policy",
@@ -45,6 +45,13 @@ export const policies: Kind = {
       create(policyV1.PutPolicyRequestSchema, { policy: policy as policyV1.PolicyDocument, ...given(precondition) }),
       call,
     ),
+  async check(bus, policy, call) {
+    await bus.call(
+      checkPolicy,
+      create(policyV1.CheckPolicyRequestSchema, { policy: policy as policyV1.PolicyDocument }),
+      call,
+    );
+  },
   async remove(bus, name, precondition, call) {
     await bus.call(deletePolicy, create(policyV1.DeletePolicyRequestSchema, { name, ...given(precondition) }), call);
   },

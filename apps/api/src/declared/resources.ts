@@ -83,7 +83,7 @@ class Resource extends DeclaredResource {
   version!: number;
 }
 
-const { putResource, getResource, listResources, deleteResource } = policyV1.Policy.method;
+const { putResource, checkResource, getResource, listResources, deleteResource } = policyV1.Policy.method;
 
 export const resources: Kind = {
   one: "resource",
@@ -112,6 +112,13 @@ export const resources: Kind = {
       create(policyV1.PutResourceRequestSchema, { resource: resource as policyV1.Resource, ...given(precondition) }),
       call,
     ),
+  async check(bus, resource, call) {
+    await bus.call(
+      checkResource,
+      create(policyV1.CheckResourceRequestSchema, { resource: resource as policyV1.Resource }),
+      call,
+    );
+  },
   async remove(bus, name, precondition, call) {
     const request = create(policyV1.DeleteResourceRequestSchema, { name, ...given(precondition) });
     await bus.call(deleteResource, request, call);

@@ -5,6 +5,7 @@ import { Inject, Injectable } from "@nestjs/common";
 import { Bus, BusFailure } from "#bus";
 import { type CallContext, identityV1, modelV1, policyV1, tokensV1 } from "#contracts";
 import { type ConnectionSettings, protocols } from "#protocols";
+import { enforcersOf } from "../fleet/enforcers-of-group.js";
 import { systemCall } from "../http/caller.js";
 import { Problem } from "../http/problem.js";
 import { chooseListener } from "./enforcer-choice.js";
@@ -84,15 +85,7 @@ export class Exchange {
   }
 
   private async listener({ name, group, protocol }: policyV1.Resource, call: CallContext) {
-    const enforcers: identityV1.Enforcer[] = [];
-    let cursor = "";
-    do {
-      const page = create(modelV1.PageRequestSchema, { cursor, limit: 500 });
-      const request = create(identityV1.ListEnforcersRequestSchema, { group, page });
-      const answer = await this.bus.call(identityV1.Identity.method.listEnforcers, request, call);
-      enforcers.push(...answer.enforcers);
-      cursor = answer.next;
-    } while (cursor !== "");
+    const enforcers = await enforcersOf(this.bus, group, call);
     const listener = chooseListener(enforcers, protocol, Date.now(), Math.random());
     if (listener) return listener;
     const detail = `no enforcer of the group ${group} listens for ${protocol}, so ${name} cannot be reached`;

@@ -46,18 +46,16 @@ function ofService(failure: BusFailure, request: Asked): Problem {
 function fieldErrors({ code, message, details }: BusFailure, { method }: Asked): { errors?: readonly InputError[] } {
   if (code !== "invalid" || details.field === undefined) return {};
   if (method === "GET") return { errors: [{ parameter: details.field, detail: message }] };
-  return {
-    errors: [
-      {
-        pointer: `/${details.field
-          .split(/[.[\]]+/)
-          .filter(Boolean)
-          .join("/")}`,
-        detail: message,
-      },
-    ],
-  };
+  return { errors: [{ pointer: pointerOf(details.field), detail: message }] };
 }
+
+/** `columns[0].resource` as a JSON pointer. */
+export const pointerOf = (field: string): string =>
+  field
+    .split(/[.[\]]+/)
+    .filter(Boolean)
+    .map((part) => `/${part}`)
+    .join("");
 
 /** The errors of Fastify and Nest that are the client's: an unknown route, a body that cannot be read. */
 function ofFramework(error: unknown): Problem | undefined {

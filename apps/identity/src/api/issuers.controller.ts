@@ -3,6 +3,7 @@ import { Controller, Inject } from "@nestjs/common";
 import { CommandBus } from "@nestjs/cqrs";
 import { type BusCall, Rpc } from "#bus/nest";
 import { identityV1 } from "#contracts";
+import { checkIssuer } from "../domain/issuer.js";
 import { DeleteIssuer } from "../handlers/delete-issuer.js";
 import { PutIssuer } from "../handlers/put-issuer.js";
 import { Issuers } from "../projections/issuers.js";
@@ -23,6 +24,12 @@ export class IssuersController {
   @Rpc(method.putIssuer)
   async putIssuer({ issuer, precondition }: identityV1.PutIssuerRequest, { context }: BusCall) {
     return issuerOut(await this.commands.execute(new PutIssuer(issuerIn(issuer), versionOf(precondition), context)));
+  }
+
+  @Rpc(method.checkIssuer)
+  async checkIssuer({ issuer }: identityV1.CheckIssuerRequest) {
+    checkIssuer(issuerIn(issuer));
+    return {};
   }
 
   @Rpc(method.getIssuer)

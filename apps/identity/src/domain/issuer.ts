@@ -87,7 +87,8 @@ export const issuerDecider: Decider<IssuerState, IssuerCommand, IssuerEvent> = {
   },
 };
 
-function checkIssuer(issuer: IssuerDefinition): void {
+/** @throws Refused `invalid` for one that may not be declared */
+export function checkIssuer(issuer: IssuerDefinition): void {
   checkName("name", issuer.name);
   checkUrl("url", issuer.url);
   // OpenID Connect Discovery 1.0 section 3: an issuer has no query and no fragment.

@@ -3,11 +3,10 @@ import { CommandBus } from "@nestjs/cqrs";
 import { type BusCall, Rpc } from "#bus/nest";
 import { type modelV1, policyV1 } from "#contracts";
 import { pageOf } from "#event-store-postgres";
+import { Declaring } from "../handlers/declaring.js";
 import { DeleteDeclared } from "../handlers/delete-declared.js";
-import { PutLabel } from "../handlers/put-label.js";
-import { PutPolicy } from "../handlers/put-policy.js";
-import { PutResource } from "../handlers/put-resource.js";
-import { Declarations, type Kind } from "../projections/declarations.js";
+import { PutDeclared } from "../handlers/put-declared.js";
+import { Declarations, type Definitions, type Kind, type Stored } from "../projections/declarations.js";
 import { Simulation } from "../simulation/simulation.js";
 import { labelIn, labelOut, policyIn, policyOut, principalIn, resourceIn, resourceOut, versionOf } from "./messages.js";
 
@@ -18,15 +17,20 @@ const { method } = policyV1.Policy;
 export class PolicyController {
   constructor(
     @Inject(CommandBus) private readonly commands: CommandBus,
+    @Inject(Declaring) private readonly declaring: Declaring,
     @Inject(Declarations) private readonly declarations: Declarations,
     @Inject(Simulation) private readonly simulation: Simulation,
   ) {}
 
   @Rpc(method.putResource)
   async putResource({ resource, precondition }: policyV1.PutResourceRequest, call: BusCall) {
-    return resourceOut(
-      await this.commands.execute(new PutResource(resourceIn(resource), versionOf(precondition), call.context)),
-    );
+    return resourceOut(await this.#put("resource", resourceIn(resource), precondition, call));
+  }
+
+  @Rpc(method.checkResource)
+  async checkResource({ resource }: policyV1.CheckResourceRequest, _call: BusCall) {
+    this.declaring.check("resource", resourceIn(resource));
+    return {};
   }
 
   @Rpc(method.getResource)
@@ -47,7 +51,13 @@ export class PolicyController {
 
   @Rpc(method.putLabel)
   async putLabel({ label, precondition }: policyV1.PutLabelRequest, call: BusCall) {
-    return labelOut(await this.commands.execute(new PutLabel(labelIn(label), versionOf(precondition), call.context)));
+    return labelOut(await this.#put("label", labelIn(label), precondition, call));
+  }
+
+  @Rpc(method.checkLabel)
+  async checkLabel({ label }: policyV1.CheckLabelRequest, _call: BusCall) {
+    this.declaring.check("label", labelIn(label));
+    return {};
   }
 
   @Rpc(method.getLabel)
@@ -68,9 +78,13 @@ export class PolicyController {
 
   @Rpc(method.putPolicy)
   async putPolicy({ policy, precondition }: policyV1.PutPolicyRequest, call: BusCall) {
-    return policyOut(
-      await this.commands.execute(new PutPolicy(policyIn(policy), versionOf(precondition), call.context)),
-    );
+    return policyOut(await this.#put("policy", policyIn(policy), precondition, call));
+  }
+
+  @Rpc(method.checkPolicy)
+  async checkPolicy({ policy }: policyV1.CheckPolicyRequest, _call: BusCall) {
+    this.declaring.check("policy", policyIn(policy));
+    return {};
   }
 
   @Rpc(method.getPolicy)
@@ -97,6 +111,15 @@ export class PolicyController {
   @Rpc(method.authorizeConnect)
   authorizeConnect({ principal, resource }: policyV1.AuthorizeConnectRequest, _call: BusCall) {
     return this.simulation.authorizeConnect(principalIn(principal), resource);
+  }
+
+  #put<K extends Kind>(
+    kind: K,
+    definition: Definitions[K],
+    precondition: modelV1.Precondition | undefined,
+    call: BusCall,
+  ): Promise<Stored<K>> {
+    return this.commands.execute(new PutDeclared(kind, definition, versionOf(precondition), call.context));
   }
 
   async #delete(

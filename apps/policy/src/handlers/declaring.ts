@@ -8,6 +8,7 @@ import { labelDecider } from "../domain/label.js";
 import { policyDecider } from "../domain/policy-document.js";
 import { resourceDecider } from "../domain/resource.js";
 import { Declarations, type Definitions, type Kind, type Stored } from "../projections/declarations.js";
+import { ACCEPTANCE } from "./acceptance.js";
 
 type AnyDecider<D> = Decider<Declared<D>, DeclaredCommand<D>, DomainEvent>;
 const DECIDERS: { readonly [K in Kind]: AnyDecider<Definitions[K]> } = {
@@ -25,6 +26,13 @@ export class Declaring {
     @Inject(BundlePublisher) private readonly publisher: BundlePublisher,
   ) {}
 
+  /** Whether `put` would take it, by what it says itself. Writes nothing. @throws Refused `invalid` */
+  check<K extends Kind>(kind: K, definition: Definitions[K]): void {
+    const decider = DECIDERS[kind] as AnyDecider<Definitions[K]>;
+    ACCEPTANCE[kind](definition);
+    decider.decide({ type: "Put", definition, creating: false }, decider.initialState());
+  }
+
   /** @param precondition 0: nothing may be there; n: it must be at that version. */
   async put<K extends Kind>(
     kind: K,
@@ -32,6 +40,7 @@ export class Declaring {
     precondition: number | undefined,
     call: CallContext,
   ): Promise<Stored<K>> {
+    ACCEPTANCE[kind](definition);
     // Something deleted is not there, but its stream is: so 0 is the decider's to judge.
     const creating = precondition === 0;
     const command = { type: "Put" as const, definition, creating };

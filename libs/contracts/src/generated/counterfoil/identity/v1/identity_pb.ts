@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file counterfoil/identity/v1/identity.proto.
  */
 export const file_counterfoil_identity_v1_identity: GenFile = /*@__PURE__*/
-  fileDesc("CiZjb3VudGVyZm9pbC9pZGVudGl0eS92MS9pZGVudGl0eS5wcm90bxIXY291bnRlcmZvaWwuaWRlbnRpdHkudjEiYAoMQ2xhaW1NYXBwaW5nEg8KB3N1YmplY3QYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZncm91cHMYAyABKAkSCwoDcnVuGAQgASgJEhQKDG9uX2JlaGFsZl9vZhgFIAEoCSLQAgoGSXNzdWVyEgwKBG5hbWUYASABKAkSCwoDdXJsGAIgASgJEhAKCGp3a3NfdXJpGAMgASgJEhEKCWF1ZGllbmNlcxgEIAMoCRISCgphbGdvcml0aG1zGAUgAygJEjUKBmNsYWltcxgGIAEoCzIlLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkNsYWltTWFwcGluZxJMCg9yZXF1aXJlZF9jbGFpbXMYByADKAsyMy5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5Jc3N1ZXIuUmVxdWlyZWRDbGFpbXNFbnRyeRIOCgZncm91cHMYCCADKAkSFQoNZXhjaGFuZ2Vfb25jZRgJIAEoCBIPCgd2ZXJzaW9uGA8gASgEGjUKE1JlcXVpcmVkQ2xhaW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ9ChBQdXRJc3N1ZXJSZXF1ZXN0Ei8KBmlzc3VlchgBIAEoCzIfLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLklzc3VlchI4CgxwcmVjb25kaXRpb24YAiABKAsyIi5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmVjb25kaXRpb24iIAoQR2V0SXNzdWVyUmVxdWVzdBIMCgRuYW1lGAEgASgJIkUKEkxpc3RJc3N1ZXJzUmVxdWVzdBIvCgRwYWdlGAEgASgLMiEuY291bnRlcmZvaWwubW9kZWwudjEuUGFnZVJlcXVlc3QiVQoTTGlzdElzc3VlcnNSZXNwb25zZRIwCgdpc3N1ZXJzGAEgAygLMh8uY291bnRlcmZvaWwuaWRlbnRpdHkudjEuSXNzdWVyEgwKBG5leHQYAiABKAkiXQoTRGVsZXRlSXNzdWVyUmVxdWVzdBIMCgRuYW1lGAEgASgJEjgKDHByZWNvbmRpdGlvbhgCIAEoCzIiLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByZWNvbmRpdGlvbiIWChREZWxldGVJc3N1ZXJSZXNwb25zZSJJChRWZXJpZnlTdWJqZWN0UmVxdWVzdBIVCg1zdWJqZWN0X3Rva2VuGAEgASgJEhoKEnN1YmplY3RfdG9rZW5fdHlwZRgCIAEoCSKVAQoVVmVyaWZ5U3ViamVjdFJlc3BvbnNlEjIKCXByaW5jaXBhbBgBIAEoCzIfLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByaW5jaXBhbBIuCgpleHBpcmVzX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBzdWJqZWN0X3Rva2VuX2lkGAMgASgJIqQBCghBZG1pbktleRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXJvbGVzGAMgAygJEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3ZlcnNpb24YDyABKAQiNAoVQ3JlYXRlQWRtaW5LZXlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDQoFcm9sZXMYAiADKAkiWAoWQ3JlYXRlQWRtaW5LZXlSZXNwb25zZRIuCgNrZXkYASABKAsyIS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5BZG1pbktleRIOCgZzZWNyZXQYAiABKAkiLQobQXV0aGVudGljYXRlQWRtaW5LZXlSZXF1ZXN0Eg4KBnNlY3JldBgBIAEoCSJKChxBdXRoZW50aWNhdGVBZG1pbktleVJlc3BvbnNlEioKBWFjdG9yGAEgASgLMhsuY291bnRlcmZvaWwubW9kZWwudjEuQWN0b3IiRwoUTGlzdEFkbWluS2V5c1JlcXVlc3QSLwoEcGFnZRgBIAEoCzIhLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlBhZ2VSZXF1ZXN0IlYKFUxpc3RBZG1pbktleXNSZXNwb25zZRIvCgRrZXlzGAEgAygLMiEuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuQWRtaW5LZXkSDAoEbmV4dBgCIAEoCSJdChVSZXZva2VBZG1pbktleVJlcXVlc3QSCgoCaWQYASABKAkSOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIjgKCExpc3RlbmVyEhAKCHByb3RvY29sGAEgASgJEgwKBGhvc3QYAiABKAkSDAoEcG9ydBgDIAEoDSLSAQoIRW5mb3JjZXISCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVncm91cBgDIAEoCRI0CglsaXN0ZW5lcnMYBCADKAsyIS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5MaXN0ZW5lchIrCgdzZWVuX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBzb2Z0d2FyZV92ZXJzaW9uGAYgASgJEg8KB3JlbW92ZWQYByABKAgSDwoHdmVyc2lvbhgPIAEoBCJsChdSZWdpc3RlckVuZm9yY2VyUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWdyb3VwGAIgASgJEjQKCWxpc3RlbmVycxgDIAMoCzIhLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkxpc3RlbmVyIn0KGFJlZ2lzdGVyRW5mb3JjZXJSZXNwb25zZRIzCghlbmZvcmNlchgBIAEoCzIhLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkVuZm9yY2VyEhcKD2J1c19jcmVkZW50aWFscxgCIAEoCRITCgtzaWduaW5nX2tleRgDIAEoCSIgChJHZXRFbmZvcmNlclJlcXVlc3QSCgoCaWQYASABKAkiVgoUTGlzdEVuZm9yY2Vyc1JlcXVlc3QSLwoEcGFnZRgBIAEoCzIhLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlBhZ2VSZXF1ZXN0Eg0KBWdyb3VwGAIgASgJIlsKFUxpc3RFbmZvcmNlcnNSZXNwb25zZRI0CgllbmZvcmNlcnMYASADKAsyIS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5FbmZvcmNlchIMCgRuZXh0GAIgASgJIl0KFVJlbW92ZUVuZm9yY2VyUmVxdWVzdBIKCgJpZBgBIAEoCRI4CgxwcmVjb25kaXRpb24YAiABKAsyIi5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmVjb25kaXRpb24iIAoeR2V0Q2VydGlmaWNhdGVBdXRob3JpdHlSZXF1ZXN0IjYKH0dldENlcnRpZmljYXRlQXV0aG9yaXR5UmVzcG9uc2USEwoLY2VydGlmaWNhdGUYASABKAkyjQwKCElkZW50aXR5ElcKCVB1dElzc3VlchIpLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLlB1dElzc3VlclJlcXVlc3QaHy5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5Jc3N1ZXISVwoJR2V0SXNzdWVyEikuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuR2V0SXNzdWVyUmVxdWVzdBofLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLklzc3VlchJoCgtMaXN0SXNzdWVycxIrLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkxpc3RJc3N1ZXJzUmVxdWVzdBosLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkxpc3RJc3N1ZXJzUmVzcG9uc2USawoMRGVsZXRlSXNzdWVyEiwuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuRGVsZXRlSXNzdWVyUmVxdWVzdBotLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkRlbGV0ZUlzc3VlclJlc3BvbnNlEm4KDVZlcmlmeVN1YmplY3QSLS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5WZXJpZnlTdWJqZWN0UmVxdWVzdBouLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLlZlcmlmeVN1YmplY3RSZXNwb25zZRJxCg5DcmVhdGVBZG1pbktleRIuLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkNyZWF0ZUFkbWluS2V5UmVxdWVzdBovLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkNyZWF0ZUFkbWluS2V5UmVzcG9uc2USgwEKFEF1dGhlbnRpY2F0ZUFkbWluS2V5EjQuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuQXV0aGVudGljYXRlQWRtaW5LZXlSZXF1ZXN0GjUuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuQXV0aGVudGljYXRlQWRtaW5LZXlSZXNwb25zZRJuCg1MaXN0QWRtaW5LZXlzEi0uY291bnRlcmZvaWwuaWRlbnRpdHkudjEuTGlzdEFkbWluS2V5c1JlcXVlc3QaLi5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5MaXN0QWRtaW5LZXlzUmVzcG9uc2USYwoOUmV2b2tlQWRtaW5LZXkSLi5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5SZXZva2VBZG1pbktleVJlcXVlc3QaIS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5BZG1pbktleRJ3ChBSZWdpc3RlckVuZm9yY2VyEjAuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuUmVnaXN0ZXJFbmZvcmNlclJlcXVlc3QaMS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5SZWdpc3RlckVuZm9yY2VyUmVzcG9uc2USXQoLR2V0RW5mb3JjZXISKy5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5HZXRFbmZvcmNlclJlcXVlc3QaIS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5FbmZvcmNlchJuCg1MaXN0RW5mb3JjZXJzEi0uY291bnRlcmZvaWwuaWRlbnRpdHkudjEuTGlzdEVuZm9yY2Vyc1JlcXVlc3QaLi5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5MaXN0RW5mb3JjZXJzUmVzcG9uc2USYwoOUmVtb3ZlRW5mb3JjZXISLi5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5SZW1vdmVFbmZvcmNlclJlcXVlc3QaIS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5FbmZvcmNlchKMAQoXR2V0Q2VydGlmaWNhdGVBdXRob3JpdHkSNy5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlcXVlc3QaOC5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlYgZwcm90bzM", [file_counterfoil_model_v1_model, file_google_protobuf_timestamp]);
+  fileDesc("CiZjb3VudGVyZm9pbC9pZGVudGl0eS92MS9pZGVudGl0eS5wcm90bxIXY291bnRlcmZvaWwuaWRlbnRpdHkudjEiYAoMQ2xhaW1NYXBwaW5nEg8KB3N1YmplY3QYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZncm91cHMYAyABKAkSCwoDcnVuGAQgASgJEhQKDG9uX2JlaGFsZl9vZhgFIAEoCSLQAgoGSXNzdWVyEgwKBG5hbWUYASABKAkSCwoDdXJsGAIgASgJEhAKCGp3a3NfdXJpGAMgASgJEhEKCWF1ZGllbmNlcxgEIAMoCRISCgphbGdvcml0aG1zGAUgAygJEjUKBmNsYWltcxgGIAEoCzIlLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkNsYWltTWFwcGluZxJMCg9yZXF1aXJlZF9jbGFpbXMYByADKAsyMy5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5Jc3N1ZXIuUmVxdWlyZWRDbGFpbXNFbnRyeRIOCgZncm91cHMYCCADKAkSFQoNZXhjaGFuZ2Vfb25jZRgJIAEoCBIPCgd2ZXJzaW9uGA8gASgEGjUKE1JlcXVpcmVkQ2xhaW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJ9ChBQdXRJc3N1ZXJSZXF1ZXN0Ei8KBmlzc3VlchgBIAEoCzIfLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLklzc3VlchI4CgxwcmVjb25kaXRpb24YAiABKAsyIi5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmVjb25kaXRpb24iRQoSQ2hlY2tJc3N1ZXJSZXF1ZXN0Ei8KBmlzc3VlchgBIAEoCzIfLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLklzc3VlciIVChNDaGVja0lzc3VlclJlc3BvbnNlIiAKEEdldElzc3VlclJlcXVlc3QSDAoEbmFtZRgBIAEoCSJFChJMaXN0SXNzdWVyc1JlcXVlc3QSLwoEcGFnZRgBIAEoCzIhLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlBhZ2VSZXF1ZXN0IlUKE0xpc3RJc3N1ZXJzUmVzcG9uc2USMAoHaXNzdWVycxgBIAMoCzIfLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLklzc3VlchIMCgRuZXh0GAIgASgJIl0KE0RlbGV0ZUlzc3VlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRI4CgxwcmVjb25kaXRpb24YAiABKAsyIi5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmVjb25kaXRpb24iFgoURGVsZXRlSXNzdWVyUmVzcG9uc2UiSQoUVmVyaWZ5U3ViamVjdFJlcXVlc3QSFQoNc3ViamVjdF90b2tlbhgBIAEoCRIaChJzdWJqZWN0X3Rva2VuX3R5cGUYAiABKAkilQEKFVZlcmlmeVN1YmplY3RSZXNwb25zZRIyCglwcmluY2lwYWwYASABKAsyHy5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmluY2lwYWwSLgoKZXhwaXJlc19hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQc3ViamVjdF90b2tlbl9pZBgDIAEoCSKkAQoIQWRtaW5LZXkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRINCgVyb2xlcxgDIAMoCRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd2ZXJzaW9uGA8gASgEIjQKFUNyZWF0ZUFkbWluS2V5UmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXJvbGVzGAIgAygJIlgKFkNyZWF0ZUFkbWluS2V5UmVzcG9uc2USLgoDa2V5GAEgASgLMiEuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuQWRtaW5LZXkSDgoGc2VjcmV0GAIgASgJIi0KG0F1dGhlbnRpY2F0ZUFkbWluS2V5UmVxdWVzdBIOCgZzZWNyZXQYASABKAkiSgocQXV0aGVudGljYXRlQWRtaW5LZXlSZXNwb25zZRIqCgVhY3RvchgBIAEoCzIbLmNvdW50ZXJmb2lsLm1vZGVsLnYxLkFjdG9yIkcKFExpc3RBZG1pbktleXNSZXF1ZXN0Ei8KBHBhZ2UYASABKAsyIS5jb3VudGVyZm9pbC5tb2RlbC52MS5QYWdlUmVxdWVzdCJWChVMaXN0QWRtaW5LZXlzUmVzcG9uc2USLwoEa2V5cxgBIAMoCzIhLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkFkbWluS2V5EgwKBG5leHQYAiABKAkiXQoVUmV2b2tlQWRtaW5LZXlSZXF1ZXN0EgoKAmlkGAEgASgJEjgKDHByZWNvbmRpdGlvbhgCIAEoCzIiLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByZWNvbmRpdGlvbiI4CghMaXN0ZW5lchIQCghwcm90b2NvbBgBIAEoCRIMCgRob3N0GAIgASgJEgwKBHBvcnQYAyABKA0i0gEKCEVuZm9yY2VyEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFZ3JvdXAYAyABKAkSNAoJbGlzdGVuZXJzGAQgAygLMiEuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuTGlzdGVuZXISKwoHc2Vlbl9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQc29mdHdhcmVfdmVyc2lvbhgGIAEoCRIPCgdyZW1vdmVkGAcgASgIEg8KB3ZlcnNpb24YDyABKAQibAoXUmVnaXN0ZXJFbmZvcmNlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVncm91cBgCIAEoCRI0CglsaXN0ZW5lcnMYAyADKAsyIS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5MaXN0ZW5lciJ9ChhSZWdpc3RlckVuZm9yY2VyUmVzcG9uc2USMwoIZW5mb3JjZXIYASABKAsyIS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5FbmZvcmNlchIXCg9idXNfY3JlZGVudGlhbHMYAiABKAkSEwoLc2lnbmluZ19rZXkYAyABKAkiIAoSR2V0RW5mb3JjZXJSZXF1ZXN0EgoKAmlkGAEgASgJIlYKFExpc3RFbmZvcmNlcnNSZXF1ZXN0Ei8KBHBhZ2UYASABKAsyIS5jb3VudGVyZm9pbC5tb2RlbC52MS5QYWdlUmVxdWVzdBINCgVncm91cBgCIAEoCSJbChVMaXN0RW5mb3JjZXJzUmVzcG9uc2USNAoJZW5mb3JjZXJzGAEgAygLMiEuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuRW5mb3JjZXISDAoEbmV4dBgCIAEoCSJdChVSZW1vdmVFbmZvcmNlclJlcXVlc3QSCgoCaWQYASABKAkSOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIiAKHkdldENlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdCI2Ch9HZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eVJlc3BvbnNlEhMKC2NlcnRpZmljYXRlGAEgASgJMvcMCghJZGVudGl0eRJXCglQdXRJc3N1ZXISKS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5QdXRJc3N1ZXJSZXF1ZXN0Gh8uY291bnRlcmZvaWwuaWRlbnRpdHkudjEuSXNzdWVyEmgKC0NoZWNrSXNzdWVyEisuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuQ2hlY2tJc3N1ZXJSZXF1ZXN0GiwuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuQ2hlY2tJc3N1ZXJSZXNwb25zZRJXCglHZXRJc3N1ZXISKS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5HZXRJc3N1ZXJSZXF1ZXN0Gh8uY291bnRlcmZvaWwuaWRlbnRpdHkudjEuSXNzdWVyEmgKC0xpc3RJc3N1ZXJzEisuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuTGlzdElzc3VlcnNSZXF1ZXN0GiwuY291bnRlcmZvaWwuaWRlbnRpdHkudjEuTGlzdElzc3VlcnNSZXNwb25zZRJrCgxEZWxldGVJc3N1ZXISLC5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5EZWxldGVJc3N1ZXJSZXF1ZXN0Gi0uY291bnRlcmZvaWwuaWRlbnRpdHkudjEuRGVsZXRlSXNzdWVyUmVzcG9uc2USbgoNVmVyaWZ5U3ViamVjdBItLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLlZlcmlmeVN1YmplY3RSZXF1ZXN0Gi4uY291bnRlcmZvaWwuaWRlbnRpdHkudjEuVmVyaWZ5U3ViamVjdFJlc3BvbnNlEnEKDkNyZWF0ZUFkbWluS2V5Ei4uY291bnRlcmZvaWwuaWRlbnRpdHkudjEuQ3JlYXRlQWRtaW5LZXlSZXF1ZXN0Gi8uY291bnRlcmZvaWwuaWRlbnRpdHkudjEuQ3JlYXRlQWRtaW5LZXlSZXNwb25zZRKDAQoUQXV0aGVudGljYXRlQWRtaW5LZXkSNC5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5BdXRoZW50aWNhdGVBZG1pbktleVJlcXVlc3QaNS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5BdXRoZW50aWNhdGVBZG1pbktleVJlc3BvbnNlEm4KDUxpc3RBZG1pbktleXMSLS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5MaXN0QWRtaW5LZXlzUmVxdWVzdBouLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkxpc3RBZG1pbktleXNSZXNwb25zZRJjCg5SZXZva2VBZG1pbktleRIuLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLlJldm9rZUFkbWluS2V5UmVxdWVzdBohLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkFkbWluS2V5EncKEFJlZ2lzdGVyRW5mb3JjZXISMC5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5SZWdpc3RlckVuZm9yY2VyUmVxdWVzdBoxLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLlJlZ2lzdGVyRW5mb3JjZXJSZXNwb25zZRJdCgtHZXRFbmZvcmNlchIrLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkdldEVuZm9yY2VyUmVxdWVzdBohLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkVuZm9yY2VyEm4KDUxpc3RFbmZvcmNlcnMSLS5jb3VudGVyZm9pbC5pZGVudGl0eS52MS5MaXN0RW5mb3JjZXJzUmVxdWVzdBouLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkxpc3RFbmZvcmNlcnNSZXNwb25zZRJjCg5SZW1vdmVFbmZvcmNlchIuLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLlJlbW92ZUVuZm9yY2VyUmVxdWVzdBohLmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkVuZm9yY2VyEowBChdHZXRDZXJ0aWZpY2F0ZUF1dGhvcml0eRI3LmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkdldENlcnRpZmljYXRlQXV0aG9yaXR5UmVxdWVzdBo4LmNvdW50ZXJmb2lsLmlkZW50aXR5LnYxLkdldENlcnRpZmljYXRlQXV0aG9yaXR5UmVzcG9uc2ViBnByb3RvMw", [file_counterfoil_model_v1_model, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message counterfoil.identity.v1.ClaimMapping
@@ -152,6 +152,36 @@ export const PutIssuerRequestSchema: GenMessage<PutIssuerRequest> = /*@__PURE__*
   messageDesc(file_counterfoil_identity_v1_identity, 2);
 
 /**
+ * @generated from message counterfoil.identity.v1.CheckIssuerRequest
+ */
+export type CheckIssuerRequest = Message<"counterfoil.identity.v1.CheckIssuerRequest"> & {
+  /**
+   * @generated from field: counterfoil.identity.v1.Issuer issuer = 1;
+   */
+  issuer?: Issuer | undefined;
+};
+
+/**
+ * Describes the message counterfoil.identity.v1.CheckIssuerRequest.
+ * Use `create(CheckIssuerRequestSchema)` to create a new message.
+ */
+export const CheckIssuerRequestSchema: GenMessage<CheckIssuerRequest> = /*@__PURE__*/
+  messageDesc(file_counterfoil_identity_v1_identity, 3);
+
+/**
+ * @generated from message counterfoil.identity.v1.CheckIssuerResponse
+ */
+export type CheckIssuerResponse = Message<"counterfoil.identity.v1.CheckIssuerResponse"> & {
+};
+
+/**
+ * Describes the message counterfoil.identity.v1.CheckIssuerResponse.
+ * Use `create(CheckIssuerResponseSchema)` to create a new message.
+ */
+export const CheckIssuerResponseSchema: GenMessage<CheckIssuerResponse> = /*@__PURE__*/
+  messageDesc(file_counterfoil_identity_v1_identity, 4);
+
+/**
  * @generated from message counterfoil.identity.v1.GetIssuerRequest
  */
 export type GetIssuerRequest = Message<"counterfoil.identity.v1.GetIssuerRequest"> & {
@@ -166,7 +196,7 @@ export type GetIssuerRequest = Message<"counterfoil.identity.v1.GetIssuerRequest
  * Use `create(GetIssuerRequestSchema)` to create a new message.
  */
 export const GetIssuerRequestSchema: GenMessage<GetIssuerRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 3);
+  messageDesc(file_counterfoil_identity_v1_identity, 5);
 
 /**
  * @generated from message counterfoil.identity.v1.ListIssuersRequest
@@ -183,7 +213,7 @@ export type ListIssuersRequest = Message<"counterfoil.identity.v1.ListIssuersReq
  * Use `create(ListIssuersRequestSchema)` to create a new message.
  */
 export const ListIssuersRequestSchema: GenMessage<ListIssuersRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 4);
+  messageDesc(file_counterfoil_identity_v1_identity, 6);
 
 /**
  * @generated from message counterfoil.identity.v1.ListIssuersResponse
@@ -205,7 +235,7 @@ export type ListIssuersResponse = Message<"counterfoil.identity.v1.ListIssuersRe
  * Use `create(ListIssuersResponseSchema)` to create a new message.
  */
 export const ListIssuersResponseSchema: GenMessage<ListIssuersResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 5);
+  messageDesc(file_counterfoil_identity_v1_identity, 7);
 
 /**
  * @generated from message counterfoil.identity.v1.DeleteIssuerRequest
@@ -227,7 +257,7 @@ export type DeleteIssuerRequest = Message<"counterfoil.identity.v1.DeleteIssuerR
  * Use `create(DeleteIssuerRequestSchema)` to create a new message.
  */
 export const DeleteIssuerRequestSchema: GenMessage<DeleteIssuerRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 6);
+  messageDesc(file_counterfoil_identity_v1_identity, 8);
 
 /**
  * @generated from message counterfoil.identity.v1.DeleteIssuerResponse
@@ -240,7 +270,7 @@ export type DeleteIssuerResponse = Message<"counterfoil.identity.v1.DeleteIssuer
  * Use `create(DeleteIssuerResponseSchema)` to create a new message.
  */
 export const DeleteIssuerResponseSchema: GenMessage<DeleteIssuerResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 7);
+  messageDesc(file_counterfoil_identity_v1_identity, 9);
 
 /**
  * @generated from message counterfoil.identity.v1.VerifySubjectRequest
@@ -264,7 +294,7 @@ export type VerifySubjectRequest = Message<"counterfoil.identity.v1.VerifySubjec
  * Use `create(VerifySubjectRequestSchema)` to create a new message.
  */
 export const VerifySubjectRequestSchema: GenMessage<VerifySubjectRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 8);
+  messageDesc(file_counterfoil_identity_v1_identity, 10);
 
 /**
  * @generated from message counterfoil.identity.v1.VerifySubjectResponse
@@ -293,7 +323,7 @@ export type VerifySubjectResponse = Message<"counterfoil.identity.v1.VerifySubje
  * Use `create(VerifySubjectResponseSchema)` to create a new message.
  */
 export const VerifySubjectResponseSchema: GenMessage<VerifySubjectResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 9);
+  messageDesc(file_counterfoil_identity_v1_identity, 11);
 
 /**
  * @generated from message counterfoil.identity.v1.AdminKey
@@ -335,7 +365,7 @@ export type AdminKey = Message<"counterfoil.identity.v1.AdminKey"> & {
  * Use `create(AdminKeySchema)` to create a new message.
  */
 export const AdminKeySchema: GenMessage<AdminKey> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 10);
+  messageDesc(file_counterfoil_identity_v1_identity, 12);
 
 /**
  * @generated from message counterfoil.identity.v1.CreateAdminKeyRequest
@@ -357,7 +387,7 @@ export type CreateAdminKeyRequest = Message<"counterfoil.identity.v1.CreateAdmin
  * Use `create(CreateAdminKeyRequestSchema)` to create a new message.
  */
 export const CreateAdminKeyRequestSchema: GenMessage<CreateAdminKeyRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 11);
+  messageDesc(file_counterfoil_identity_v1_identity, 13);
 
 /**
  * @generated from message counterfoil.identity.v1.CreateAdminKeyResponse
@@ -381,7 +411,7 @@ export type CreateAdminKeyResponse = Message<"counterfoil.identity.v1.CreateAdmi
  * Use `create(CreateAdminKeyResponseSchema)` to create a new message.
  */
 export const CreateAdminKeyResponseSchema: GenMessage<CreateAdminKeyResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 12);
+  messageDesc(file_counterfoil_identity_v1_identity, 14);
 
 /**
  * @generated from message counterfoil.identity.v1.AuthenticateAdminKeyRequest
@@ -398,7 +428,7 @@ export type AuthenticateAdminKeyRequest = Message<"counterfoil.identity.v1.Authe
  * Use `create(AuthenticateAdminKeyRequestSchema)` to create a new message.
  */
 export const AuthenticateAdminKeyRequestSchema: GenMessage<AuthenticateAdminKeyRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 13);
+  messageDesc(file_counterfoil_identity_v1_identity, 15);
 
 /**
  * @generated from message counterfoil.identity.v1.AuthenticateAdminKeyResponse
@@ -415,7 +445,7 @@ export type AuthenticateAdminKeyResponse = Message<"counterfoil.identity.v1.Auth
  * Use `create(AuthenticateAdminKeyResponseSchema)` to create a new message.
  */
 export const AuthenticateAdminKeyResponseSchema: GenMessage<AuthenticateAdminKeyResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 14);
+  messageDesc(file_counterfoil_identity_v1_identity, 16);
 
 /**
  * @generated from message counterfoil.identity.v1.ListAdminKeysRequest
@@ -432,7 +462,7 @@ export type ListAdminKeysRequest = Message<"counterfoil.identity.v1.ListAdminKey
  * Use `create(ListAdminKeysRequestSchema)` to create a new message.
  */
 export const ListAdminKeysRequestSchema: GenMessage<ListAdminKeysRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 15);
+  messageDesc(file_counterfoil_identity_v1_identity, 17);
 
 /**
  * @generated from message counterfoil.identity.v1.ListAdminKeysResponse
@@ -454,7 +484,7 @@ export type ListAdminKeysResponse = Message<"counterfoil.identity.v1.ListAdminKe
  * Use `create(ListAdminKeysResponseSchema)` to create a new message.
  */
 export const ListAdminKeysResponseSchema: GenMessage<ListAdminKeysResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 16);
+  messageDesc(file_counterfoil_identity_v1_identity, 18);
 
 /**
  * @generated from message counterfoil.identity.v1.RevokeAdminKeyRequest
@@ -476,7 +506,7 @@ export type RevokeAdminKeyRequest = Message<"counterfoil.identity.v1.RevokeAdmin
  * Use `create(RevokeAdminKeyRequestSchema)` to create a new message.
  */
 export const RevokeAdminKeyRequestSchema: GenMessage<RevokeAdminKeyRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 17);
+  messageDesc(file_counterfoil_identity_v1_identity, 19);
 
 /**
  * Where agents reach an enforcer for one protocol.
@@ -507,7 +537,7 @@ export type Listener = Message<"counterfoil.identity.v1.Listener"> & {
  * Use `create(ListenerSchema)` to create a new message.
  */
 export const ListenerSchema: GenMessage<Listener> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 18);
+  messageDesc(file_counterfoil_identity_v1_identity, 20);
 
 /**
  * @generated from message counterfoil.identity.v1.Enforcer
@@ -561,7 +591,7 @@ export type Enforcer = Message<"counterfoil.identity.v1.Enforcer"> & {
  * Use `create(EnforcerSchema)` to create a new message.
  */
 export const EnforcerSchema: GenMessage<Enforcer> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 19);
+  messageDesc(file_counterfoil_identity_v1_identity, 21);
 
 /**
  * @generated from message counterfoil.identity.v1.RegisterEnforcerRequest
@@ -588,7 +618,7 @@ export type RegisterEnforcerRequest = Message<"counterfoil.identity.v1.RegisterE
  * Use `create(RegisterEnforcerRequestSchema)` to create a new message.
  */
 export const RegisterEnforcerRequestSchema: GenMessage<RegisterEnforcerRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 20);
+  messageDesc(file_counterfoil_identity_v1_identity, 22);
 
 /**
  * @generated from message counterfoil.identity.v1.RegisterEnforcerResponse
@@ -619,7 +649,7 @@ export type RegisterEnforcerResponse = Message<"counterfoil.identity.v1.Register
  * Use `create(RegisterEnforcerResponseSchema)` to create a new message.
  */
 export const RegisterEnforcerResponseSchema: GenMessage<RegisterEnforcerResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 21);
+  messageDesc(file_counterfoil_identity_v1_identity, 23);
 
 /**
  * @generated from message counterfoil.identity.v1.GetEnforcerRequest
@@ -636,7 +666,7 @@ export type GetEnforcerRequest = Message<"counterfoil.identity.v1.GetEnforcerReq
  * Use `create(GetEnforcerRequestSchema)` to create a new message.
  */
 export const GetEnforcerRequestSchema: GenMessage<GetEnforcerRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 22);
+  messageDesc(file_counterfoil_identity_v1_identity, 24);
 
 /**
  * @generated from message counterfoil.identity.v1.ListEnforcersRequest
@@ -660,7 +690,7 @@ export type ListEnforcersRequest = Message<"counterfoil.identity.v1.ListEnforcer
  * Use `create(ListEnforcersRequestSchema)` to create a new message.
  */
 export const ListEnforcersRequestSchema: GenMessage<ListEnforcersRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 23);
+  messageDesc(file_counterfoil_identity_v1_identity, 25);
 
 /**
  * @generated from message counterfoil.identity.v1.ListEnforcersResponse
@@ -682,7 +712,7 @@ export type ListEnforcersResponse = Message<"counterfoil.identity.v1.ListEnforce
  * Use `create(ListEnforcersResponseSchema)` to create a new message.
  */
 export const ListEnforcersResponseSchema: GenMessage<ListEnforcersResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 24);
+  messageDesc(file_counterfoil_identity_v1_identity, 26);
 
 /**
  * @generated from message counterfoil.identity.v1.RemoveEnforcerRequest
@@ -704,7 +734,7 @@ export type RemoveEnforcerRequest = Message<"counterfoil.identity.v1.RemoveEnfor
  * Use `create(RemoveEnforcerRequestSchema)` to create a new message.
  */
 export const RemoveEnforcerRequestSchema: GenMessage<RemoveEnforcerRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 25);
+  messageDesc(file_counterfoil_identity_v1_identity, 27);
 
 /**
  * @generated from message counterfoil.identity.v1.GetCertificateAuthorityRequest
@@ -717,7 +747,7 @@ export type GetCertificateAuthorityRequest = Message<"counterfoil.identity.v1.Ge
  * Use `create(GetCertificateAuthorityRequestSchema)` to create a new message.
  */
 export const GetCertificateAuthorityRequestSchema: GenMessage<GetCertificateAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 26);
+  messageDesc(file_counterfoil_identity_v1_identity, 28);
 
 /**
  * @generated from message counterfoil.identity.v1.GetCertificateAuthorityResponse
@@ -734,7 +764,7 @@ export type GetCertificateAuthorityResponse = Message<"counterfoil.identity.v1.G
  * Use `create(GetCertificateAuthorityResponseSchema)` to create a new message.
  */
 export const GetCertificateAuthorityResponseSchema: GenMessage<GetCertificateAuthorityResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_identity_v1_identity, 27);
+  messageDesc(file_counterfoil_identity_v1_identity, 29);
 
 /**
  * Trusted issuers, administrators' keys, and the enforcers that may join.
@@ -749,6 +779,16 @@ export const Identity: GenService<{
     methodKind: "unary";
     input: typeof PutIssuerRequestSchema;
     output: typeof IssuerSchema;
+  },
+  /**
+   * Fails as PutIssuer would, by what the issuer itself says. Writes nothing.
+   *
+   * @generated from rpc counterfoil.identity.v1.Identity.CheckIssuer
+   */
+  checkIssuer: {
+    methodKind: "unary";
+    input: typeof CheckIssuerRequestSchema;
+    output: typeof CheckIssuerResponseSchema;
   },
   /**
    * @generated from rpc counterfoil.identity.v1.Identity.GetIssuer

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file counterfoil/policy/v1/policy.proto.
  */
 export const file_counterfoil_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("CiJjb3VudGVyZm9pbC9wb2xpY3kvdjEvcG9saWN5LnByb3RvEhVjb3VudGVyZm9pbC5wb2xpY3kudjEiIgoESG9zdBIMCgRob3N0GAEgASgJEgwKBHBvcnQYAiABKA0iggIKCFVwc3RyZWFtEhEKBGhvc3QYASABKAlIAIgBARIRCgRwb3J0GAIgASgNSAGIAQESEAoIZGF0YWJhc2UYAyABKAkSKwoDdGxzGAQgASgOMh4uY291bnRlcmZvaWwucG9saWN5LnYxLlRsc01vZGUSCgoCY2EYBSABKAkSKgoFaG9zdHMYBiADKAsyGy5jb3VudGVyZm9pbC5wb2xpY3kudjEuSG9zdBJHChR0YXJnZXRfc2Vzc2lvbl9hdHRycxgHIAEoDjIpLmNvdW50ZXJmb2lsLnBvbGljeS52MS5UYXJnZXRTZXNzaW9uQXR0cnNCBwoFX2hvc3RCBwoFX3BvcnQiMAoKQ3JlZGVudGlhbBIQCgh1c2VybmFtZRgBIAEoCRIQCghwYXNzd29yZBgCIAEoCSLmAQoIUmVzb3VyY2USDAoEbmFtZRgBIAEoCRIQCghwcm90b2NvbBgCIAEoCRINCgVncm91cBgDIAEoCRIxCgh1cHN0cmVhbRgEIAEoCzIfLmNvdW50ZXJmb2lsLnBvbGljeS52MS5VcHN0cmVhbRI1CgpjcmVkZW50aWFsGAUgASgLMiEuY291bnRlcmZvaWwucG9saWN5LnYxLkNyZWRlbnRpYWwSMAoFcmVhZHMYBiABKA4yIS5jb3VudGVyZm9pbC5wb2xpY3kudjEuRHVyYWJpbGl0eRIPCgd2ZXJzaW9uGA8gASgEIoEBChJQdXRSZXNvdXJjZVJlcXVlc3QSMQoIcmVzb3VyY2UYASABKAsyHy5jb3VudGVyZm9pbC5wb2xpY3kudjEuUmVzb3VyY2USOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIiIKEkdldFJlc291cmNlUmVxdWVzdBIMCgRuYW1lGAEgASgJIkcKFExpc3RSZXNvdXJjZXNSZXF1ZXN0Ei8KBHBhZ2UYASABKAsyIS5jb3VudGVyZm9pbC5tb2RlbC52MS5QYWdlUmVxdWVzdCJZChVMaXN0UmVzb3VyY2VzUmVzcG9uc2USMgoJcmVzb3VyY2VzGAEgAygLMh8uY291bnRlcmZvaWwucG9saWN5LnYxLlJlc291cmNlEgwKBG5leHQYAiABKAkiXwoVRGVsZXRlUmVzb3VyY2VSZXF1ZXN0EgwKBG5hbWUYASABKAkSOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIhgKFkRlbGV0ZVJlc291cmNlUmVzcG9uc2UiUQoOQ29sdW1uU2VsZWN0b3ISEAoIcmVzb3VyY2UYASABKAkSDgoGc2NoZW1hGAIgASgJEg0KBXRhYmxlGAMgASgJEg4KBmNvbHVtbhgEIAEoCSKJAQoJVHJhbnNmb3JtEgwKBGtpbmQYASABKAkSPgoHb3B0aW9ucxgCIAMoCzItLmNvdW50ZXJmb2lsLnBvbGljeS52MS5UcmFuc2Zvcm0uT3B0aW9uc0VudHJ5Gi4KDE9wdGlvbnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqgBCgVMYWJlbBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEjYKB2NvbHVtbnMYAyADKAsyJS5jb3VudGVyZm9pbC5wb2xpY3kudjEuQ29sdW1uU2VsZWN0b3ISMwoJdHJhbnNmb3JtGAQgASgLMiAuY291bnRlcmZvaWwucG9saWN5LnYxLlRyYW5zZm9ybRIPCgd2ZXJzaW9uGA8gASgEIngKD1B1dExhYmVsUmVxdWVzdBIrCgVsYWJlbBgBIAEoCzIcLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MYWJlbBI4CgxwcmVjb25kaXRpb24YAiABKAsyIi5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmVjb25kaXRpb24iHwoPR2V0TGFiZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkiRAoRTGlzdExhYmVsc1JlcXVlc3QSLwoEcGFnZRgBIAEoCzIhLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlBhZ2VSZXF1ZXN0IlAKEkxpc3RMYWJlbHNSZXNwb25zZRIsCgZsYWJlbHMYASADKAsyHC5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGFiZWwSDAoEbmV4dBgCIAEoCSJcChJEZWxldGVMYWJlbFJlcXVlc3QSDAoEbmFtZRgBIAEoCRI4CgxwcmVjb25kaXRpb24YAiABKAsyIi5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmVjb25kaXRpb24iFQoTRGVsZXRlTGFiZWxSZXNwb25zZSJSCg5Qb2xpY3lEb2N1bWVudBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEgwKBHRleHQYAyABKAkSDwoHdmVyc2lvbhgPIAEoBCKDAQoQUHV0UG9saWN5UmVxdWVzdBI1CgZwb2xpY3kYASABKAsyJS5jb3VudGVyZm9pbC5wb2xpY3kudjEuUG9saWN5RG9jdW1lbnQSOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIiAKEEdldFBvbGljeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJGChNMaXN0UG9saWNpZXNSZXF1ZXN0Ei8KBHBhZ2UYASABKAsyIS5jb3VudGVyZm9pbC5tb2RlbC52MS5QYWdlUmVxdWVzdCJdChRMaXN0UG9saWNpZXNSZXNwb25zZRI3Cghwb2xpY2llcxgBIAMoCzIlLmNvdW50ZXJmb2lsLnBvbGljeS52MS5Qb2xpY3lEb2N1bWVudBIMCgRuZXh0GAIgASgJIl0KE0RlbGV0ZVBvbGljeVJlcXVlc3QSDAoEbmFtZRgBIAEoCRI4CgxwcmVjb25kaXRpb24YAiABKAsyIi5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmVjb25kaXRpb24iFgoURGVsZXRlUG9saWN5UmVzcG9uc2UiagoPU2ltdWxhdGVSZXF1ZXN0EjIKCXByaW5jaXBhbBgBIAEoCzIfLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByaW5jaXBhbBIQCghyZXNvdXJjZRgCIAEoCRIRCglzdGF0ZW1lbnQYAyABKAkiQQoMTWFza2VkQ29sdW1uEg4KBmNvbHVtbhgBIAEoCRIOCgZsYWJlbHMYAiADKAkSEQoJdHJhbnNmb3JtGAMgASgJIvsBChBTaW11bGF0ZVJlc3BvbnNlEg8KB3ZlcmRpY3QYASABKAkSDgoGcmVhc29uGAIgASgJEhAKCHBvbGljaWVzGAMgAygJEg0KBWVwb2NoGAQgASgEEg8KB2FjdGlvbnMYBSADKAkSMgoFbWFza3MYBiADKAsyIy5jb3VudGVyZm9pbC5wb2xpY3kudjEuTWFza2VkQ29sdW1uEhEKCWFwcHJvdmVycxgHIAEoCRIOCgZxdW9ydW0YCCABKA0SDwoHY2F2ZWF0cxgJIAMoCRIsCgR1c2VzGAogAygLMh4uY291bnRlcmZvaWwubW9kZWwudjEuTGFiZWxVc2UiXwoXQXV0aG9yaXplQ29ubmVjdFJlcXVlc3QSMgoJcHJpbmNpcGFsGAEgASgLMh8uY291bnRlcmZvaWwubW9kZWwudjEuUHJpbmNpcGFsEhAKCHJlc291cmNlGAIgASgJIjsKGEF1dGhvcml6ZUNvbm5lY3RSZXNwb25zZRIPCgdhbGxvd2VkGAEgASgIEg4KBnJlYXNvbhgCIAEoCSKQAQoOQnVuZGxlTWFuaWZlc3QSDQoFZ3JvdXAYASABKAkSDQoFZXBvY2gYAiABKAQSFAoMaXNzdWVkX2F0X21zGAMgASgDEhUKDWxlYXNlX3NlY29uZHMYBCABKA0SMwoFcGFydHMYBSADKAsyJC5jb3VudGVyZm9pbC5wb2xpY3kudjEuQnVuZGxlUGFydFJlZiItCg1CdW5kbGVQYXJ0UmVmEgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgMIisKCkJ1bmRsZVBhcnQSDAoEbmFtZRgBIAEoCRIPCgdjb250ZW50GAIgASgMImUKDFNpZ25lZEJ1bmRsZRIQCghtYW5pZmVzdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSMAoFcGFydHMYAyADKAsyIS5jb3VudGVyZm9pbC5wb2xpY3kudjEuQnVuZGxlUGFydCI6CgRCZWF0Eg0KBWdyb3VwGAEgASgJEg0KBWVwb2NoGAIgASgEEhQKDGlzc3VlZF9hdF9tcxgDIAEoAyItCgpTaWduZWRCZWF0EgwKBGJlYXQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMKk4KB1Rsc01vZGUSGAoUVExTX01PREVfVU5TUEVDSUZJRUQQABILCgdESVNBQkxFEAESCwoHUkVRVUlSRRACEg8KC1ZFUklGWV9GVUxMEAMqOgoKRHVyYWJpbGl0eRIaChZEVVJBQklMSVRZX1VOU1BFQ0lGSUVEEAASBgoCT1MQARIICgRESVNLEAIqkAEKElRhcmdldFNlc3Npb25BdHRycxIkCiBUQVJHRVRfU0VTU0lPTl9BVFRSU19VTlNQRUNJRklFRBAAEgcKA0FOWRABEg4KClJFQURfV1JJVEUQAhINCglSRUFEX09OTFkQAxILCgdQUklNQVJZEAQSCwoHU1RBTkRCWRAFEhIKDlBSRUZFUl9TVEFOREJZEAYy5AoKBlBvbGljeRJZCgtQdXRSZXNvdXJjZRIpLmNvdW50ZXJmb2lsLnBvbGljeS52MS5QdXRSZXNvdXJjZVJlcXVlc3QaHy5jb3VudGVyZm9pbC5wb2xpY3kudjEuUmVzb3VyY2USWQoLR2V0UmVzb3VyY2USKS5jb3VudGVyZm9pbC5wb2xpY3kudjEuR2V0UmVzb3VyY2VSZXF1ZXN0Gh8uY291bnRlcmZvaWwucG9saWN5LnYxLlJlc291cmNlEmoKDUxpc3RSZXNvdXJjZXMSKy5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGlzdFJlc291cmNlc1JlcXVlc3QaLC5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGlzdFJlc291cmNlc1Jlc3BvbnNlEm0KDkRlbGV0ZVJlc291cmNlEiwuY291bnRlcmZvaWwucG9saWN5LnYxLkRlbGV0ZVJlc291cmNlUmVxdWVzdBotLmNvdW50ZXJmb2lsLnBvbGljeS52MS5EZWxldGVSZXNvdXJjZVJlc3BvbnNlElAKCFB1dExhYmVsEiYuY291bnRlcmZvaWwucG9saWN5LnYxLlB1dExhYmVsUmVxdWVzdBocLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MYWJlbBJQCghHZXRMYWJlbBImLmNvdW50ZXJmb2lsLnBvbGljeS52MS5HZXRMYWJlbFJlcXVlc3QaHC5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGFiZWwSYQoKTGlzdExhYmVscxIoLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MaXN0TGFiZWxzUmVxdWVzdBopLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MaXN0TGFiZWxzUmVzcG9uc2USZAoLRGVsZXRlTGFiZWwSKS5jb3VudGVyZm9pbC5wb2xpY3kudjEuRGVsZXRlTGFiZWxSZXF1ZXN0GiouY291bnRlcmZvaWwucG9saWN5LnYxLkRlbGV0ZUxhYmVsUmVzcG9uc2USWwoJUHV0UG9saWN5EicuY291bnRlcmZvaWwucG9saWN5LnYxLlB1dFBvbGljeVJlcXVlc3QaJS5jb3VudGVyZm9pbC5wb2xpY3kudjEuUG9saWN5RG9jdW1lbnQSWwoJR2V0UG9saWN5EicuY291bnRlcmZvaWwucG9saWN5LnYxLkdldFBvbGljeVJlcXVlc3QaJS5jb3VudGVyZm9pbC5wb2xpY3kudjEuUG9saWN5RG9jdW1lbnQSZwoMTGlzdFBvbGljaWVzEiouY291bnRlcmZvaWwucG9saWN5LnYxLkxpc3RQb2xpY2llc1JlcXVlc3QaKy5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGlzdFBvbGljaWVzUmVzcG9uc2USZwoMRGVsZXRlUG9saWN5EiouY291bnRlcmZvaWwucG9saWN5LnYxLkRlbGV0ZVBvbGljeVJlcXVlc3QaKy5jb3VudGVyZm9pbC5wb2xpY3kudjEuRGVsZXRlUG9saWN5UmVzcG9uc2USWwoIU2ltdWxhdGUSJi5jb3VudGVyZm9pbC5wb2xpY3kudjEuU2ltdWxhdGVSZXF1ZXN0GicuY291bnRlcmZvaWwucG9saWN5LnYxLlNpbXVsYXRlUmVzcG9uc2UScwoQQXV0aG9yaXplQ29ubmVjdBIuLmNvdW50ZXJmb2lsLnBvbGljeS52MS5BdXRob3JpemVDb25uZWN0UmVxdWVzdBovLmNvdW50ZXJmb2lsLnBvbGljeS52MS5BdXRob3JpemVDb25uZWN0UmVzcG9uc2ViBnByb3RvMw", [file_counterfoil_model_v1_model]);
+  fileDesc("CiJjb3VudGVyZm9pbC9wb2xpY3kvdjEvcG9saWN5LnByb3RvEhVjb3VudGVyZm9pbC5wb2xpY3kudjEiIgoESG9zdBIMCgRob3N0GAEgASgJEgwKBHBvcnQYAiABKA0iggIKCFVwc3RyZWFtEhEKBGhvc3QYASABKAlIAIgBARIRCgRwb3J0GAIgASgNSAGIAQESEAoIZGF0YWJhc2UYAyABKAkSKwoDdGxzGAQgASgOMh4uY291bnRlcmZvaWwucG9saWN5LnYxLlRsc01vZGUSCgoCY2EYBSABKAkSKgoFaG9zdHMYBiADKAsyGy5jb3VudGVyZm9pbC5wb2xpY3kudjEuSG9zdBJHChR0YXJnZXRfc2Vzc2lvbl9hdHRycxgHIAEoDjIpLmNvdW50ZXJmb2lsLnBvbGljeS52MS5UYXJnZXRTZXNzaW9uQXR0cnNCBwoFX2hvc3RCBwoFX3BvcnQiMAoKQ3JlZGVudGlhbBIQCgh1c2VybmFtZRgBIAEoCRIQCghwYXNzd29yZBgCIAEoCSLmAQoIUmVzb3VyY2USDAoEbmFtZRgBIAEoCRIQCghwcm90b2NvbBgCIAEoCRINCgVncm91cBgDIAEoCRIxCgh1cHN0cmVhbRgEIAEoCzIfLmNvdW50ZXJmb2lsLnBvbGljeS52MS5VcHN0cmVhbRI1CgpjcmVkZW50aWFsGAUgASgLMiEuY291bnRlcmZvaWwucG9saWN5LnYxLkNyZWRlbnRpYWwSMAoFcmVhZHMYBiABKA4yIS5jb3VudGVyZm9pbC5wb2xpY3kudjEuRHVyYWJpbGl0eRIPCgd2ZXJzaW9uGA8gASgEIoEBChJQdXRSZXNvdXJjZVJlcXVlc3QSMQoIcmVzb3VyY2UYASABKAsyHy5jb3VudGVyZm9pbC5wb2xpY3kudjEuUmVzb3VyY2USOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIkkKFENoZWNrUmVzb3VyY2VSZXF1ZXN0EjEKCHJlc291cmNlGAEgASgLMh8uY291bnRlcmZvaWwucG9saWN5LnYxLlJlc291cmNlIhcKFUNoZWNrUmVzb3VyY2VSZXNwb25zZSIiChJHZXRSZXNvdXJjZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJHChRMaXN0UmVzb3VyY2VzUmVxdWVzdBIvCgRwYWdlGAEgASgLMiEuY291bnRlcmZvaWwubW9kZWwudjEuUGFnZVJlcXVlc3QiWQoVTGlzdFJlc291cmNlc1Jlc3BvbnNlEjIKCXJlc291cmNlcxgBIAMoCzIfLmNvdW50ZXJmb2lsLnBvbGljeS52MS5SZXNvdXJjZRIMCgRuZXh0GAIgASgJIl8KFURlbGV0ZVJlc291cmNlUmVxdWVzdBIMCgRuYW1lGAEgASgJEjgKDHByZWNvbmRpdGlvbhgCIAEoCzIiLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByZWNvbmRpdGlvbiIYChZEZWxldGVSZXNvdXJjZVJlc3BvbnNlIlEKDkNvbHVtblNlbGVjdG9yEhAKCHJlc291cmNlGAEgASgJEg4KBnNjaGVtYRgCIAEoCRINCgV0YWJsZRgDIAEoCRIOCgZjb2x1bW4YBCABKAkiiQEKCVRyYW5zZm9ybRIMCgRraW5kGAEgASgJEj4KB29wdGlvbnMYAiADKAsyLS5jb3VudGVyZm9pbC5wb2xpY3kudjEuVHJhbnNmb3JtLk9wdGlvbnNFbnRyeRouCgxPcHRpb25zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKoAQoFTGFiZWwSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRI2Cgdjb2x1bW5zGAMgAygLMiUuY291bnRlcmZvaWwucG9saWN5LnYxLkNvbHVtblNlbGVjdG9yEjMKCXRyYW5zZm9ybRgEIAEoCzIgLmNvdW50ZXJmb2lsLnBvbGljeS52MS5UcmFuc2Zvcm0SDwoHdmVyc2lvbhgPIAEoBCJ4Cg9QdXRMYWJlbFJlcXVlc3QSKwoFbGFiZWwYASABKAsyHC5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGFiZWwSOAoMcHJlY29uZGl0aW9uGAIgASgLMiIuY291bnRlcmZvaWwubW9kZWwudjEuUHJlY29uZGl0aW9uIkAKEUNoZWNrTGFiZWxSZXF1ZXN0EisKBWxhYmVsGAEgASgLMhwuY291bnRlcmZvaWwucG9saWN5LnYxLkxhYmVsIhQKEkNoZWNrTGFiZWxSZXNwb25zZSIfCg9HZXRMYWJlbFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJEChFMaXN0TGFiZWxzUmVxdWVzdBIvCgRwYWdlGAEgASgLMiEuY291bnRlcmZvaWwubW9kZWwudjEuUGFnZVJlcXVlc3QiUAoSTGlzdExhYmVsc1Jlc3BvbnNlEiwKBmxhYmVscxgBIAMoCzIcLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MYWJlbBIMCgRuZXh0GAIgASgJIlwKEkRlbGV0ZUxhYmVsUmVxdWVzdBIMCgRuYW1lGAEgASgJEjgKDHByZWNvbmRpdGlvbhgCIAEoCzIiLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByZWNvbmRpdGlvbiIVChNEZWxldGVMYWJlbFJlc3BvbnNlIlIKDlBvbGljeURvY3VtZW50EgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSDAoEdGV4dBgDIAEoCRIPCgd2ZXJzaW9uGA8gASgEIoMBChBQdXRQb2xpY3lSZXF1ZXN0EjUKBnBvbGljeRgBIAEoCzIlLmNvdW50ZXJmb2lsLnBvbGljeS52MS5Qb2xpY3lEb2N1bWVudBI4CgxwcmVjb25kaXRpb24YAiABKAsyIi5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmVjb25kaXRpb24iSwoSQ2hlY2tQb2xpY3lSZXF1ZXN0EjUKBnBvbGljeRgBIAEoCzIlLmNvdW50ZXJmb2lsLnBvbGljeS52MS5Qb2xpY3lEb2N1bWVudCIVChNDaGVja1BvbGljeVJlc3BvbnNlIiAKEEdldFBvbGljeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJGChNMaXN0UG9saWNpZXNSZXF1ZXN0Ei8KBHBhZ2UYASABKAsyIS5jb3VudGVyZm9pbC5tb2RlbC52MS5QYWdlUmVxdWVzdCJdChRMaXN0UG9saWNpZXNSZXNwb25zZRI3Cghwb2xpY2llcxgBIAMoCzIlLmNvdW50ZXJmb2lsLnBvbGljeS52MS5Qb2xpY3lEb2N1bWVudBIMCgRuZXh0GAIgASgJIl0KE0RlbGV0ZVBvbGljeVJlcXVlc3QSDAoEbmFtZRgBIAEoCRI4CgxwcmVjb25kaXRpb24YAiABKAsyIi5jb3VudGVyZm9pbC5tb2RlbC52MS5QcmVjb25kaXRpb24iFgoURGVsZXRlUG9saWN5UmVzcG9uc2UiagoPU2ltdWxhdGVSZXF1ZXN0EjIKCXByaW5jaXBhbBgBIAEoCzIfLmNvdW50ZXJmb2lsLm1vZGVsLnYxLlByaW5jaXBhbBIQCghyZXNvdXJjZRgCIAEoCRIRCglzdGF0ZW1lbnQYAyABKAkiQQoMTWFza2VkQ29sdW1uEg4KBmNvbHVtbhgBIAEoCRIOCgZsYWJlbHMYAiADKAkSEQoJdHJhbnNmb3JtGAMgASgJIvsBChBTaW11bGF0ZVJlc3BvbnNlEg8KB3ZlcmRpY3QYASABKAkSDgoGcmVhc29uGAIgASgJEhAKCHBvbGljaWVzGAMgAygJEg0KBWVwb2NoGAQgASgEEg8KB2FjdGlvbnMYBSADKAkSMgoFbWFza3MYBiADKAsyIy5jb3VudGVyZm9pbC5wb2xpY3kudjEuTWFza2VkQ29sdW1uEhEKCWFwcHJvdmVycxgHIAEoCRIOCgZxdW9ydW0YCCABKA0SDwoHY2F2ZWF0cxgJIAMoCRIsCgR1c2VzGAogAygLMh4uY291bnRlcmZvaWwubW9kZWwudjEuTGFiZWxVc2UiXwoXQXV0aG9yaXplQ29ubmVjdFJlcXVlc3QSMgoJcHJpbmNpcGFsGAEgASgLMh8uY291bnRlcmZvaWwubW9kZWwudjEuUHJpbmNpcGFsEhAKCHJlc291cmNlGAIgASgJIjsKGEF1dGhvcml6ZUNvbm5lY3RSZXNwb25zZRIPCgdhbGxvd2VkGAEgASgIEg4KBnJlYXNvbhgCIAEoCSKQAQoOQnVuZGxlTWFuaWZlc3QSDQoFZ3JvdXAYASABKAkSDQoFZXBvY2gYAiABKAQSFAoMaXNzdWVkX2F0X21zGAMgASgDEhUKDWxlYXNlX3NlY29uZHMYBCABKA0SMwoFcGFydHMYBSADKAsyJC5jb3VudGVyZm9pbC5wb2xpY3kudjEuQnVuZGxlUGFydFJlZiItCg1CdW5kbGVQYXJ0UmVmEgwKBG5hbWUYASABKAkSDgoGc2hhMjU2GAIgASgMIisKCkJ1bmRsZVBhcnQSDAoEbmFtZRgBIAEoCRIPCgdjb250ZW50GAIgASgMImUKDFNpZ25lZEJ1bmRsZRIQCghtYW5pZmVzdBgBIAEoDBIRCglzaWduYXR1cmUYAiABKAwSMAoFcGFydHMYAyADKAsyIS5jb3VudGVyZm9pbC5wb2xpY3kudjEuQnVuZGxlUGFydCI6CgRCZWF0Eg0KBWdyb3VwGAEgASgJEg0KBWVwb2NoGAIgASgEEhQKDGlzc3VlZF9hdF9tcxgDIAEoAyItCgpTaWduZWRCZWF0EgwKBGJlYXQYASABKAwSEQoJc2lnbmF0dXJlGAIgASgMKk4KB1Rsc01vZGUSGAoUVExTX01PREVfVU5TUEVDSUZJRUQQABILCgdESVNBQkxFEAESCwoHUkVRVUlSRRACEg8KC1ZFUklGWV9GVUxMEAMqOgoKRHVyYWJpbGl0eRIaChZEVVJBQklMSVRZX1VOU1BFQ0lGSUVEEAASBgoCT1MQARIICgRESVNLEAIqkAEKElRhcmdldFNlc3Npb25BdHRycxIkCiBUQVJHRVRfU0VTU0lPTl9BVFRSU19VTlNQRUNJRklFRBAAEgcKA0FOWRABEg4KClJFQURfV1JJVEUQAhINCglSRUFEX09OTFkQAxILCgdQUklNQVJZEAQSCwoHU1RBTkRCWRAFEhIKDlBSRUZFUl9TVEFOREJZEAYymQ0KBlBvbGljeRJZCgtQdXRSZXNvdXJjZRIpLmNvdW50ZXJmb2lsLnBvbGljeS52MS5QdXRSZXNvdXJjZVJlcXVlc3QaHy5jb3VudGVyZm9pbC5wb2xpY3kudjEuUmVzb3VyY2USagoNQ2hlY2tSZXNvdXJjZRIrLmNvdW50ZXJmb2lsLnBvbGljeS52MS5DaGVja1Jlc291cmNlUmVxdWVzdBosLmNvdW50ZXJmb2lsLnBvbGljeS52MS5DaGVja1Jlc291cmNlUmVzcG9uc2USWQoLR2V0UmVzb3VyY2USKS5jb3VudGVyZm9pbC5wb2xpY3kudjEuR2V0UmVzb3VyY2VSZXF1ZXN0Gh8uY291bnRlcmZvaWwucG9saWN5LnYxLlJlc291cmNlEmoKDUxpc3RSZXNvdXJjZXMSKy5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGlzdFJlc291cmNlc1JlcXVlc3QaLC5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGlzdFJlc291cmNlc1Jlc3BvbnNlEm0KDkRlbGV0ZVJlc291cmNlEiwuY291bnRlcmZvaWwucG9saWN5LnYxLkRlbGV0ZVJlc291cmNlUmVxdWVzdBotLmNvdW50ZXJmb2lsLnBvbGljeS52MS5EZWxldGVSZXNvdXJjZVJlc3BvbnNlElAKCFB1dExhYmVsEiYuY291bnRlcmZvaWwucG9saWN5LnYxLlB1dExhYmVsUmVxdWVzdBocLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MYWJlbBJhCgpDaGVja0xhYmVsEiguY291bnRlcmZvaWwucG9saWN5LnYxLkNoZWNrTGFiZWxSZXF1ZXN0GikuY291bnRlcmZvaWwucG9saWN5LnYxLkNoZWNrTGFiZWxSZXNwb25zZRJQCghHZXRMYWJlbBImLmNvdW50ZXJmb2lsLnBvbGljeS52MS5HZXRMYWJlbFJlcXVlc3QaHC5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGFiZWwSYQoKTGlzdExhYmVscxIoLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MaXN0TGFiZWxzUmVxdWVzdBopLmNvdW50ZXJmb2lsLnBvbGljeS52MS5MaXN0TGFiZWxzUmVzcG9uc2USZAoLRGVsZXRlTGFiZWwSKS5jb3VudGVyZm9pbC5wb2xpY3kudjEuRGVsZXRlTGFiZWxSZXF1ZXN0GiouY291bnRlcmZvaWwucG9saWN5LnYxLkRlbGV0ZUxhYmVsUmVzcG9uc2USWwoJUHV0UG9saWN5EicuY291bnRlcmZvaWwucG9saWN5LnYxLlB1dFBvbGljeVJlcXVlc3QaJS5jb3VudGVyZm9pbC5wb2xpY3kudjEuUG9saWN5RG9jdW1lbnQSZAoLQ2hlY2tQb2xpY3kSKS5jb3VudGVyZm9pbC5wb2xpY3kudjEuQ2hlY2tQb2xpY3lSZXF1ZXN0GiouY291bnRlcmZvaWwucG9saWN5LnYxLkNoZWNrUG9saWN5UmVzcG9uc2USWwoJR2V0UG9saWN5EicuY291bnRlcmZvaWwucG9saWN5LnYxLkdldFBvbGljeVJlcXVlc3QaJS5jb3VudGVyZm9pbC5wb2xpY3kudjEuUG9saWN5RG9jdW1lbnQSZwoMTGlzdFBvbGljaWVzEiouY291bnRlcmZvaWwucG9saWN5LnYxLkxpc3RQb2xpY2llc1JlcXVlc3QaKy5jb3VudGVyZm9pbC5wb2xpY3kudjEuTGlzdFBvbGljaWVzUmVzcG9uc2USZwoMRGVsZXRlUG9saWN5EiouY291bnRlcmZvaWwucG9saWN5LnYxLkRlbGV0ZVBvbGljeVJlcXVlc3QaKy5jb3VudGVyZm9pbC5wb2xpY3kudjEuRGVsZXRlUG9saWN5UmVzcG9uc2USWwoIU2ltdWxhdGUSJi5jb3VudGVyZm9pbC5wb2xpY3kudjEuU2ltdWxhdGVSZXF1ZXN0GicuY291bnRlcmZvaWwucG9saWN5LnYxLlNpbXVsYXRlUmVzcG9uc2UScwoQQXV0aG9yaXplQ29ubmVjdBIuLmNvdW50ZXJmb2lsLnBvbGljeS52MS5BdXRob3JpemVDb25uZWN0UmVxdWVzdBovLmNvdW50ZXJmb2lsLnBvbGljeS52MS5BdXRob3JpemVDb25uZWN0UmVzcG9uc2ViBnByb3RvMw", [file_counterfoil_model_v1_model]);
 
 /**
  * @generated from message counterfoil.policy.v1.Host
@@ -189,6 +189,36 @@ export const PutResourceRequestSchema: GenMessage<PutResourceRequest> = /*@__PUR
   messageDesc(file_counterfoil_policy_v1_policy, 4);
 
 /**
+ * @generated from message counterfoil.policy.v1.CheckResourceRequest
+ */
+export type CheckResourceRequest = Message<"counterfoil.policy.v1.CheckResourceRequest"> & {
+  /**
+   * @generated from field: counterfoil.policy.v1.Resource resource = 1;
+   */
+  resource?: Resource | undefined;
+};
+
+/**
+ * Describes the message counterfoil.policy.v1.CheckResourceRequest.
+ * Use `create(CheckResourceRequestSchema)` to create a new message.
+ */
+export const CheckResourceRequestSchema: GenMessage<CheckResourceRequest> = /*@__PURE__*/
+  messageDesc(file_counterfoil_policy_v1_policy, 5);
+
+/**
+ * @generated from message counterfoil.policy.v1.CheckResourceResponse
+ */
+export type CheckResourceResponse = Message<"counterfoil.policy.v1.CheckResourceResponse"> & {
+};
+
+/**
+ * Describes the message counterfoil.policy.v1.CheckResourceResponse.
+ * Use `create(CheckResourceResponseSchema)` to create a new message.
+ */
+export const CheckResourceResponseSchema: GenMessage<CheckResourceResponse> = /*@__PURE__*/
+  messageDesc(file_counterfoil_policy_v1_policy, 6);
+
+/**
  * @generated from message counterfoil.policy.v1.GetResourceRequest
  */
 export type GetResourceRequest = Message<"counterfoil.policy.v1.GetResourceRequest"> & {
@@ -203,7 +233,7 @@ export type GetResourceRequest = Message<"counterfoil.policy.v1.GetResourceReque
  * Use `create(GetResourceRequestSchema)` to create a new message.
  */
 export const GetResourceRequestSchema: GenMessage<GetResourceRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 5);
+  messageDesc(file_counterfoil_policy_v1_policy, 7);
 
 /**
  * @generated from message counterfoil.policy.v1.ListResourcesRequest
@@ -220,7 +250,7 @@ export type ListResourcesRequest = Message<"counterfoil.policy.v1.ListResourcesR
  * Use `create(ListResourcesRequestSchema)` to create a new message.
  */
 export const ListResourcesRequestSchema: GenMessage<ListResourcesRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 6);
+  messageDesc(file_counterfoil_policy_v1_policy, 8);
 
 /**
  * @generated from message counterfoil.policy.v1.ListResourcesResponse
@@ -242,7 +272,7 @@ export type ListResourcesResponse = Message<"counterfoil.policy.v1.ListResources
  * Use `create(ListResourcesResponseSchema)` to create a new message.
  */
 export const ListResourcesResponseSchema: GenMessage<ListResourcesResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 7);
+  messageDesc(file_counterfoil_policy_v1_policy, 9);
 
 /**
  * @generated from message counterfoil.policy.v1.DeleteResourceRequest
@@ -264,7 +294,7 @@ export type DeleteResourceRequest = Message<"counterfoil.policy.v1.DeleteResourc
  * Use `create(DeleteResourceRequestSchema)` to create a new message.
  */
 export const DeleteResourceRequestSchema: GenMessage<DeleteResourceRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 8);
+  messageDesc(file_counterfoil_policy_v1_policy, 10);
 
 /**
  * @generated from message counterfoil.policy.v1.DeleteResourceResponse
@@ -277,7 +307,7 @@ export type DeleteResourceResponse = Message<"counterfoil.policy.v1.DeleteResour
  * Use `create(DeleteResourceResponseSchema)` to create a new message.
  */
 export const DeleteResourceResponseSchema: GenMessage<DeleteResourceResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 9);
+  messageDesc(file_counterfoil_policy_v1_policy, 11);
 
 /**
  * @generated from message counterfoil.policy.v1.ColumnSelector
@@ -311,7 +341,7 @@ export type ColumnSelector = Message<"counterfoil.policy.v1.ColumnSelector"> & {
  * Use `create(ColumnSelectorSchema)` to create a new message.
  */
 export const ColumnSelectorSchema: GenMessage<ColumnSelector> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 10);
+  messageDesc(file_counterfoil_policy_v1_policy, 12);
 
 /**
  * How a value is masked where no policy permits `reveal`.
@@ -339,7 +369,7 @@ export type Transform = Message<"counterfoil.policy.v1.Transform"> & {
  * Use `create(TransformSchema)` to create a new message.
  */
 export const TransformSchema: GenMessage<Transform> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 11);
+  messageDesc(file_counterfoil_policy_v1_policy, 13);
 
 /**
  * @generated from message counterfoil.policy.v1.Label
@@ -376,7 +406,7 @@ export type Label = Message<"counterfoil.policy.v1.Label"> & {
  * Use `create(LabelSchema)` to create a new message.
  */
 export const LabelSchema: GenMessage<Label> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 12);
+  messageDesc(file_counterfoil_policy_v1_policy, 14);
 
 /**
  * @generated from message counterfoil.policy.v1.PutLabelRequest
@@ -398,7 +428,37 @@ export type PutLabelRequest = Message<"counterfoil.policy.v1.PutLabelRequest"> &
  * Use `create(PutLabelRequestSchema)` to create a new message.
  */
 export const PutLabelRequestSchema: GenMessage<PutLabelRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 13);
+  messageDesc(file_counterfoil_policy_v1_policy, 15);
+
+/**
+ * @generated from message counterfoil.policy.v1.CheckLabelRequest
+ */
+export type CheckLabelRequest = Message<"counterfoil.policy.v1.CheckLabelRequest"> & {
+  /**
+   * @generated from field: counterfoil.policy.v1.Label label = 1;
+   */
+  label?: Label | undefined;
+};
+
+/**
+ * Describes the message counterfoil.policy.v1.CheckLabelRequest.
+ * Use `create(CheckLabelRequestSchema)` to create a new message.
+ */
+export const CheckLabelRequestSchema: GenMessage<CheckLabelRequest> = /*@__PURE__*/
+  messageDesc(file_counterfoil_policy_v1_policy, 16);
+
+/**
+ * @generated from message counterfoil.policy.v1.CheckLabelResponse
+ */
+export type CheckLabelResponse = Message<"counterfoil.policy.v1.CheckLabelResponse"> & {
+};
+
+/**
+ * Describes the message counterfoil.policy.v1.CheckLabelResponse.
+ * Use `create(CheckLabelResponseSchema)` to create a new message.
+ */
+export const CheckLabelResponseSchema: GenMessage<CheckLabelResponse> = /*@__PURE__*/
+  messageDesc(file_counterfoil_policy_v1_policy, 17);
 
 /**
  * @generated from message counterfoil.policy.v1.GetLabelRequest
@@ -415,7 +475,7 @@ export type GetLabelRequest = Message<"counterfoil.policy.v1.GetLabelRequest"> &
  * Use `create(GetLabelRequestSchema)` to create a new message.
  */
 export const GetLabelRequestSchema: GenMessage<GetLabelRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 14);
+  messageDesc(file_counterfoil_policy_v1_policy, 18);
 
 /**
  * @generated from message counterfoil.policy.v1.ListLabelsRequest
@@ -432,7 +492,7 @@ export type ListLabelsRequest = Message<"counterfoil.policy.v1.ListLabelsRequest
  * Use `create(ListLabelsRequestSchema)` to create a new message.
  */
 export const ListLabelsRequestSchema: GenMessage<ListLabelsRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 15);
+  messageDesc(file_counterfoil_policy_v1_policy, 19);
 
 /**
  * @generated from message counterfoil.policy.v1.ListLabelsResponse
@@ -454,7 +514,7 @@ export type ListLabelsResponse = Message<"counterfoil.policy.v1.ListLabelsRespon
  * Use `create(ListLabelsResponseSchema)` to create a new message.
  */
 export const ListLabelsResponseSchema: GenMessage<ListLabelsResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 16);
+  messageDesc(file_counterfoil_policy_v1_policy, 20);
 
 /**
  * @generated from message counterfoil.policy.v1.DeleteLabelRequest
@@ -476,7 +536,7 @@ export type DeleteLabelRequest = Message<"counterfoil.policy.v1.DeleteLabelReque
  * Use `create(DeleteLabelRequestSchema)` to create a new message.
  */
 export const DeleteLabelRequestSchema: GenMessage<DeleteLabelRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 17);
+  messageDesc(file_counterfoil_policy_v1_policy, 21);
 
 /**
  * @generated from message counterfoil.policy.v1.DeleteLabelResponse
@@ -489,7 +549,7 @@ export type DeleteLabelResponse = Message<"counterfoil.policy.v1.DeleteLabelResp
  * Use `create(DeleteLabelResponseSchema)` to create a new message.
  */
 export const DeleteLabelResponseSchema: GenMessage<DeleteLabelResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 18);
+  messageDesc(file_counterfoil_policy_v1_policy, 22);
 
 /**
  * @generated from message counterfoil.policy.v1.PolicyDocument
@@ -523,7 +583,7 @@ export type PolicyDocument = Message<"counterfoil.policy.v1.PolicyDocument"> & {
  * Use `create(PolicyDocumentSchema)` to create a new message.
  */
 export const PolicyDocumentSchema: GenMessage<PolicyDocument> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 19);
+  messageDesc(file_counterfoil_policy_v1_policy, 23);
 
 /**
  * @generated from message counterfoil.policy.v1.PutPolicyRequest
@@ -545,7 +605,37 @@ export type PutPolicyRequest = Message<"counterfoil.policy.v1.PutPolicyRequest">
  * Use `create(PutPolicyRequestSchema)` to create a new message.
  */
 export const PutPolicyRequestSchema: GenMessage<PutPolicyRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 20);
+  messageDesc(file_counterfoil_policy_v1_policy, 24);
+
+/**
+ * @generated from message counterfoil.policy.v1.CheckPolicyRequest
+ */
+export type CheckPolicyRequest = Message<"counterfoil.policy.v1.CheckPolicyRequest"> & {
+  /**
+   * @generated from field: counterfoil.policy.v1.PolicyDocument policy = 1;
+   */
+  policy?: PolicyDocument | undefined;
+};
+
+/**
+ * Describes the message counterfoil.policy.v1.CheckPolicyRequest.
+ * Use `create(CheckPolicyRequestSchema)` to create a new message.
+ */
+export const CheckPolicyRequestSchema: GenMessage<CheckPolicyRequest> = /*@__PURE__*/
+  messageDesc(file_counterfoil_policy_v1_policy, 25);
+
+/**
+ * @generated from message counterfoil.policy.v1.CheckPolicyResponse
+ */
+export type CheckPolicyResponse = Message<"counterfoil.policy.v1.CheckPolicyResponse"> & {
+};
+
+/**
+ * Describes the message counterfoil.policy.v1.CheckPolicyResponse.
+ * Use `create(CheckPolicyResponseSchema)` to create a new message.
+ */
+export const CheckPolicyResponseSchema: GenMessage<CheckPolicyResponse> = /*@__PURE__*/
+  messageDesc(file_counterfoil_policy_v1_policy, 26);
 
 /**
  * @generated from message counterfoil.policy.v1.GetPolicyRequest
@@ -562,7 +652,7 @@ export type GetPolicyRequest = Message<"counterfoil.policy.v1.GetPolicyRequest">
  * Use `create(GetPolicyRequestSchema)` to create a new message.
  */
 export const GetPolicyRequestSchema: GenMessage<GetPolicyRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 21);
+  messageDesc(file_counterfoil_policy_v1_policy, 27);
 
 /**
  * @generated from message counterfoil.policy.v1.ListPoliciesRequest
@@ -579,7 +669,7 @@ export type ListPoliciesRequest = Message<"counterfoil.policy.v1.ListPoliciesReq
  * Use `create(ListPoliciesRequestSchema)` to create a new message.
  */
 export const ListPoliciesRequestSchema: GenMessage<ListPoliciesRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 22);
+  messageDesc(file_counterfoil_policy_v1_policy, 28);
 
 /**
  * @generated from message counterfoil.policy.v1.ListPoliciesResponse
@@ -601,7 +691,7 @@ export type ListPoliciesResponse = Message<"counterfoil.policy.v1.ListPoliciesRe
  * Use `create(ListPoliciesResponseSchema)` to create a new message.
  */
 export const ListPoliciesResponseSchema: GenMessage<ListPoliciesResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 23);
+  messageDesc(file_counterfoil_policy_v1_policy, 29);
 
 /**
  * @generated from message counterfoil.policy.v1.DeletePolicyRequest
@@ -623,7 +713,7 @@ export type DeletePolicyRequest = Message<"counterfoil.policy.v1.DeletePolicyReq
  * Use `create(DeletePolicyRequestSchema)` to create a new message.
  */
 export const DeletePolicyRequestSchema: GenMessage<DeletePolicyRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 24);
+  messageDesc(file_counterfoil_policy_v1_policy, 30);
 
 /**
  * @generated from message counterfoil.policy.v1.DeletePolicyResponse
@@ -636,7 +726,7 @@ export type DeletePolicyResponse = Message<"counterfoil.policy.v1.DeletePolicyRe
  * Use `create(DeletePolicyResponseSchema)` to create a new message.
  */
 export const DeletePolicyResponseSchema: GenMessage<DeletePolicyResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 25);
+  messageDesc(file_counterfoil_policy_v1_policy, 31);
 
 /**
  * @generated from message counterfoil.policy.v1.SimulateRequest
@@ -663,7 +753,7 @@ export type SimulateRequest = Message<"counterfoil.policy.v1.SimulateRequest"> &
  * Use `create(SimulateRequestSchema)` to create a new message.
  */
 export const SimulateRequestSchema: GenMessage<SimulateRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 26);
+  messageDesc(file_counterfoil_policy_v1_policy, 32);
 
 /**
  * @generated from message counterfoil.policy.v1.MaskedColumn
@@ -690,7 +780,7 @@ export type MaskedColumn = Message<"counterfoil.policy.v1.MaskedColumn"> & {
  * Use `create(MaskedColumnSchema)` to create a new message.
  */
 export const MaskedColumnSchema: GenMessage<MaskedColumn> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 27);
+  messageDesc(file_counterfoil_policy_v1_policy, 33);
 
 /**
  * @generated from message counterfoil.policy.v1.SimulateResponse
@@ -760,7 +850,7 @@ export type SimulateResponse = Message<"counterfoil.policy.v1.SimulateResponse">
  * Use `create(SimulateResponseSchema)` to create a new message.
  */
 export const SimulateResponseSchema: GenMessage<SimulateResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 28);
+  messageDesc(file_counterfoil_policy_v1_policy, 34);
 
 /**
  * @generated from message counterfoil.policy.v1.AuthorizeConnectRequest
@@ -782,7 +872,7 @@ export type AuthorizeConnectRequest = Message<"counterfoil.policy.v1.AuthorizeCo
  * Use `create(AuthorizeConnectRequestSchema)` to create a new message.
  */
 export const AuthorizeConnectRequestSchema: GenMessage<AuthorizeConnectRequest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 29);
+  messageDesc(file_counterfoil_policy_v1_policy, 35);
 
 /**
  * @generated from message counterfoil.policy.v1.AuthorizeConnectResponse
@@ -804,7 +894,7 @@ export type AuthorizeConnectResponse = Message<"counterfoil.policy.v1.AuthorizeC
  * Use `create(AuthorizeConnectResponseSchema)` to create a new message.
  */
 export const AuthorizeConnectResponseSchema: GenMessage<AuthorizeConnectResponse> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 30);
+  messageDesc(file_counterfoil_policy_v1_policy, 36);
 
 /**
  * The manifest that is signed: content-addressed parts with an epoch.
@@ -847,7 +937,7 @@ export type BundleManifest = Message<"counterfoil.policy.v1.BundleManifest"> & {
  * Use `create(BundleManifestSchema)` to create a new message.
  */
 export const BundleManifestSchema: GenMessage<BundleManifest> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 31);
+  messageDesc(file_counterfoil_policy_v1_policy, 37);
 
 /**
  * @generated from message counterfoil.policy.v1.BundlePartRef
@@ -871,7 +961,7 @@ export type BundlePartRef = Message<"counterfoil.policy.v1.BundlePartRef"> & {
  * Use `create(BundlePartRefSchema)` to create a new message.
  */
 export const BundlePartRefSchema: GenMessage<BundlePartRef> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 32);
+  messageDesc(file_counterfoil_policy_v1_policy, 38);
 
 /**
  * @generated from message counterfoil.policy.v1.BundlePart
@@ -895,7 +985,7 @@ export type BundlePart = Message<"counterfoil.policy.v1.BundlePart"> & {
  * Use `create(BundlePartSchema)` to create a new message.
  */
 export const BundlePartSchema: GenMessage<BundlePart> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 33);
+  messageDesc(file_counterfoil_policy_v1_policy, 39);
 
 /**
  * @generated from message counterfoil.policy.v1.SignedBundle
@@ -926,7 +1016,7 @@ export type SignedBundle = Message<"counterfoil.policy.v1.SignedBundle"> & {
  * Use `create(SignedBundleSchema)` to create a new message.
  */
 export const SignedBundleSchema: GenMessage<SignedBundle> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 34);
+  messageDesc(file_counterfoil_policy_v1_policy, 40);
 
 /**
  * The freshness beat.
@@ -955,7 +1045,7 @@ export type Beat = Message<"counterfoil.policy.v1.Beat"> & {
  * Use `create(BeatSchema)` to create a new message.
  */
 export const BeatSchema: GenMessage<Beat> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 35);
+  messageDesc(file_counterfoil_policy_v1_policy, 41);
 
 /**
  * @generated from message counterfoil.policy.v1.SignedBeat
@@ -981,7 +1071,7 @@ export type SignedBeat = Message<"counterfoil.policy.v1.SignedBeat"> & {
  * Use `create(SignedBeatSchema)` to create a new message.
  */
 export const SignedBeatSchema: GenMessage<SignedBeat> = /*@__PURE__*/
-  messageDesc(file_counterfoil_policy_v1_policy, 36);
+  messageDesc(file_counterfoil_policy_v1_policy, 42);
 
 /**
  * @generated from enum counterfoil.policy.v1.TlsMode
@@ -1109,6 +1199,16 @@ export const Policy: GenService<{
     output: typeof ResourceSchema;
   },
   /**
+   * Each check fails as its put would, by what is declared itself. It writes nothing.
+   *
+   * @generated from rpc counterfoil.policy.v1.Policy.CheckResource
+   */
+  checkResource: {
+    methodKind: "unary";
+    input: typeof CheckResourceRequestSchema;
+    output: typeof CheckResourceResponseSchema;
+  },
+  /**
    * @generated from rpc counterfoil.policy.v1.Policy.GetResource
    */
   getResource: {
@@ -1141,6 +1241,14 @@ export const Policy: GenService<{
     output: typeof LabelSchema;
   },
   /**
+   * @generated from rpc counterfoil.policy.v1.Policy.CheckLabel
+   */
+  checkLabel: {
+    methodKind: "unary";
+    input: typeof CheckLabelRequestSchema;
+    output: typeof CheckLabelResponseSchema;
+  },
+  /**
    * @generated from rpc counterfoil.policy.v1.Policy.GetLabel
    */
   getLabel: {
@@ -1171,6 +1279,14 @@ export const Policy: GenService<{
     methodKind: "unary";
     input: typeof PutPolicyRequestSchema;
     output: typeof PolicyDocumentSchema;
+  },
+  /**
+   * @generated from rpc counterfoil.policy.v1.Policy.CheckPolicy
+   */
+  checkPolicy: {
+    methodKind: "unary";
+    input: typeof CheckPolicyRequestSchema;
+    output: typeof CheckPolicyResponseSchema;
   },
   /**
    * @generated from rpc counterfoil.policy.v1.Policy.GetPolicy
