@@ -75,6 +75,11 @@ describe("the main job", () => {
   test("an identity token is exchanged once, where its issuer is declared so", async () => {
     await processes.exchange("7-1");
     await expect(processes.exchange("7-1")).rejects.toThrow(/^400 .*has been exchanged already/);
+    const told = { reason: "exchanged_already", issuer: "ci", subject_token_id: "7-1", resource: "shop", count: 1 };
+    const entry = await eventually(async () =>
+      (await processes.events()).find(({ type }) => type === "exchange.refused"),
+    );
+    expect(entry.data).toMatchObject({ event: { ...told, client_addresses: ["127.0.0.1"] } });
   });
 
   test("what a service would refuse, a dry run refuses, each in its place", async () => {

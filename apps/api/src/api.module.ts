@@ -11,6 +11,7 @@ import { SimulationController } from "./declared/simulation.controller.js";
 import { ApiDescription, DocsController } from "./docs/docs.controller.js";
 import { EventsController } from "./events/events.controller.js";
 import { Exchange } from "./exchange/exchange.js";
+import { RefusedExchanges } from "./exchange/refused-exchanges.js";
 import { TokenController } from "./exchange/token.controller.js";
 import { AdminKeysController } from "./fleet/admin-keys.controller.js";
 import { EnforcersController } from "./fleet/enforcers.controller.js";
@@ -47,6 +48,7 @@ export class ApiModule {
         { provide: APP_FILTER, useClass: ProblemFilter },
         Apply,
         Exchange,
+        RefusedExchanges,
         ApiDescription,
       ],
     };

@@ -33,6 +33,7 @@ function painted(type: string, text: string): string {
 /** What a person wants to know first of an entry, of whatever kind: what, by whom, how it went. */
 function summary(type: string, data: Fields): string {
   const event = fieldsOf(data.event);
+  if (type === "exchange.refused") return line(...refusedExchange(event));
   const command = fieldsOf(data.command);
   const all = { ...data, ...event };
   const principal = fieldsOf(all.principal ?? all.requester);
@@ -44,7 +45,7 @@ function summary(type: string, data: Fields): string {
         all.label,
         all.resource ?? fieldsOf(all.grant).resource,
       ];
-  const said = [
+  return line(
     command.statement ?? all.statement,
     ...who,
     all.column,
@@ -59,12 +60,20 @@ function summary(type: string, data: Fields): string {
     all.token_fault && `token ${String(all.token_id)}: ${String(all.token_fault).replaceAll("_", " ")}`,
     all.cause,
     all.status,
-  ];
-  return said
+  );
+}
+
+function refusedExchange({ reason, message, issuer, subject, principal_id, resource, count }: Fields): unknown[] {
+  const whose = principal_id || (subject ? `${String(issuer)}|${String(subject)}` : issuer);
+  const why = `${String(reason).replaceAll("_", " ")}: ${String(message)}`;
+  return [whose, resource, why, typeof count === "number" && count > 1 && `${count} times`];
+}
+
+const line = (...said: readonly unknown[]) =>
+  said
     .filter((part): part is string => typeof part === "string" && part !== "")
     .map((part) => shortened(part, 100))
     .join(" · ");
-}
 
 const fieldsOf = (value: unknown): Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Fields) : {};

@@ -13,6 +13,30 @@ test.each([
     "ada · token T1 · leaked",
   ],
   [
+    "exchange.refused",
+    {
+      stream: "exchange-c",
+      actor: { name: "token exchange" },
+      event: {
+        reason: "exchanged_already",
+        message: "ask anew",
+        issuer: "ci",
+        principal_id: "ci|a",
+        resource: "shop",
+        count: 3,
+      },
+    },
+    "ci|a · shop · exchanged already: ask anew · 3 times",
+  ],
+  [
+    "exchange.refused",
+    {
+      actor: { name: "token exchange" },
+      event: { reason: "signature", message: "no", issuer: "ci", principal_id: "", count: 1 },
+    },
+    "ci · signature: no",
+  ],
+  [
     "login.refused",
     { code: "unauthenticated", message: "password authentication failed", token_id: "T1", token_fault: "wrong_secret" },
     "password authentication failed · token T1: wrong secret",

@@ -17,7 +17,7 @@ import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgre
 import { rebuildTokens } from "./projections/rebuild.js";
 import { TokensModule } from "./tokens.module.js";
 
-const { mint, getToken, listTokens, revoke, endSession, getSession } = tokensV1.Tokens.method;
+const { mint, recordRefusal, getToken, listTokens, revoke, endSession, getSession } = tokensV1.Tokens.method;
 const { lookup, redeem, release, renew } = edgeV1.EdgeTokens.method;
 const { UseMode, TokenStatus, RevokedToken_Outcome } = tokensV1;
 const ENFORCER = "e1";
@@ -297,6 +297,18 @@ describe("the tokens service", () => {
     await sql.query("ALTER TABLE es.event ENABLE TRIGGER USER");
     await expect(redeemOnce(id)).rejects.toMatchObject({ code: "internal" });
     expect((await sql.query("SELECT 1 FROM tokens.lease WHERE token_id = $1", [id])).rowCount).toBe(0);
+  });
+
+  it("keeps a refused exchange as a fact, once", async () => {
+    const call = context();
+    const asked = { reason: "exchanged_already", issuer: "ci", subject: "build", subjectTokenId: "jti-9", count: 1 };
+    await bus.call(recordRefusal, { ...asked, clientAddresses: ["10.0.0.7"] }, call);
+    await bus.call(recordRefusal, { ...asked, clientAddresses: ["10.0.0.7"] }, call);
+    const { rows } = await sql.query("SELECT body FROM es.event WHERE type = 'ExchangeRefused'");
+    expect(rows).toMatchObject([{ body: { ...asked, clientAddresses: ["10.0.0.7"], at: now } }]);
+    await expect(bus.call(recordRefusal, { ...asked, reason: "Because I say so" }, context())).rejects.toMatchObject({
+      code: "invalid",
+    });
   });
 
   it("lets only the enforcer that has a session release it", async () => {

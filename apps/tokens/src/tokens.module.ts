@@ -8,6 +8,7 @@ import { Closing } from "./handlers/closing.js";
 import { EndSessionHandler } from "./handlers/end-session.js";
 import { MintHandler } from "./handlers/mint.js";
 import { Reach } from "./handlers/reach.js";
+import { RecordRefusalHandler } from "./handlers/record-refusal.js";
 import { RedeemHandler } from "./handlers/redeem.js";
 import { ReleaseHandler } from "./handlers/release.js";
 import { RevokeHandler } from "./handlers/revoke.js";
@@ -30,7 +31,7 @@ export class TokensModule {
         { provide: CLOCK, useValue: clock },
         { provide: KEYS, useFactory: () => keepKeys(keys) },
         ...[TokenCommands, TokenQueries, Closing, Reach],
-        ...[MintHandler, RedeemHandler, ReleaseHandler, RevokeHandler, EndSessionHandler],
+        ...[MintHandler, RedeemHandler, ReleaseHandler, RevokeHandler, EndSessionHandler, RecordRefusalHandler],
       ],
     };
   }

@@ -2,6 +2,7 @@ import { timestampFromMs, timestampNow } from "@bufbuild/protobuf/wkt";
 import { identityV1, policyV1, tokensV1 } from "#contracts";
 import { refuse } from "../../test/control-plane.js";
 import { Fixture } from "../../test/fixture.js";
+import { RefusedExchanges } from "./refused-exchanges.js";
 
 const { Identity } = identityV1;
 const { Policy } = policyV1;
@@ -35,11 +36,17 @@ beforeEach(() => {
     ],
   }));
   plane.on(Identity.method.getCertificateAuthority, () => ({ certificate: "PEM" }));
+  plane.on(Tokens.method.recordRefusal, () => ({}));
   plane.on(Tokens.method.mint, ({ principal, resource, protocol, scope, mode }) => ({
     token: { id: "abc", principal, resource, protocol, scope, mode, expiresAt: timestampFromMs(Date.now() + 600_000) },
     text: "foil_abc_s3cret",
   }));
 });
+
+const noted = () =>
+  fixture.plane.asked
+    .filter(({ method }) => method === "RecordRefusal")
+    .map(({ request }) => request as tokensV1.RecordRefusalRequest);
 
 const exchange = (form: Record<string, string> = FORM, headers: Record<string, string> = {}) =>
   fixture.send("POST", "/v1/token", {
@@ -122,6 +129,84 @@ test("no enforcer to reach it: nothing is minted, and trying again later is advi
   expect([status, body.error]).toEqual([503, "temporarily_unavailable"]);
   expect(headers.get("retry-after")).not.toBeNull();
   unminted();
+});
+
+test("the log is told who used an identity token again, and where from", async () => {
+  const { plane } = fixture;
+  plane.on(Identity.method.verifySubject, () => ({ principal: { ...PRINCIPAL, id: "ci|r" }, subjectTokenId: "jti-1" }));
+  plane.on(Tokens.method.mint, () => refuse("conflict", "exchanged already", { reason: "exchanged_already" }));
+  await exchange();
+  expect(noted()).toMatchObject([
+    {
+      ...{ reason: "exchanged_already", message: "exchanged already", issuer: "ci", subject: "job" },
+      ...{ principalId: "ci|r", subjectTokenId: "jti-1", resource: "shop", clientAddresses: ["127.0.0.1"], count: 1 },
+    },
+  ]);
+});
+
+test.each<[string, Record<string, string>, object]>([
+  [
+    "of what the issuer signed",
+    { reason: "audience", issuer: "ci", subject: "j", subject_token_id: "t" },
+    { reason: "audience", issuer: "ci", subject: "j", subjectTokenId: "t", principalId: "", resource: "shop" },
+  ],
+  ["of what nobody trusted signed", { reason: "untrusted_issuer" }, { reason: "untrusted_issuer", issuer: "" }],
+])("the log is told %s, and is refused", async (_, details, expected) => {
+  fixture.plane.on(Identity.method.verifySubject, () => refuse("invalid", "no", details));
+  expect((await exchange()).status).toBe(400);
+  expect(noted()).toMatchObject([expected]);
+});
+
+test("the log is told of what a principal may not have, and of what there is not, each by itself", async () => {
+  const { plane } = fixture;
+  plane.on(Identity.method.verifySubject, () => ({ principal: { ...PRINCIPAL, id: "ci|asks" } }));
+  plane.on(Policy.method.authorizeConnect, () => ({ allowed: false }));
+  await exchange();
+  plane.on(Policy.method.getResource, () => refuse("not_found", "there is no resource shop"));
+  await exchange();
+  const principalId = "ci|asks";
+  expect(noted()).toMatchObject([
+    { reason: "not_permitted", principalId, resource: "shop" },
+    { reason: "unknown_resource", principalId },
+  ]);
+});
+
+test("a request that is only badly put is none for the log", async () => {
+  fixture.plane.on(Tokens.method.mint, () => refuse("invalid", "at most 1800 seconds", { field: "lifetime_seconds" }));
+  await exchange({ ...FORM, use_mode: "sometimes" });
+  await exchange();
+  expect(noted()).toEqual([]);
+});
+
+test("however many come, the log has few entries, which count them; what befalls another principal has its own", async () => {
+  const refusals = new RefusedExchanges(fixture.bus);
+  const one = { message: "no", subject: "", subjectTokenId: "", resource: "shop" };
+  const forged = { ...one, reason: "signature", issuer: "ci", principalId: "" };
+  const replayed = (principalId: string) => ({ ...one, reason: "exchanged_already", issuer: "ci", principalId });
+  for (let n = 0; n < 50; n++) await refusals.note({ ...forged, resource: `r${n}`, clientAddress: `10.0.0.${n}` });
+  await refusals.note({ ...replayed("ci|a"), clientAddress: "10.0.1.1" });
+  await refusals.note({ ...replayed("ci|b"), clientAddress: "10.0.1.2" });
+  expect(noted().map(({ reason, count }) => [reason, count])).toEqual([
+    ["signature", 1],
+    ["exchanged_already", 1],
+    ["exchanged_already", 1],
+  ]);
+  fixture.plane.forget();
+  await refusals.onApplicationShutdown();
+  expect(noted()).toMatchObject([{ reason: "signature", count: 49, resource: "r49" }]);
+  expect(noted()[0]!.clientAddresses).toHaveLength(10);
+});
+
+test("what cannot be told is told later, and the refusal does not wait for it", async () => {
+  const { plane } = fixture;
+  plane.on(Tokens.method.recordRefusal, () => refuse("unavailable", "not now"));
+  const refusals = new RefusedExchanges(fixture.bus);
+  const one = { ...{ message: "no", subject: "", subjectTokenId: "", resource: "shop" }, clientAddress: "10.0.0.1" };
+  await refusals.note({ ...one, reason: "expired", issuer: "ci", principalId: "" });
+  plane.on(Tokens.method.recordRefusal, () => ({}));
+  plane.forget();
+  await refusals.onApplicationShutdown();
+  expect(noted()).toMatchObject([{ reason: "expired", count: 1 }]);
 });
 
 test("a scope or a lifetime the tokens service refuses", async () => {

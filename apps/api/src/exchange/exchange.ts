@@ -9,7 +9,8 @@ import { enforcersOf } from "../fleet/enforcers-of-group.js";
 import { systemCall } from "../http/caller.js";
 import { Problem } from "../http/problem.js";
 import { chooseListener } from "./enforcer-choice.js";
-import { type TokenErrorCode, TokenRefused } from "./token-error.js";
+import { RefusedExchanges } from "./refused-exchanges.js";
+import { type Evidence, type TokenErrorCode, TokenRefused } from "./token-error.js";
 import type { TokenRequest } from "./token-request.js";
 
 export interface Issued {
@@ -33,11 +34,37 @@ const RETRY_SECONDS = 5;
 /** Trades a workload identity for a token and what is needed to use it. */
 @Injectable()
 export class Exchange {
-  constructor(@Inject(Bus) private readonly bus: Bus) {}
+  constructor(
+    @Inject(Bus) private readonly bus: Bus,
+    @Inject(RefusedExchanges) private readonly refusals: RefusedExchanges,
+  ) {}
 
   /** @throws TokenRefused, or Problem `unavailable` */
-  async exchange(request: TokenRequest): Promise<Issued> {
-    const { principal, subjectTokenId } = await this.verifySubject(request);
+  async exchange(request: TokenRequest, clientAddress: string): Promise<Issued> {
+    let subject: Subject | undefined;
+    try {
+      subject = await this.verifySubject(request);
+      return await this.issue(request, subject);
+    } catch (error) {
+      if (error instanceof TokenRefused && error.evidence) {
+        const { principal, subjectTokenId } = subject ?? {};
+        const { evidence, detail } = error;
+        await this.refusals.note({
+          reason: evidence.reason,
+          message: detail,
+          issuer: principal?.issuer ?? evidence.issuer ?? "",
+          subject: principal?.subject ?? evidence.subject ?? "",
+          subjectTokenId: subjectTokenId ?? evidence.subjectTokenId ?? "",
+          principalId: principal?.id ?? "",
+          resource: request.resource,
+          clientAddress,
+        });
+      }
+      throw error;
+    }
+  }
+
+  private async issue(request: TokenRequest, { principal, subjectTokenId }: Subject): Promise<Issued> {
     const call = callOf(principal);
     const resource = await this.resource(request.resource, call);
     await this.authorize(principal, resource, call);
@@ -80,7 +107,8 @@ export class Exchange {
     const { allowed, reason } = await asked.catch(refusedAs("invalid_target"));
     if (!allowed) {
       const why = reason || "no policy permits it";
-      throw new TokenRefused("invalid_target", `${principal.id} may not connect to ${name}: ${why}`);
+      const says = `${principal.id} may not connect to ${name}: ${why}`;
+      throw new TokenRefused("invalid_target", says, undefined, { reason: "not_permitted" });
     }
   }
 
@@ -127,6 +155,15 @@ function refusedAs(code: TokenErrorCode) {
     const refusal = error instanceof BusFailure && !["internal", "unavailable"].includes(error.code);
     if (!refusal) throw error;
     const why = code === "invalid_target" && error.code === "not_found" ? error.code : undefined;
-    throw new TokenRefused(error.details.field === "scope" ? "invalid_scope" : code, error.message, why);
+    const word = error.details.field === "scope" ? "invalid_scope" : code;
+    throw new TokenRefused(word, error.message, why, why ? { reason: "unknown_resource" } : evidenceOf(error));
   };
+}
+
+/** A refusal that gives no reason is about the request's form: nothing for the log. */
+function evidenceOf({ details }: BusFailure): Evidence | undefined {
+  const { reason, issuer, subject, subject_token_id: subjectTokenId } = details;
+  return reason === undefined || reason === "command_id_reused"
+    ? undefined
+    : { reason, issuer, subject, subjectTokenId };
 }

@@ -11,6 +11,14 @@ export type TokenErrorCode =
   | "temporarily_unavailable"
   | "server_error";
 
+/** What the log is told of it: why, in a word, and what the service that refused it knows of the identity token. */
+export interface Evidence {
+  readonly reason: string;
+  readonly issuer?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly subjectTokenId?: string | undefined;
+}
+
 /** A token request that is refused in the standard's own words. */
 export class TokenRefused extends Problem {
   constructor(
@@ -18,6 +26,8 @@ export class TokenRefused extends Problem {
     detail: string,
     /** Where the standard's word says less than is known. */
     readonly why?: ProblemCode,
+    /** Where it belongs in the log. */
+    readonly evidence?: Evidence,
   ) {
     super("invalid", detail);
   }

@@ -134,7 +134,7 @@ export class TokenController {
     if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers["content-type"] ?? "")) {
       throw new Problem("unsupported_media_type", "send the parameters as application/x-www-form-urlencoded");
     }
-    const { token, text, expiresIn, connection, ca } = await this.exchange.exchange(readTokenRequest(body));
+    const { token, text, expiresIn, connection, ca } = await this.exchange.exchange(readTokenRequest(body), request.ip);
     const { host, port, username, password, database, uri, environment } = connection;
     return {
       access_token: text,

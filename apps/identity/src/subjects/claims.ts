@@ -109,6 +109,9 @@ function scalar(claim: unknown): string | null {
   return typeof claim === "boolean" || Number.isSafeInteger(claim) ? String(claim) : null;
 }
 
+/** The claim as it may stand in a log; empty where it may not. */
+export const shown = (claim: unknown): string => (typeof claim === "string" && sound(claim) ? claim : "");
+
 const sound = (value: string) => value.length > 0 && value.length <= LONGEST && !/\p{Cc}/u.test(value);
 
 export const refused = (reason: string, message: string): Refused => new Refused("invalid", message, { reason });

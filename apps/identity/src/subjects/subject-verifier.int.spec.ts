@@ -50,6 +50,22 @@ test("of an issuer whose tokens are exchanged once, it says which it is; others 
   expect((await verifier().verify(await issuer.token({ jti: "t-1" }), JWT)).onceBy).toBe("");
 });
 
+test("a refusal says whose word it is about, and of the token only what its issuer has signed", async () => {
+  const detailsOf = (token: string, by = verifier()) =>
+    by.verify(token, JWT).catch(({ details }: { details: object }) => details);
+  const said = { sub: "repo:shop", jti: "t-7" };
+  const signed = { issuer: "ci", subject: "repo:shop", subject_token_id: "t-7" };
+  const unproven = { issuer: "ci", subject: "", subject_token_id: "" };
+  expect(await detailsOf(await issuer.token({ ...said, aud: "else" }))).toEqual({ reason: "audience", ...signed });
+  expect(await detailsOf(await issuer.token({ ...said, exp: now() - 120 }))).toEqual({ reason: "expired", ...signed });
+  const required = verifier({ requiredClaims: { repository: "shop" } });
+  expect(await detailsOf(await issuer.token(said), required)).toEqual({ reason: "required_claim", ...signed });
+  const [head, , signature] = (await issuer.token()).split(".");
+  const body = (await issuer.token({ ...said, aud: "else" })).split(".")[1];
+  expect(await detailsOf(`${head}.${body}.${signature}`)).toEqual({ reason: "signature", ...unproven });
+  expect(await detailsOf(await issuer.token({ aud: "else", sub: "a\nb", jti: 7 }))).toMatchObject(unproven);
+});
+
 test.each(["RS256", "PS256", "EdDSA"])("%s is accepted by default", async (alg) => {
   const key = await issuer.addKey(alg);
   await expect(verifier().verify(await issuer.token({}, {}, key), JWT)).resolves.toBeDefined();

@@ -1,8 +1,8 @@
 import { decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from "jose";
 import { BusFailure } from "#bus";
-import type { Refused } from "#event-store";
+import { Refused } from "#event-store";
 import { algorithmsOf, type IssuerDefinition } from "../domain/issuer.js";
-import { idOf, type MappedPrincipal, principalOf, refused } from "./claims.js";
+import { idOf, type MappedPrincipal, principalOf, refused, shown } from "./claims.js";
 import { type IssuerKeys, unreachable } from "./issuer-keys.js";
 
 export interface VerifiedSubject {
@@ -29,7 +29,10 @@ export class SubjectVerifier {
     private readonly now: () => Date = () => new Date(),
   ) {}
 
-  /** @throws Refused `invalid`, with a `reason`. @throws BusFailure `unavailable` where the issuer's keys can't be had */
+  /**
+   * @throws Refused `invalid`, with a `reason`, the trusted `issuer` it names, and, where that has signed it, its `subject`
+   * and `subject_token_id`. @throws BusFailure `unavailable` where the issuer's keys can't be had
+   */
   async verify(token: string, tokenType: string): Promise<VerifiedSubject> {
     const types = TYPES[tokenType];
     if (!types) {
@@ -37,9 +40,17 @@ export class SubjectVerifier {
     }
     const issuer = await this.issuerOf(token);
     const { payload, protectedHeader } = await this.checked(token, issuer);
-    const typ = (protectedHeader.typ ?? "jwt").toLowerCase().replace(/^application\//, "");
-    if (!types.includes(typ)) throw refused("typ", "the token's typ says it was made for another purpose");
-    const { iat, exp } = payload as { iat?: number; exp: number };
+    try {
+      const typ = (protectedHeader.typ ?? "jwt").toLowerCase().replace(/^application\//, "");
+      if (!types.includes(typ)) throw refused("typ", "the token's typ says it was made for another purpose");
+      return this.accepted(payload as JWTPayload & { exp: number }, issuer);
+    } catch (error) {
+      throw attributed(error, issuer, payload);
+    }
+  }
+
+  private accepted(payload: JWTPayload & { exp: number }, issuer: IssuerDefinition): VerifiedSubject {
+    const { iat, exp } = payload;
     if (iat !== undefined && (iat > this.now().getTime() / 1000 + SKEW_SECONDS || iat > exp)) {
       throw refused("iat", "the token says it was issued in the future");
     }
@@ -72,9 +83,19 @@ export class SubjectVerifier {
     try {
       return await verifyWithAnyKey(token, this.keys.of(issuer), options);
     } catch (error) {
-      throw refusalOf(error, issuer);
+      // jose looks at claims only once the signature is good.
+      const signed = error instanceof errors.JWTExpired || error instanceof errors.JWTClaimValidationFailed;
+      throw attributed(refusalOf(error, issuer), issuer, signed ? error.payload : {});
     }
   }
+}
+
+/** A refusal with whose word it is about: what is in `signed`, the issuer has said. */
+function attributed(error: unknown, { name }: IssuerDefinition, signed: JWTPayload): unknown {
+  if (!(error instanceof Refused)) return error;
+  const { code, message, details } = error;
+  const said = { subject: shown(signed.sub), subject_token_id: shown(signed.jti) };
+  return new Refused(code, message, { ...details, issuer: name, ...said });
 }
 
 /** A token need not name its key: then each that fits is tried. */

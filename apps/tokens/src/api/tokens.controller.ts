@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { Controller, Inject } from "@nestjs/common";
 import { CommandBus } from "@nestjs/cqrs";
 import { type BusCall, CLOCK, type Clock, Rpc } from "#bus/nest";
@@ -7,11 +8,12 @@ import { Refused } from "#event-store";
 import { pageOf } from "#event-store-postgres";
 import { EndSession } from "../handlers/end-session.js";
 import { Mint } from "../handlers/mint.js";
+import { RecordRefusal } from "../handlers/record-refusal.js";
 import { Revoke } from "../handlers/revoke.js";
 import { type Selector, TokenQueries } from "../projections/token-queries.js";
 import { modeOf, principalMessage, principalOf, revokedMessage, statusOf, tokenMessage } from "./messages.js";
 
-const { mint, getToken, listTokens, revoke, endSession, getSession } = tokensV1.Tokens.method;
+const { mint, recordRefusal, getToken, listTokens, revoke, endSession, getSession } = tokensV1.Tokens.method;
 
 /** What the control plane asks. */
 @Controller()
@@ -34,6 +36,16 @@ export class TokensController {
     };
     const { tokenId, text } = await this.commands.execute(new Mint(asked, context));
     return { token: await this.token(tokenId), text };
+  }
+
+  @Rpc(recordRefusal)
+  async recordRefusal(
+    { $typeName: _, $unknown: __, since, clientAddresses, ...said }: tokensV1.RecordRefusalRequest,
+    { context }: BusCall,
+  ): Promise<MessageInitShape<typeof tokensV1.RecordRefusalResponseSchema>> {
+    const refused = { ...said, clientAddresses: [...clientAddresses], since: since ? timestampMs(since) : this.now() };
+    await this.commands.execute(new RecordRefusal(refused, context));
+    return {};
   }
 
   @Rpc(getToken)

@@ -35,7 +35,9 @@ async function saveToken(tx: EntityManager, state: MintedToken, version: number)
   );
   await saved.catch((error) => {
     if (!isUniqueViolation(error, "token_subject")) throw error;
-    throw new Refused("conflict", "this identity token has been exchanged already: ask its issuer for a new one");
+    throw new Refused("conflict", "this identity token has been exchanged already: ask its issuer for a new one", {
+      reason: "exchanged_already",
+    });
   });
 }
 
