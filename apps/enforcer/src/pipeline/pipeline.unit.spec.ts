@@ -85,7 +85,13 @@ function held(over: Partial<PipelineSession> = {}) {
     ...over,
   };
   const conversation = protocols.get("postgres")!.conversation({ messageLimit: 1 << 20, parameters: new Map() });
-  const pipeline = new Pipeline(conversation, channel([]), channel(server), session as PipelineSession, new Turn());
+  const pipeline = new Pipeline(
+    conversation,
+    channel([]),
+    channel(server),
+    session as PipelineSession,
+    new Turn(new BusyPoll(0)),
+  );
   pipeline.fromClient(front.query("drop table t"));
   return { pipeline, said, server, grant: () => grant() };
 }
