@@ -43,9 +43,9 @@ afterAll(async () => {
 const mode = fc.constantFrom<Mode>("simple", "extended", "binary");
 const fitting = (text: string, wanted: Mode): Mode => (text.includes(";") ? "simple" : wanted);
 
-/** It leaves nothing behind. */
+/** It leaves nothing behind. @throws where there is no session to ask: what gets no answer has not been refused */
 async function ask(by: Tapped, text: string, as: Mode): Promise<Answer> {
-  await by.run("begin; set local statement_timeout = '10s'", "simple");
+  expect((await by.run("begin; set local statement_timeout = '10s'", "simple")).code).toBe("");
   const answer = await by.run(text, fitting(text, as));
   await by.run("rollback", "simple");
   return answer;
