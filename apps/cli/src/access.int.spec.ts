@@ -86,7 +86,12 @@ describe("token", () => {
     ["Object's own names", ["token", "--resource", "shop", "--as", "constructor"], 2, "no identity constructor"],
     ["an incomplete identity", ["token", "--resource", "shop", "--as", "empty"], 2, "lacks token_endpoint"],
     ["an identity its issuer refuses", ["token", "--resource", "shop", "--as", "broken"], 3, "invalid_scope"],
-    ["an unknown resource", ["token", "--resource", "shopp", "--as", "ci"], 4, "there is no resource shopp"],
+    [
+      "an unknown resource",
+      ["token", "--resource", "shopp", "--as", "ci"],
+      4,
+      "shopp\n`counterfoil resources ls` lists",
+    ],
     ["an unknown mode", ["token", "--resource", "shop", "--as", "ci", "--mode", "twice"], 2, "once, burst, run"],
     [
       "a lifetime that is no number",

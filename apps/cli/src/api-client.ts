@@ -43,13 +43,7 @@ export class ApiClient {
 
   async send(method: string, path: string, { json, text, query = {}, signal }: Sending = {}): Promise<Response> {
     const { api, key, keyFrom } = this.settings;
-    if (key === undefined) {
-      throw new CliFailure(
-        "there is no key for the API",
-        EXIT.usage,
-        "Set COUNTERFOIL_KEY, or run this where `npm start` made .counterfoil/cli.json.",
-      );
-    }
+    if (key === undefined) throw noKey(this.settings);
     const url = new URL(api + path);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
@@ -70,6 +64,12 @@ export class ApiClient {
     if (!response.ok) throw await failureOf(response, keyFrom);
     return response;
   }
+}
+
+function noKey({ api, keyIsFor, file }: Settings): CliFailure {
+  const elsewhere = `Set COUNTERFOIL_KEY: the key in ${file} is for ${keyIsFor}, and is sent nowhere else.`;
+  const nowhere = "Set COUNTERFOIL_KEY, or run this where `npm start` made .counterfoil/cli.json.";
+  return new CliFailure(`there is no key for the API at ${api}`, EXIT.usage, keyIsFor === "" ? nowhere : elsewhere);
 }
 
 /** `fetch`, whose own failures say what cannot be reached. */
@@ -110,7 +110,8 @@ async function failureOf(response: Response, keyFrom: string): Promise<CliFailur
 
 /** What this program knows better than the API. */
 function adviceOn(code: string | undefined, keyFrom: string): string | undefined {
-  if (code === "unauthenticated") return `The key came from ${keyFrom}.`;
+  if (code === "unauthenticated") return `The key came from ${keyFrom}: ask an administrator for another.`;
+  if (code === "malformed") return "Correct the document there.";
   // Each field is named with what is wrong with it: there is nothing to add.
   return code === "invalid" ? "" : undefined;
 }

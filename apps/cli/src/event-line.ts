@@ -51,7 +51,7 @@ function summary(type: string, data: Fields): string {
     all.column,
     fieldsOf(all.object ?? all.document).name ?? all.name,
     all.approval_id && `approval ${String(all.approval_id)}`,
-    typeof data.stream === "string" && data.stream.startsWith("token-") && data.stream.replace("-", " "),
+    typeof data.stream === "string" && /^(token|approval)-/.test(data.stream) && data.stream.replace("-", " "),
     all.tag,
     all.error_code,
     all.error_message,

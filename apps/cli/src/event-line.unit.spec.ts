@@ -12,6 +12,7 @@ test.each([
     { stream: "token-T1", actor: { name: "ada" }, event: { reason: "leaked" } },
     "ada · token T1 · leaked",
   ],
+  ["vote.cast", { stream: "approval-A1", actor: { name: "ada" }, event: { reason: "ok" } }, "ada · approval A1 · ok"],
   [
     "exchange.refused",
     {

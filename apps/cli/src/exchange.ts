@@ -47,7 +47,9 @@ export async function exchange(settings: Settings, subjectToken: string, wanted:
   };
   if (response.ok && answer.connection) return answer;
   const says = answer.error ? `${answer.error}: ${answer.error_description ?? ""}` : `status ${response.status}`;
-  throw new CliFailure(`no token for ${wanted.resource}: ${says}`, codeOf(response.status, answer));
+  const exitCode = codeOf(response.status, answer);
+  const advice = exitCode === EXIT.notFound ? "`counterfoil resources ls` lists what there is." : "";
+  throw new CliFailure(`no token for ${wanted.resource}: ${says}`, exitCode, advice);
 }
 
 function codeOf(status: number, { error, code }: { readonly error?: string; readonly code?: string }): number {

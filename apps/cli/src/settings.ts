@@ -27,6 +27,8 @@ export interface Settings {
   readonly key: string | undefined;
   /** Where the key comes from: a variable or a file. */
   readonly keyFrom: string;
+  /** The API that the file's key is for, where it is another one; else empty. */
+  readonly keyIsFor: string;
   readonly identities: Readonly<Record<string, Identity>>;
   /** The file they come from; empty where there is none. */
   readonly file: string;
@@ -48,6 +50,7 @@ export function readSettings(options: { api?: string | undefined }, env: NodeJS.
     api: api.replace(/\/+$/, ""),
     key: env.COUNTERFOIL_KEY || own,
     keyFrom: env.COUNTERFOIL_KEY ? "COUNTERFOIL_KEY" : file,
+    keyIsFor: content.key !== undefined && own === undefined ? (content.api ?? "") : "",
     identities: content.identities ?? {},
     file,
   };

@@ -35,7 +35,10 @@ async function refusalOf(bus: Bus, { of, wanted, at }: PlannedStep, call: CallCo
     return [];
   } catch (error) {
     if (!(error instanceof BusFailure && error.code === "invalid")) throw error;
-    return [{ pointer: at + pointerOf(error.details.field ?? ""), detail: error.message }];
+    const { field = "" } = error.details;
+    // The pointer says where already.
+    const detail = error.message.startsWith(`${field}: `) ? error.message.slice(field.length + 2) : error.message;
+    return [{ pointer: at + pointerOf(field), detail }];
   }
 }
 

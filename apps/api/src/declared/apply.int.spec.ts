@@ -250,7 +250,7 @@ test.each<[string, object[], string]>([
 test("what a service would refuse is refused before anything is written, in a dry run too", async () => {
   fixture.plane.on(Identity.method.checkIssuer, () => refuse("invalid", "url must be https", { field: "url" }));
   fixture.plane.on(Policy.method.checkLabel, () =>
-    refuse("invalid", "it is named twice", { field: "columns[0].table" }),
+    refuse("invalid", "columns[0].table: it is named twice", { field: "columns[0].table" }),
   );
   for (const query of ["", "?dry_run=true"]) {
     const { status, body } = await apply(DOCUMENT, query);
