@@ -159,7 +159,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
   DeclareCursorStmt: {
     action: "sql:session",
     analyse: (analysis, n) => {
-      const { arranged: before, unsettles } = analysis;
+      const { arranged: before } = analysis;
       const row = source(analysis, n.query);
       analysis.stopsEarly(before, "DECLARE without ORDER BY of a unique column");
       const hold = ((n.options ?? 0) & CURSOR_OPT_HOLD) !== 0;
@@ -174,8 +174,7 @@ const RULES: { readonly [K in NodeKind]?: Rule<K> } = {
       });
       if (hold && analysis.unsettles)
         throw new NotUnderstood("a cursor WITH HOLD runs at the COMMIT, and code in it may change what names mean");
-      // It does not run before a FETCH.
-      analysis.unsettles = unsettles;
+      // Code in it runs with a FETCH, and where it is not volatile already here, as the server plans it.
       return NOTHING_BACK;
     },
   },

@@ -124,6 +124,10 @@ const UNSETTLING_SQL = `
   create rule moves as on insert to moved_by_rule do also select to_path_stable('public');
   create function opened_anew(refcursor) returns refcursor language plpgsql as
     $$ begin close $1; open $1 for execute 'select lower(email) from public.customers'; return $1; end $$;
+  create function to_path_early(text) returns text language plpgsql immutable as
+    $$ begin perform set_config('search_path', $1, false); return ''; end $$;
+  create function opened_early(refcursor) returns refcursor language plpgsql immutable as
+    $$ begin close $1; open $1 for execute 'select lower(email) from public.customers'; return $1; end $$;
   create schema shop_other;
   create view shop_other.customers as select id, email from public.customers;
   do $$ begin create role shop_other; exception when duplicate_object or unique_violation then null; end $$;
