@@ -1,11 +1,15 @@
 /** Messages as no driver is made to send them all: the server's answers are the same, byte by byte. */
+import { once } from "node:events";
 import type { Socket } from "node:net";
 import pg from "pg";
 import { front } from "../../libs/protocols/src/postgres/wire.fixture.js";
-import { CONVERSATIONS, UNLABELLED } from "./messages.cases.js";
+import { CONVERSATIONS, IN_TURN, UNLABELLED } from "./messages.cases.js";
 import { said } from "./said.js";
 import { sameEachWay } from "./same.js";
 import { openWays, type Way, type Ways } from "./ways.js";
+
+/** How a ReadyForQuery begins. */
+const READY = "Z\0\0\0\x05";
 
 let ways: Ways;
 beforeAll(async () => {
@@ -15,8 +19,18 @@ afterAll(async () => {
   await ways?.close();
 });
 
-/** Sends them in pieces, and waits for the answer to the last. */
-async function converse(way: Way, messages: readonly Buffer[], piece: number): Promise<string[]> {
+/** Up to a Sync or a Query each: what is answered by one ReadyForQuery. */
+function batches(messages: readonly Buffer[]): Buffer[] {
+  const ends = messages.flatMap((message, at) => ("SQ".includes(String.fromCharCode(message[0]!)) ? [at + 1] : []));
+  return ends.map((end, at) => Buffer.concat(messages.slice(ends[at - 1] ?? 0, end)));
+}
+
+/**
+ * Sends them and waits for the answer to the last.
+ *
+ * @param piece how many bytes are sent at a time; "in turn": each batch when the one before is answered
+ */
+async function converse(way: Way, messages: readonly Buffer[], piece: number | "in turn"): Promise<string[]> {
   way.tap.taken();
   const client = new pg.Client(way.tapped);
   client.on("error", () => {});
@@ -33,10 +47,18 @@ async function converse(way: Way, messages: readonly Buffer[], piece: number): P
     stream.on("close", () => reject(new Error("the session was ended")));
   });
   over.catch(() => {});
-  const bytes = Buffer.concat([...messages, front.query("select 'that was all'")]);
-  for (let at = 0; at < bytes.length; at += piece) {
-    stream.write(bytes.subarray(at, at + piece));
-    if (piece < 10_000) await new Promise((next) => setImmediate(next));
+  const all = [...messages, front.query("select 'that was all'")];
+  if (piece === "in turn") {
+    for (const [at, batch] of batches(all).entries()) {
+      stream.write(batch);
+      while (Buffer.concat(heard).toString("latin1").split(READY).length < at + 2) await once(stream, "data");
+    }
+  } else {
+    const bytes = Buffer.concat(all);
+    for (let at = 0; at < bytes.length; at += piece) {
+      stream.write(bytes.subarray(at, at + piece));
+      if (piece < 10_000) await new Promise((next) => setImmediate(next));
+    }
   }
   try {
     await over;
@@ -56,6 +78,11 @@ async function compare(on: readonly Way[], messages: readonly Buffer[]): Promise
 }
 
 test.each(CONVERSATIONS)("%s", (_name, messages) => compare(ways.all, messages));
+
+test.each(IN_TURN)("%s", async (_name, messages) => {
+  const lines = await sameEachWay(ways.all, (way) => converse(way, messages, "in turn"));
+  expect(lines.at(-1)).toBe("Z I");
+});
 
 test.each(UNLABELLED)("%s", (_name, messages) =>
   compare(

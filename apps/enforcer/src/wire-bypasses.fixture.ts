@@ -347,6 +347,178 @@ export const WIRE_BYPASSES: readonly WireBypass[] = [
       wire.sync();
     },
   },
+  ...[
+    ["closed by the protocol", (wire: Wire) => wire.close({ type: "P", name: "p" }), "select mail_cursor('p')"],
+    ["closed by SQL", (wire: Wire) => run(wire, "close p"), "select mail_cursor('p')"],
+    ["closed by the function", () => {}, "select opened_anew('p')"],
+    ["gone with a ROLLBACK TO", (wire: Wire) => run(wire, "rollback to s"), "select mail_cursor('p')"],
+    ["gone with its transaction", (wire: Wire) => run(wire, "rollback and chain"), "select mail_cursor('p')"],
+  ].flatMap(([how, close, open]) =>
+    (["fetched by SQL", "fetched by SQL in the same text", "fetched by SQL in the same batch"] as const).map(
+      (fetched, way) => ({
+        why: `a function's cursor, by the name of a portal that is ${how}, ${fetched}`,
+        before: ["begin", "savepoint s"],
+        readies: 3 - (way && 1),
+        send: (wire: Wire) => {
+          wire.parse({ text: "select 'x'::text from generate_series(1, 2)" });
+          wire.bind({ portal: "p" });
+          wire.sync();
+          (close as (wire: Wire) => void)(wire);
+          if (way === 1) return wire.query(`${open}; fetch all from p`);
+          run(wire, open as string);
+          if (way === 2) run(wire, "fetch all from p");
+          wire.sync();
+          if (way === 0) wire.query("fetch all from p");
+        },
+      }),
+    ),
+  ),
+  {
+    why: "a FETCH bound before its portal is another",
+    before: ["begin"],
+    readies: 1,
+    send: (wire) => {
+      wire.parse({ text: "select 'x'::text" });
+      wire.bind({ portal: "p" });
+      wire.parse({ name: "f", text: "fetch all from p" });
+      wire.bind({ portal: "f", statement: "f" });
+      wire.close({ type: "P", name: "p" });
+      wire.parse({ text: MAILS });
+      wire.bind({ portal: "p" });
+      wire.execute({ portal: "f" });
+      wire.sync();
+    },
+  },
+  {
+    why: "a FETCH bound before a function opens another by its portal's name",
+    before: ["begin"],
+    readies: 1,
+    send: (wire) => {
+      wire.parse({ text: "select 'x'::text from generate_series(1, 2)" });
+      wire.bind({ portal: "p" });
+      wire.parse({ name: "f", text: "fetch all from p" });
+      wire.bind({ portal: "f", statement: "f" });
+      run(wire, "select opened_anew('p')");
+      wire.execute({ portal: "f" });
+      wire.sync();
+    },
+  },
+  {
+    why: "a portal bound to what is fetched from another",
+    before: ["begin"],
+    readies: 2,
+    send: (wire) => {
+      wire.parse({ text: MAILS });
+      wire.bind({ portal: "p" });
+      wire.parse({ text: "fetch all from p" });
+      wire.bind({ portal: "f" });
+      wire.sync();
+      wire.query("fetch all from f");
+    },
+  },
+  {
+    why: "a portal that is bound in vain where there is one of its name",
+    before: ["begin"],
+    readies: 5,
+    send: (wire) => {
+      wire.parse({ text: MAILS });
+      wire.bind({ portal: "p" });
+      wire.sync();
+      wire.query("savepoint s");
+      wire.parse({ text: "select 'x'::text" });
+      wire.bind({ portal: "p" });
+      wire.sync();
+      wire.query("rollback to s");
+      wire.query("fetch all from p");
+    },
+  },
+  {
+    why: "a portal bound before the search_path was another, fetched by SQL",
+    before: ["begin"],
+    readies: 3,
+    send: (wire) => {
+      wire.parse({ text: MAILS });
+      wire.bind({ portal: "p" });
+      wire.sync();
+      wire.query("set local search_path = app");
+      wire.query("move 1 in p; fetch all from p");
+    },
+  },
+  {
+    why: "a portal that sets the search_path as it is fetched by SQL",
+    before: ["set search_path = app", "begin"],
+    readies: 3,
+    send: (wire) => {
+      wire.parse({ text: "select set_config('search_path', 'public', false)" });
+      wire.bind({ portal: "p" });
+      wire.sync();
+      wire.query("fetch all from p");
+      wire.query(MAILS);
+    },
+  },
+  ...(["gone on with", "fetched by SQL"] as const).map((how) => ({
+    why: `a portal that a function closes as the server plans what is bound, ${how}`,
+    before: ["begin"],
+    readies: 1,
+    send: (wire: Wire) => {
+      wire.parse({ text: "select 'x'::text from generate_series(1, 2)" });
+      wire.bind({ portal: "p" });
+      wire.parse({ text: "select opened_early('p')" });
+      wire.bind({});
+      if (how === "gone on with") wire.execute({ portal: "p" });
+      else run(wire, "fetch all from p");
+      wire.sync();
+    },
+  })),
+  {
+    why: "a search_path that a function sets as the server plans what is bound",
+    before: ["set search_path = app"],
+    readies: 2,
+    send: (wire) => {
+      wire.parse({ text: "select public.to_path_early('public')" });
+      wire.bind({});
+      run(wire, MAILS);
+      wire.sync();
+      run(wire, MAILS);
+      wire.sync();
+    },
+  },
+  {
+    why: "a search_path that a function sets as the server plans a cursor",
+    before: ["set search_path = app", "begin"],
+    readies: 2,
+    send: (wire) => {
+      wire.query("declare c cursor for select public.to_path_early('public')");
+      wire.query(MAILS);
+    },
+  },
+  {
+    why: "a cursor that a function closes as the server plans another",
+    before: ["begin", "declare p cursor for select 'x'::text"],
+    readies: 2,
+    send: (wire) => {
+      wire.query("declare c cursor for select opened_early('p')");
+      wire.query("fetch all from p");
+    },
+  },
+  {
+    why: "a search_path that a function sets as the server explains what calls it",
+    before: ["set search_path = app"],
+    readies: 2,
+    send: (wire) => {
+      wire.query("explain select public.to_path_early('public')");
+      wire.query(MAILS);
+    },
+  },
+  {
+    why: "a search_path that a function sets as what was prepared is planned",
+    before: ["set search_path = app", "prepare s as select public.to_path_early('public')"],
+    readies: 2,
+    send: (wire) => {
+      wire.query("explain execute s");
+      wire.query(MAILS);
+    },
+  },
   {
     why: "a portal that a function closes, half-way through its rows",
     before: ["begin"],

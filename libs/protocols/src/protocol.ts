@@ -202,8 +202,8 @@ export interface Conversation {
    */
   whenRun(gate: Gate, runs: (batch: number) => void): void;
   /**
-   * The gate's command runs a prepared statement by its name (SQL EXECUTE): should a name change before its portal is run,
-   * it asks again. To be called as `defineStatement`.
+   * The gate's command runs a prepared statement or a bound portal by its name (SQL EXECUTE, FETCH): should a name change
+   * before its own portal is run, it asks again. To be called as `defineStatement`.
    */
   runsByName(gate: Gate): void;
   /**
@@ -215,6 +215,11 @@ export interface Conversation {
   dropStatement(gate: Gate, name: string | null): void;
   /** A prepared statement, whichever way it was made. */
   prepared(name: string): Prepared | undefined;
+  /**
+   * The last gate that what is bound by this name has passed (see `Gate.portal`, `Gate.again`). Undefined where none is, and
+   * where what is under way or has run since may have taken the name for something else.
+   */
+  bound(name: string): Gate | undefined;
 
   /**
    * Tells the client something while a command is held: what to send now. Empty where the protocol cannot, and where a

@@ -102,6 +102,11 @@ export class RunningCommand {
     this.batch = gate.batch;
   }
 
+  /** Code of its own may take portals' names for others, as it runs or as the server plans it. */
+  get replacesPortals(): boolean {
+    return this.effects.length > 0 && this.effects.some(({ kind }) => kind === "replaces-portals");
+  }
+
   /** Whether one more row, or line of bulk output, would be past the limit. */
   get full(): boolean {
     return this.limit !== null && this.rows + this.#shown >= this.limit.rows + (this.bulk && this.limit.header ? 1 : 0);

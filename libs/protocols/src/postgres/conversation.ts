@@ -82,6 +82,10 @@ export class PostgresConversation implements Conversation {
     return this.#state.statements.get(nameKey(name))?.prepared;
   }
 
+  bound(name: string) {
+    return this.#state.certainPortal(nameKey(name))?.command.gate;
+  }
+
   notice(message: string, detail: string, hint: string): Uint8Array {
     return this.#server.say(notice(message, detail, hint));
   }

@@ -30,6 +30,13 @@ type Effect =
   | Exclude<SessionEffect, { readonly kind: "prepares" }>
   | (Extract<SessionEffect, { readonly kind: "prepares" }> & { readonly prepared: Prepared });
 
+/** A named portal's query. */
+interface Bound extends Pick<UnderstoodSql, "operations" | "uses"> {
+  readonly text: string;
+  readonly outputs: readonly TracedColumn[];
+  readonly unsettles?: undefined;
+}
+
 export interface InterpreterOptions {
   readonly understander: Understander;
   readonly names: SessionNames;
@@ -39,6 +46,8 @@ export interface InterpreterOptions {
   readonly miss: () => Promise<ResourceNames>;
   /** A prepared statement of the session. */
   readonly prepared: (name: string) => Prepared | undefined;
+  /** What a named portal of the session has passed as; undefined where that is not certain. */
+  readonly bound: (name: string) => Gate | undefined;
 }
 
 /** Texts of a session that are known by themselves; of most there are few. */
@@ -52,11 +61,21 @@ export class Interpreter {
   #path = "";
   /** What the session's texts mean in the context: of those that need nothing but it. */
   readonly #known = new Map<string, UnderstoodSql>();
+  /** What named portals do, as it was when they were bound: the server reads them no more. */
+  readonly #bound = new WeakMap<Gate, UnderstoodSql>();
 
   constructor(private readonly options: InterpreterOptions) {}
 
   understand(gate: Gate): UnderstoodSql | Promise<UnderstoodSql> {
     const understood = this.#again(gate) ?? this.#anew(gate);
+    if (gate.portal !== undefined) {
+      if (understood instanceof Promise)
+        void understood.then(
+          (it) => this.#bound.set(gate, it),
+          () => {},
+        );
+      else this.#bound.set(gate, understood);
+    }
     if (!gate.prepared && !gate.again) return understood;
     return understood instanceof Promise ? understood.then((it) => this.#kept(gate, it)) : this.#kept(gate, understood);
   }
@@ -150,6 +169,8 @@ export class Interpreter {
     const stands: string[] = [];
     // The server reads a prepared statement anew where the names it holds mean something else.
     let renamed = false;
+    // What portals there are may be others behind whatever the text does to the session before.
+    let touched = false;
     const preparedBy = (name: string) =>
       prepared.has(name) || allDropped ? prepared.get(name) : this.options.prepared(name);
     for (const statement of understanding.statements) {
@@ -157,6 +178,7 @@ export class Interpreter {
       let returns: UnderstoodSql["statements"][number] = statement;
       for (const effect of statement.session) {
         cursors = cursorsAfter(cursors, effect);
+        touched ||= effect.kind !== "fetches";
         renamed ||= RENAMING.has(effect.kind) || (effect.kind === "endsTransaction" && this.options.names.provisional);
         if (effect.kind === "prepares") {
           const made: Prepared = { text: effect.text };
@@ -171,12 +193,18 @@ export class Interpreter {
           allDropped = true;
         } else if (effect.kind === "deallocates") prepared.set(effect.name!, undefined);
         else if (effect.kind === "fetches") {
-          const known = cursors.get(effect.cursor);
-          const declared = known?.doubtful ? undefined : known;
+          const declared = cursors.get(effect.cursor);
+          const bound = declared || touched ? undefined : this.#portal(effect.cursor);
+          if (bound) {
+            uses.push(...bound.uses);
+            stands.push(`${effect.cursor}: ${bound.text}`);
+          }
+          const known = declared?.doubtful ? undefined : (declared ?? bound);
           if (effect.gives)
-            returns = { kind: statement.kind, outputs: declared?.outputs ?? ANY_ROWS, bulk: null, bulkFormat: null };
-          operations.push(...(declared?.operations ?? [ofFunction(effect.cursor)]));
-          if (declared && !declared.unsettles) continue;
+            returns = { kind: statement.kind, outputs: known?.outputs ?? ANY_ROWS, bulk: null, bulkFormat: null };
+          operations.push(...(known?.operations ?? [ofFunction(effect.cursor)]));
+          if (known && !known.unsettles) continue;
+          touched = true;
           const unsettles = { kind: "unsettles", cursor: effect.cursor } as const;
           cursors = cursorsAfter(cursors, unsettles);
           resolved.push(unsettles);
@@ -221,6 +249,18 @@ export class Interpreter {
       ...(stands.length > 0 && { standsFor: stands.join("\n") }),
       ...(error && { error }),
     };
+  }
+
+  /** A query that the client has bound to this name, and that does nothing but give rows. */
+  #portal(name: string): Bound | undefined {
+    let gate = this.options.bound(name);
+    while (gate?.again) gate = gate.again;
+    const understood = gate && this.#bound.get(gate);
+    const [query, ...others] = understood?.statements ?? [];
+    if (!gate || !understood || query?.kind !== "SelectStmt" || !query.outputs || others.length > 0) return undefined;
+    const { operations, uses, effects, problems } = understood;
+    if (effects.length > 0 || problems.length > 0) return undefined;
+    return { text: gate.text, outputs: query.outputs, operations, uses };
   }
 
   #contextFor(fresh: ResourceNames): SqlContext {

@@ -37,6 +37,7 @@ export class SqlSession implements SessionSemantics {
       fresh: () => this.#freshNames(),
       miss: async () => this.#ours(await shared.catalogs.refreshOnMiss(resource)),
       prepared: (name) => conversation.prepared(name),
+      bound: (name) => conversation.bound(name),
     });
   }
 
@@ -73,7 +74,10 @@ export class SqlSession implements SessionSemantics {
       gate.portal === undefined ? NO_EFFECTS : [{ kind: "closes", cursor: gate.portal }];
     this.#names.sent(gate.batch, bound);
     if (effects.length === 0) return;
-    if (effects.some(({ kind }) => kind === "executes")) conversation.runsByName(gate);
+    // Code that is not volatile the server runs already as it plans what is bound.
+    if (!gate.several)
+      this.#names.sent(gate.batch, effects.filter(({ kind }) => kind === "unsettles") as SessionEffect[]);
+    if (effects.some(({ kind }) => kind === "executes" || kind === "fetches")) conversation.runsByName(gate);
     if (effects.some(({ kind }) => kind === "unsettles")) conversation.replacesPortals(gate);
     // What is bound may never run, or behind what is bound after it.
     conversation.whenRun(gate, (batch) => this.#names.sent(batch, effects));

@@ -112,6 +112,11 @@ export const queryAnswer = (command: RunningCommand, segment: number, enclosed =
   completion: null,
 });
 
+function mayRename(answer: Answer): boolean {
+  if (answer.kind === "bind") return answer.portal.command.replacesPortals;
+  return answer.kind === "query" || answer.kind === "execute" || answer.kind === "call" || answer.kind === "own";
+}
+
 /** First in, first out. */
 export class Answers {
   #items: Answer[] = [];
@@ -126,6 +131,11 @@ export class Answers {
   /** Everything that is answered has been. */
   get empty(): boolean {
     return this.head === undefined;
+  }
+
+  /** Something is due that can take a name for something else: it runs, or the server runs code as it plans it. */
+  get running(): boolean {
+    return this.#items.some((answer, index) => index >= this.#from && mayRename(answer));
   }
 
   push(answer: Answer): void {

@@ -182,9 +182,10 @@ export class FromClient {
       const state = this.#state;
       state.sending();
       const command = state.begin(new RunningCommand(gate, plan, effects, limit));
+      if (command.replacesPortals) state.runs++;
       const portal = boundPortal(statement, bind, command, state);
-      this.#byName(portal);
       const change = state.portals.change(bind.portal, portal, state.segment);
+      this.#byName(portal);
       state.answers.push({ kind: "bind", change, portal });
       return null;
     });
@@ -195,7 +196,7 @@ export class FromClient {
     const state = this.#state;
     state.sending();
     const of: Statement | Portal | null =
-      (kind === "statement" ? state.statements.get(name) : this.#certainPortal(name)) ?? null;
+      (kind === "statement" ? state.statements.get(name) : state.certainPortal(name)) ?? null;
     if (of) of.asked = true;
     state.answers.push({ kind: "describe", of, own: false });
     return this.#pass();
@@ -206,8 +207,8 @@ export class FromClient {
     const state = this.#state;
     const known = state.portals.get(key);
     // Behind anything else that runs, the name may have become another's: an SQL CLOSE and DECLARE share it.
-    if (!this.#isCertain(key, known) && !state.answers.empty) return this.#wait();
-    const renamed = known !== undefined && known.names !== null && known.names !== state.statements.version;
+    if (!(known && state.isCertain(key, known)) && !state.answers.empty) return this.#wait();
+    const renamed = known !== undefined && known.names !== null && known.names !== state.namesVersion;
     // One that is over is not gone on with: it was at its end, or the server skipped it.
     if (known && known.epoch === state.epoch && !renamed && !known.command.finished) {
       if (known.command.limit?.changes && maxRows > 0) return this.#inParts(known.command.limit);
@@ -313,7 +314,7 @@ export class FromClient {
   #byName(portal: Portal): void {
     const { effects } = portal.command;
     const byName = effects.length > 0 && effects.some(({ kind }) => kind === "by-name");
-    portal.names = byName ? this.#state.statements.version : null;
+    portal.names = byName ? this.#state.namesVersion : null;
   }
 
   #closeName(frame: ByteReader): boolean {
@@ -407,16 +408,6 @@ export class FromClient {
   /** Names of statements that SQL can use are being changed by what is not answered and may fail. */
   #namesUnsettled(): boolean {
     return this.#state.statements.unsettledBefore(this.#state.segment, (key) => key !== "");
-  }
-
-  #isCertain(key: string, portal: Portal | undefined): boolean {
-    const { portals, runs, segment } = this.#state;
-    return portal !== undefined && portal.runs === runs && !portals.unsettledBefore(segment, (other) => other === key);
-  }
-
-  #certainPortal(key: string): Portal | undefined {
-    const portal = this.#state.portals.get(key);
-    return this.#isCertain(key, portal) ? portal : undefined;
   }
 
   // ---- refusals ----------------------------------------------------------------------------------------------------

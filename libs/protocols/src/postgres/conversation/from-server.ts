@@ -144,6 +144,7 @@ export class FromServer {
       case SERVER.BindComplete:
         if (head?.kind !== "bind") throw unexpected("BindComplete");
         this.#state.portals.settle(head.change);
+        this.#state.stopped(head.portal.command);
         // The unnamed portal has gone to make room.
         if (head.change.before) this.#state.finish(head.change.before.command);
         return this.#answered();

@@ -17,7 +17,7 @@ export class Names<T> {
   #unnamed: T | undefined;
   /** Changes the server has not answered, in the order of sending. */
   #unsettled: Change<T>[] = [];
-  /** Counts changes of names that SQL can use: the unnamed is not among them. */
+  /** Counts what names that SQL can use have come to mean, or ceased to: the unnamed is not among them. */
   version = 0;
 
   get(key: string): T | undefined {
@@ -72,19 +72,18 @@ export class Names<T> {
   forget(over: (meaning: T, key: string) => boolean, gone: (meaning: T) => void): void {
     this.forEach((meaning, key) => {
       if (!over(meaning, key) || this.#isChanging(key)) return;
-      this.#put(key, undefined);
+      this.#set(key, undefined);
       gone(meaning);
     });
   }
 
   #set(key: string, meaning: T | undefined): void {
-    if (key !== "") this.version++;
-    this.#put(key, meaning);
-  }
-
-  #put(key: string, meaning: T | undefined): void {
-    if (key === "") this.#unnamed = meaning;
-    else if (meaning === undefined) this.#named.delete(key);
+    if (key === "") {
+      this.#unnamed = meaning;
+      return;
+    }
+    this.version++;
+    if (meaning === undefined) this.#named.delete(key);
     else this.#named.set(key, meaning);
   }
 

@@ -102,10 +102,47 @@ describe("code that may replace portals", () => {
     expect(asked(driven)).toBe('FETCH ALL FROM "c"');
   });
 
-  test("has done nothing yet where it is only bound", () => {
+  test("leaves none known where it is only bound, as the server may run it as it plans", () => {
     const driven = bound();
     driven.client(front.parse("s", "f"), front.bind("s", "s"), front.sync());
     driven.server(back.parseComplete(), back.bindComplete(), back.ready("T"));
-    expect(asked(driven)).toBe("rows");
+    expect(asked(driven)).toBe('FETCH ALL FROM "c"');
+  });
+});
+
+describe("what a name is bound to is told", () => {
+  const bound = (...behind: Uint8Array[]) => {
+    const driven = new Driven();
+    driven.client(front.query("begin"));
+    driven.server(back.complete("BEGIN"), back.ready("T"));
+    driven.client(front.parse("", "rows"), front.bind("c", ""), front.execute("c", 1), front.sync());
+    driven.server(back.parseComplete(), back.bindComplete(), back.suspended(), back.ready("T"));
+    driven.client(...behind);
+    return driven;
+  };
+  const told = ({ conversation }: Driven) => conversation.bound("c")?.text;
+
+  test("once all that runs is answered, whatever else is not", () => {
+    expect(told(bound())).toBe("rows");
+    expect(told(bound(front.parse("", "fetch 1 from c"), front.bind("f", "")))).toBe("rows");
+    const driven = bound(front.query("anything"));
+    expect(told(driven)).toBeUndefined();
+    driven.server(back.complete("SELECT 1"), back.ready("T"));
+    expect(told(driven)).toBe("rows");
+  });
+
+  test("and not where it is closed, or bound to something else that may fail", () => {
+    expect(told(bound(front.close("P", "c")))).toBeUndefined();
+    const anew = [front.close("P", "c"), front.parse("", "others"), front.bind("c", ""), front.sync()];
+    const driven = bound(...anew);
+    expect(told(driven)).toBeUndefined();
+    driven.server(back.closeComplete(), back.parseComplete(), back.bindComplete(), back.ready("T"));
+    expect(told(driven)).toBe("others");
+  });
+
+  test("nor when its transaction is over", () => {
+    const driven = bound(front.query("commit"));
+    driven.server(back.complete("COMMIT"), back.ready("I"));
+    expect(told(driven)).toBeUndefined();
   });
 });

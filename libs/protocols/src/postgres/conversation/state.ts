@@ -28,7 +28,7 @@ export class SessionState {
   flushed = false;
   /** The server has failed, or is sure to, and skips everything up to a Sync that has not been sent yet. */
   skipping = false;
-  /** Counts what was sent to run. */
+  /** Counts what was sent that can take a name for something else: what runs, and what has code run as it is planned. */
   runs = 0;
   /** Counts policies. */
   epoch = 0;
@@ -159,6 +159,27 @@ export class SessionState {
       .sort((left, right) => left.gate.ordinal - right.gate.ordinal);
   }
 
+  /** What SQL can mean by a name, however that was given: a count that rises when it may be another. */
+  get namesVersion(): number {
+    return this.statements.version + this.portals.version;
+  }
+
+  /** The portal of this name, unless what is under way may make it another's, as an SQL CLOSE and DECLARE do. */
+  certainPortal(key: string): Portal | undefined {
+    const portal = this.portals.get(key);
+    if (!portal || this.isCertain(key, portal)) return portal;
+    return this.#settledBefore(key) && !this.answers.running ? portal : undefined;
+  }
+
+  /** Nothing was sent that can take its name since it was known to be what it is, and what was sent before surely comes to it. */
+  isCertain(key: string, portal: Portal): boolean {
+    return portal.runs === this.runs && this.#settledBefore(key);
+  }
+
+  #settledBefore(key: string): boolean {
+    return !this.portals.unsettledBefore(this.segment, (other) => other === key);
+  }
+
   /** A command is sent to run: puts what its text does to prepared statements in force, as far as sending goes. */
   applyEffects(command: RunningCommand): void {
     const again = command.ran;
@@ -196,10 +217,9 @@ export class SessionState {
     this.stopped(command);
   }
 
-  /** A command has run, to its end or half-way: portals may have been replaced by it. */
+  /** A command was planned, or has run, to its end or half-way: portals may have been replaced by it. */
   stopped(command: RunningCommand): void {
-    if (command.effects.length > 0 && command.effects.some(({ kind }) => kind === "replaces-portals"))
-      this.#forgetOthers(command, () => true);
+    if (command.replacesPortals) this.#forgetOthers(command, () => true);
   }
 
   #forgetOthers(command: RunningCommand, over: (portal: Portal) => boolean): void {

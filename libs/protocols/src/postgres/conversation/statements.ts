@@ -36,7 +36,7 @@ export interface Portal {
   command: RunningCommand;
   /** The policy it was let through under; -1 where it has to ask again. */
   epoch: number;
-  /** The version of the statements' names that it runs by; null where it runs by none. */
+  /** The version of the names that it runs by; null where it runs by none. */
   names: number | null;
   /** How many runs had been sent when it was last known to be what it is. */
   runs: number;
