@@ -29,7 +29,10 @@ export class SpoolLocked extends Error {
   constructor(
     readonly folder: string,
     readonly pid: number,
+    lock: string,
   ) {
-    super(`the spool in ${folder} is in use by process ${pid}: give each enforcer a folder of its own`);
+    super(
+      `the spool in ${folder} is in use by process ${pid}: give each enforcer a folder of its own; if that process is none, delete ${lock}`,
+    );
   }
 }
