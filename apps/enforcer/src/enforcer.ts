@@ -63,7 +63,7 @@ export class Enforcer {
     const credentials = readSetting("credentialsFile", config.credentialsFile);
     const hashKey = keptSecret(join(config.folder, "mask.key"));
     this.#spool = spool;
-    if (this.#spool.damage) this.#log.error({ damage: this.#spool.damage }, "records in the spool were damaged");
+    for (const damage of spool.damage) this.#log.error({ damage }, "records in the spool were damaged or are missing");
 
     const clock = this.#clock;
     const log = this.#log;
@@ -180,7 +180,7 @@ export class Enforcer {
 
   /** Records the audit service has not acknowledged. */
   get unshipped(): number {
-    return this.#spool.last - this.#spool.acknowledged;
+    return this.#spool.unacknowledged;
   }
 
   /** For another process of the node, whose client it was. */

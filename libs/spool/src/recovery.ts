@@ -1,19 +1,9 @@
 import { randomUUID } from "node:crypto";
-import {
-  closeSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Backlog, type Segment } from "./backlog.js";
+import { asideFolder, type SegmentName, segmentName, segmentNames, setAside, syncFile, syncFolder } from "./folder.js";
+import { type Position, readPositions } from "./positions.js";
 import {
   decodeHeader,
   encodeFrame,
@@ -25,145 +15,138 @@ import {
   seedOf,
 } from "./segment.js";
 
-/** A segment file that is whole. */
-export interface StoredSegment {
-  readonly path: string;
-  readonly first: number;
-  /** The last record in it; `first - 1` when it has none. */
-  readonly last: number;
-  readonly bytes: number;
-  readonly seed: number;
-}
-
-export interface Recovered {
-  readonly source: string;
-  readonly segments: readonly StoredSegment[];
-  readonly acknowledged: number;
-  readonly damage: Damage | null;
-}
-
-/** Records were found damaged: what could be read goes on under a new source, the files are kept for a person. */
+/** Records of a source were found damaged or missing. */
 export interface Damage {
   readonly source: string;
-  /** Where the damaged files are now. */
-  readonly keptIn: string;
+  /** Where the damaged files are now; null where none is left. */
+  readonly keptIn: string | null;
+  /** Under which source what could be read goes on; null where there is nothing, or nothing behind what is missing. */
+  readonly carriedOnAs: string | null;
+  /** Records that it began with; 0 where the opening before was killed over it. */
   readonly salvaged: number;
+  /** At least so many records, not known to be elsewhere. */
   readonly lost: number;
 }
 
-export const segmentName = (source: string, first: number): string =>
-  `${source}.${String(first).padStart(16, "0")}.seg`;
+export interface Recovered {
+  /** Oldest first. The last of them is there also where nothing is left of it. */
+  readonly earlier: readonly Backlog[];
+  readonly damage: readonly Damage[];
+  /** Of this opening. */
+  readonly order: number;
+}
 
-const NAME = /^([0-9a-f-]{36})\.(\d{16})\.seg$/;
-const ACKNOWLEDGED = "acknowledged.json";
-
-/** Makes the folder's files whole again after whatever ended the process before. Synchronous: it runs before anything. */
+/** Finds what was left in the folder, by whatever ended the process before. Synchronous: it runs before anything. */
 export function recover(folder: string): Recovered {
   for (const name of readdirSync(folder)) {
     if (/^draft\./.test(name)) rmSync(join(folder, name), { force: true });
   }
-  const ack = readAcknowledged(folder);
-  const bySource = new Map<string, string[]>();
-  for (const name of readdirSync(folder).sort()) {
-    const source = NAME.exec(name)?.[1];
-    if (source) bySource.set(source, [...(bySource.get(source) ?? []), name]);
+  const noted = readPositions(folder);
+  const found = segmentNames(folder);
+  const earlier: Backlog[] = [];
+  const damage = [...setReplacedAside(folder, found)];
+  for (const position of noted) if (!found.has(position.source)) damage.push(...goneWhole(position));
+  let order = 0;
+  for (const [source, names] of found) {
+    order = Math.max(order, names.at(-1)!.order);
+    const left = readSource(
+      folder,
+      names,
+      noted.find((position) => position.source === source),
+    );
+    if (left.damaged) {
+      const salvaged = salvage(folder, source, names, left.acknowledged);
+      if (salvaged) earlier.push(salvaged);
+      damage.push(damageOf(source, left.missing, asideFolder(folder, source), salvaged));
+      continue;
+    }
+    if (left.missing > 0) damage.push(damageOf(source, left.missing, null, null));
+    if (left.last === 0) for (const { name } of names) rmSync(join(folder, name));
+    else earlier.push(new Backlog(source, left.segments, left.acknowledged, left.last));
   }
-  setReplacedAside(folder, bySource);
-  const [source, ...surplus] = [...bySource.keys()];
-  if (!source) return nothingYet();
-
-  const acknowledged = ack?.source === source ? ack.sequence : 0;
-  const read = readSource(folder, bySource.get(source)!);
-  const tail = read.segments.at(-1)?.last ?? 0;
-  if (!read.damaged && surplus.length === 0 && read.segments.length === 0 && acknowledged === 0) {
-    // Killed while the very first segment's header was written.
-    for (const torn of read.torn) truncate(torn);
-    return nothingYet();
+  const previous = noted.at(-1);
+  if (earlier.length === 0 && previous) {
+    const last = previous.last ?? previous.acknowledged;
+    earlier.push(new Backlog(previous.source, [], last, last));
   }
-  // Sequences the control plane has seen must never be given to other records.
-  if (!read.damaged && surplus.length === 0 && read.segments.length > 0 && tail >= acknowledged) {
-    for (const torn of read.torn) truncate(torn);
-    return { source, segments: read.segments, acknowledged, damage: null };
-  }
-  return startOver(folder, bySource, acknowledged, read);
+  return { earlier, damage, order: order + 1 };
 }
 
-const nothingYet = (): Recovered => ({ source: randomUUID(), segments: [], acknowledged: 0, damage: null });
+/** All its files are missing. */
+function goneWhole({ source, acknowledged, last }: Position): readonly Damage[] {
+  const lost = (last ?? 0) - acknowledged;
+  return lost > 0 ? [damageOf(source, lost, null, null)] : [];
+}
+
+const damageOf = (source: string, lost: number, keptIn: string | null, salvaged: Backlog | null): Damage => {
+  return { source, lost, keptIn, carriedOnAs: salvaged?.source ?? null, salvaged: salvaged?.last ?? 0 };
+};
 
 interface SourceRead {
-  readonly segments: StoredSegment[];
+  readonly segments: Segment[];
+  readonly acknowledged: number;
+  readonly last: number;
+  /** What it has cannot be shipped as it is: records are missing before others, or nothing of a file can be read. */
   readonly damaged: boolean;
+  /** Records that were there and are neither in the files nor acknowledged. */
   readonly missing: number;
-  readonly torn: { readonly path: string; readonly bytes: number }[];
 }
 
-function readSource(folder: string, names: readonly string[]): SourceRead {
-  const segments: StoredSegment[] = [];
-  const torn: SourceRead["torn"] = [];
+function readSource(folder: string, names: readonly SegmentName[], noted: Position | undefined): SourceRead {
+  const segments: Segment[] = [];
+  const oldest = names[0]!.first;
+  // Files go only after it is noted that they may; the version before noted it later.
+  const expectedFirst = noted && noted.last !== null ? Math.min(oldest, noted.acknowledged + 1) : oldest;
   let damaged = false;
   let missing = 0;
-  let expected = Number(NAME.exec(names[0]!)![2]);
+  let expected = expectedFirst;
   names.forEach((name, index) => {
-    const path = join(folder, name);
-    const isLast = index === names.length - 1;
-    const { header, first, seed, length, scan } = readSegment(path, name);
-    if (first !== expected || scan.damaged || (!header && scan.frames.length > 0)) damaged = true;
+    const { header, seed, length, scan, blank } = readSegment(folder, name);
+    if (name.first !== expected || scan.damaged || (!header && !blank)) damaged = true;
+    if (index < names.length - 1 && (!header || !scan.clean)) damaged = true;
     for (const frame of scan.frames) {
       missing += Math.max(0, frame.sequence - expected);
       expected = Math.max(expected, frame.sequence + 1);
     }
-    if (scan.goodBytes < length || !header) {
-      if (isLast) torn.push({ path, bytes: header ? scan.goodBytes : 0 });
-      else if (!scan.clean || !header) damaged = true;
-    }
-    if (header) segments.push({ path, first, last: first + scan.frames.length - 1, bytes: scan.goodBytes, seed });
+    const { first } = name;
+    const last = first + scan.frames.length - 1;
+    segments.push({ path: join(folder, name.name), first, last, bytes: header ? scan.goodBytes : length, seed });
   });
-  return { segments, damaged, missing, torn };
+  const last = expected - 1;
+  const acknowledged = Math.max(noted?.acknowledged ?? 0, expectedFirst - 1);
+  missing += Math.max(0, (noted?.last ?? 0) - Math.max(last, acknowledged));
+  // What a killed process had written may not be on disk yet.
+  if (!damaged) syncFile(segments.at(-1)!.path);
+  return { segments, acknowledged, last, damaged, missing };
 }
 
-function readSegment(path: string, name: string) {
-  const [, source, digits] = NAME.exec(name)!;
-  const bytes = readFileSync(path);
+function readSegment(folder: string, { name, source, first }: SegmentName) {
+  const bytes = readFileSync(join(folder, name));
   const header = decodeHeader(bytes);
-  const first = Number(digits);
-  const seed = header?.seed ?? seedOf(source!);
-  return { header, first, seed, length: bytes.length, scan: scanSegment(bytes, first, seed) };
+  const seed = header?.seed ?? seedOf(source);
+  const scan = scanSegment(bytes, first, seed);
+  // As a process leaves it that was killed while it began the file.
+  const blank = scan.frames.length === 0 && (bytes.length <= HEADER_BYTES || bytes.every((byte) => byte === 0));
+  return { header, seed, length: bytes.length, scan, blank };
 }
 
-function truncate({ path, bytes }: { path: string; bytes: number }): void {
-  if (bytes === 0) {
-    rmSync(path);
-    return;
-  }
-  const fd = openSync(path, "r+");
-  try {
-    ftruncateSync(fd, bytes);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Carries what could be read over to a new source, then sets the old files aside. A kill at any point loses nothing. */
-function startOver(
-  folder: string,
-  bySource: ReadonlyMap<string, readonly string[]>,
-  acknowledged: number,
-  read: SourceRead,
-): Recovered {
+/**
+ * Carries what could be read over to a new source in the place of the damaged one, then sets the old files aside. A kill
+ * at any point loses nothing.
+ */
+function salvage(folder: string, damaged: string, names: readonly SegmentName[], acknowledged: number): Backlog | null {
   const source = randomUUID();
-  const replaces = [...bySource.keys()][0]!;
-  const path = join(folder, segmentName(source, 1));
+  const seed = seedOf(source);
+  const path = join(folder, segmentName(names[0]!.order, source, 1));
   const draft = join(folder, `draft.${source}`);
   let bytes = HEADER_BYTES;
-  let salvaged = 0;
-  const seed = seedOf(source);
+  let last = 0;
   const fd = openSync(draft, "wx", 0o600);
   try {
-    writeSync(fd, encodeHeader({ source, replaces, first: 1 }));
-    for (const frame of unacknowledged(folder, bySource, replaces, acknowledged)) {
-      const buffer = Buffer.alloc(FRAME_BYTES + frame.payload.length);
-      bytes += encodeFrame(buffer, 0, ++salvaged, frame.payload, seed);
+    writeFileSync(fd, encodeHeader({ source, replaces: damaged, first: 1 }));
+    for (const { payload } of unacknowledged(folder, names, acknowledged)) {
+      const buffer = Buffer.alloc(FRAME_BYTES + payload.length);
+      bytes += encodeFrame(buffer, 0, ++last, payload, seed);
       // All of it, also where the disk takes it in parts.
       writeFileSync(fd, buffer);
     }
@@ -171,80 +154,33 @@ function startOver(
   } finally {
     closeSync(fd);
   }
-  renameSync(draft, path);
+  if (last > 0) renameSync(draft, path);
+  else rmSync(draft);
   syncFolder(folder);
-  for (const [old, names] of bySource) setAside(folder, old, names);
-  return {
-    source,
-    segments: [{ path, first: 1, last: salvaged, bytes, seed }],
-    acknowledged: 0,
-    damage: { source: replaces, keptIn: join(folder, `damaged-${replaces}`), salvaged, lost: read.missing },
-  };
+  setAside(folder, damaged, names);
+  return last > 0 ? new Backlog(source, [{ path, first: 1, last, bytes, seed }], 0, last) : null;
 }
 
-function* unacknowledged(
-  folder: string,
-  bySource: ReadonlyMap<string, readonly string[]>,
-  replaces: string,
-  acknowledged: number,
-): Generator<Frame> {
-  for (const [source, names] of bySource) {
-    const known = new Set<number>();
-    for (const name of names) {
-      for (const frame of readSegment(join(folder, name), name).scan.frames) {
-        if (known.has(frame.sequence) || (source === replaces && frame.sequence <= acknowledged)) continue;
-        known.add(frame.sequence);
-        yield frame;
-      }
+function* unacknowledged(folder: string, names: readonly SegmentName[], acknowledged: number): Generator<Frame> {
+  const known = new Set<number>();
+  for (const name of names) {
+    for (const frame of readSegment(folder, name).scan.frames) {
+      if (known.has(frame.sequence) || frame.sequence <= acknowledged) continue;
+      known.add(frame.sequence);
+      yield frame;
     }
   }
 }
 
-/** A kill between a new source's first segment and the setting aside of the old leaves both. */
-function setReplacedAside(folder: string, bySource: Map<string, string[]>): void {
-  for (const names of [...bySource.values()]) {
-    const header = decodeHeader(readFileSync(join(folder, names[0]!)).subarray(0, HEADER_BYTES));
-    const replaced = header?.replaces && bySource.get(header.replaces);
+/** A kill between a salvaged source's segment and the setting aside of the damaged files leaves both. */
+function* setReplacedAside(folder: string, found: Map<string, readonly SegmentName[]>): Generator<Damage> {
+  for (const [source, names] of [...found]) {
+    if (!found.has(source)) continue;
+    const header = decodeHeader(readFileSync(join(folder, names[0]!.name)).subarray(0, HEADER_BYTES));
+    const replaced = header?.replaces && found.get(header.replaces);
     if (!header?.replaces || !replaced) continue;
-    setAside(folder, header.replaces, replaced);
-    bySource.delete(header.replaces);
-  }
-}
-
-function setAside(folder: string, source: string, names: readonly string[]): void {
-  const aside = join(folder, `damaged-${source}`);
-  mkdirSync(aside, { recursive: true, mode: 0o700 });
-  for (const name of names) renameSync(join(folder, name), join(aside, name));
-  syncFolder(folder);
-}
-
-export function syncFolder(folder: string): void {
-  const fd = openSync(folder, "r");
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** Written without a sync: an older value only means that something is sent twice and recognised. */
-export function writeAcknowledged(folder: string, source: string, sequence: number): void {
-  const draft = join(folder, `draft.${source}.ack`);
-  const fd = openSync(draft, "w", 0o600);
-  try {
-    writeSync(fd, JSON.stringify({ source, sequence }));
-  } finally {
-    closeSync(fd);
-  }
-  renameSync(draft, join(folder, ACKNOWLEDGED));
-}
-
-function readAcknowledged(folder: string): { source: string; sequence: number } | null {
-  const path = join(folder, ACKNOWLEDGED);
-  try {
-    if (!statSync(path).isFile()) return null;
-    return JSON.parse(readFileSync(path, "utf8")) as { source: string; sequence: number };
-  } catch {
-    return null;
+    const keptIn = setAside(folder, header.replaces, replaced);
+    found.delete(header.replaces);
+    yield { source: header.replaces, keptIn, carriedOnAs: source, salvaged: 0, lost: 0 };
   }
 }

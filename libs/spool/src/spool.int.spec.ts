@@ -1,60 +1,12 @@
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import {
-  appendFileSync,
-  chmodSync,
-  copyFileSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import fc from "fast-check";
-import { crc32c } from "./crc32c.js";
-import { Spool, SpoolFull, SpoolLocked, type SpoolOptions, SpoolUnwritable } from "./index.js";
-import { encodeFrame } from "./segment.js";
+import { segmentName } from "./folder.js";
+import { Spool, SpoolFull, SpoolUnwritable } from "./index.js";
+import { Audit, everything, inFolder, record, records, write } from "./spool.fixture.js";
 
-let root: string;
-let opened: Spool[];
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), "spool-"));
-  opened = [];
-});
-afterEach(async () => {
-  for (const spool of opened) await spool.close().catch(() => {});
-  rmSync(root, { recursive: true, force: true });
-});
-
-const open = (options: Partial<SpoolOptions> = {}) => {
-  const spool = Spool.open({ folder: join(root, "s"), ...options });
-  opened.push(spool);
-  return spool;
-};
-const record = (n: number, size = 20) => Buffer.from(`record ${n} `.padEnd(size, "."));
-const files = () =>
-  readdirSync(join(root, "s"))
-    .filter((name) => name.endsWith(".seg"))
-    .sort();
-const newest = () => join(root, "s", files().at(-1)!);
-
-async function everything(spool: Spool, after = spool.acknowledged): Promise<string[]> {
-  const all: string[] = [];
-  for (let at = after; ; ) {
-    const frames = await spool.read(at, 500);
-    if (frames.length === 0) return all;
-    for (const { sequence, payload } of frames) {
-      expect(sequence).toBe(++at);
-      all.push(Buffer.from(payload).toString());
-    }
-  }
-}
+const { root, folder, open, files, newest } = inFolder();
 
 describe("writing and reading", () => {
   it("numbers records from 1 and gives them back in order, over segments", async () => {
@@ -67,16 +19,16 @@ describe("writing and reading", () => {
     }
     await spool.durable(100, "disk");
     expect(files().length).toBeGreaterThan(5);
-    expect(await everything(spool)).toEqual(expected);
+    expect(await everything(spool.backlog)).toEqual(expected);
   });
 
   it("has 'os' records in the file on return, and reads only what is on disk", async () => {
     const spool = open({ syncWithinMs: 600_000 });
     expect(spool.durable(spool.append(Buffer.from("now-written")), "os")).toBeUndefined();
     expect(readFileSync(newest(), "latin1")).toContain("now-written");
-    expect(await spool.read(0)).toEqual([]);
+    expect(await spool.backlog.read(0)).toEqual([]);
     await spool.durable(1, "disk");
-    expect(await spool.read(0)).toHaveLength(1);
+    expect(await spool.backlog.read(0)).toHaveLength(1);
   });
 
   it("syncs 'os' records by itself, and tells the reader", async () => {
@@ -84,7 +36,7 @@ describe("writing and reading", () => {
     const readable = new Promise<void>((wake) => spool.onReadable(wake));
     spool.append(record(1));
     await readable;
-    expect(await everything(spool)).toHaveLength(1);
+    expect(await everything(spool.backlog)).toHaveLength(1);
   });
 
   it("syncs what is written while it syncs, though nobody waits and nothing follows", async () => {
@@ -94,26 +46,34 @@ describe("writing and reading", () => {
     // So the second's time comes before the end of the first's sync is seen.
     for (const until = Date.now() + 20; Date.now() < until; );
     await synced;
-    while ((await spool.read(1)).length === 0) await sleep(5);
+    while ((await spool.backlog.read(1)).length === 0) await sleep(5);
   });
 
   it("settles all who wait for the disk", async () => {
     const spool = open();
     const waits = Array.from({ length: 200 }, (_, n) => spool.durable(spool.append(record(n)), "disk"));
     await Promise.all(waits);
-    expect(await everything(spool)).toHaveLength(200);
+    expect(await everything(spool.backlog)).toHaveLength(200);
   });
 
-  it("goes on where it was after a restart, with the same source", async () => {
+  it("has what was left first after a restart, under its source, then its own", async () => {
     const first = open();
-    for (const n of [1, 2]) first.append(record(n));
+    await write(first, 1, 2);
     await first.close();
     const second = open();
-    expect(second.source).toBe(first.source);
-    expect(second.append(record(3))).toBe(3);
-    await second.durable(3, "disk");
-    expect(await everything(second)).toHaveLength(3);
-    expect(second.damage).toBeNull();
+    expect(second).toMatchObject({ damage: [], replaced: [{ source: first.source, lost: 0 }], unacknowledged: 2 });
+    expect(second.source).not.toBe(first.source);
+    expect(second.append(record(3))).toBe(1);
+    await second.durable(1, "disk");
+    expect(second.backlog.source).toBe(first.source);
+    expect(await everything(second.backlog)).toEqual(records(1, 2));
+    second.acknowledge(second.source, 1);
+    expect(second.unacknowledged).toBe(3);
+    second.acknowledge(first.source, 1);
+    expect(second.unacknowledged).toBe(2);
+    second.acknowledge(first.source, 2);
+    expect(second.backlog.source).toBe(second.source);
+    expect(await everything(second.backlog)).toEqual(records(3, 3));
   });
 
   it("keeps large and empty records", async () => {
@@ -121,14 +81,14 @@ describe("writing and reading", () => {
     const large = Buffer.alloc(200_000, 7);
     for (const payload of [Buffer.alloc(0), large, Buffer.alloc(0)]) spool.append(payload);
     await spool.durable(spool.last, "disk");
-    const read = [...(await spool.read(0)), ...(await spool.read(1)), ...(await spool.read(2))];
+    const read = [...(await spool.backlog.read(0)), ...(await spool.backlog.read(1)), ...(await spool.backlog.read(2))];
     expect(read.find(({ sequence }) => sequence === 2)!.payload).toEqual(large);
-    expect(await everything(spool)).toHaveLength(3);
+    expect(await everything(spool.backlog)).toHaveLength(3);
   });
 
-  it("is readable by its owner only", () => {
-    open();
-    expect(statSync(join(root, "s")).mode & 0o777).toBe(0o700);
+  it("is readable by its owner only", async () => {
+    await write(open(), 1);
+    expect(statSync(folder()).mode & 0o777).toBe(0o700);
     expect(statSync(newest()).mode & 0o777).toBe(0o600);
   });
 });
@@ -138,11 +98,12 @@ describe("space", () => {
     const spool = open({ segmentBytes: 300 });
     for (let n = 1; n <= 50; n++) await spool.durable(spool.append(record(n)), "disk");
     const before = files();
-    spool.acknowledge(25);
+    spool.acknowledge(spool.source, 25);
     expect(files().length).toBeLessThan(before.length);
-    expect((await everything(spool, 25))[0]).toContain("record 26 ");
+    expect((await everything(spool.backlog, 25))[0]).toContain("record 26 ");
     await spool.close();
-    expect(open({ segmentBytes: 300 }).acknowledged).toBe(25);
+    const { backlog } = open({ segmentBytes: 300 });
+    expect([backlog.source, backlog.acknowledged, backlog.last]).toEqual([spool.source, 25, 50]);
   });
 
   it("is nearly full, then full; ends and decisions still pass; then nothing; freed, all is well", async () => {
@@ -158,220 +119,139 @@ describe("space", () => {
     await expect(fill(true)).rejects.toBeInstanceOf(SpoolFull);
     expect(spool.state).toBe("full");
     expect(spool.last).toBeGreaterThan(before);
-    spool.acknowledge(spool.last);
+    spool.acknowledge(spool.source, spool.last);
     expect(spool.state).toBe("ok");
     await spool.durable(spool.append(record(2)), "disk");
   });
 
-  // A small file system to fill takes root.
-  (process.getuid?.() === 0 ? it : it.skip)(
-    "fails closed on a full disk, and recovers when there is space",
-    async () => {
-      const mount = join(root, "small");
-      const made = spawnSync("sh", ["-c", `mkdir ${mount} && mount -t tmpfs -o size=256k none ${mount}`]);
-      expect(made.status).toBe(0);
-      const spool = Spool.open({ folder: join(mount, "s"), segmentBytes: 16_384 });
-      try {
-        const fill = () => {
-          for (;;) spool.durable(spool.append(record(1, 4000)), "os");
-        };
-        expect(fill).toThrow(SpoolUnwritable);
-        expect(spool.state).toBe("failed");
-        expect(String(spool.failure)).toContain("ENOSPC");
-        await spool.read(0); // What is there stays readable.
-        spool.acknowledge(30);
-        const sequence = spool.append(record(2));
-        await spool.durable(sequence, "disk");
-        expect(spool.state).toBe("ok");
-        const kept = await everything(spool);
-        expect(kept).toHaveLength(sequence - 30);
-      } finally {
-        await spool.close();
-        spawnSync("sh", ["-c", `umount ${mount}`]);
-      }
-    },
-  );
-
-  it("says what to do about a folder it may not write", () => {
-    const folder = join(root, "file");
-    writeFileSync(folder, "");
-    expect(() => Spool.open({ folder: join(folder, "s") })).toThrow(SpoolUnwritable);
-    if (process.getuid?.() === 0) return;
-    chmodSync(root, 0o500);
-    expect(() => open()).toThrow(/owner or mode/);
-    chmodSync(root, 0o700);
+  it("does without what the opening before left, once that is acknowledged, though the limit is smaller now", async () => {
+    const before = open();
+    await before.durable(before.append(record(1, 9000)), "disk");
+    await before.close();
+    const spool = open({ limitBytes: 8000 });
+    expect(spool.state).toBe("full");
+    expect(() => spool.append(record(2), true)).toThrow(SpoolFull);
+    spool.acknowledge(before.source, 1);
+    expect(spool.state).toBe("ok");
+    expect(files()).toEqual([]);
+    await write(spool, 2);
   });
 });
 
-describe("the lock", () => {
-  it("lets one in", () => {
-    open();
-    expect(() => open()).toThrow(SpoolLocked);
-  });
+describe("a disk that takes nothing", () => {
+  /** In the place of a file that is to be written. */
+  const full = (name: string) => symlinkSync("/dev/full", join(folder(), name));
 
-  it("is given back on close, and taken over from the dead", async () => {
-    const first = open();
-    await first.close();
-    writeFileSync(join(root, "s", "lock.9"), JSON.stringify({ pid: process.pid, born: "an earlier process" }));
-    await open().close();
-    writeFileSync(join(root, "s", "lock.9"), "");
-    await open().close();
-    expect(readdirSync(join(root, "s")).filter((name) => name.startsWith("lock"))).toEqual([]);
-  });
-});
-
-describe("after a crash", () => {
-  it("cuts a torn tail anywhere and loses nothing before it", async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(fc.uint8Array({ maxLength: 60 }), { minLength: 1, maxLength: 30 }),
-        fc.nat(),
-        fc.uint8Array({ maxLength: 40 }),
-        async (payloads, cut, garbage) => {
-          rmSync(join(root, "s"), { recursive: true, force: true });
-          const spool = open({ segmentBytes: 400 });
-          for (const payload of payloads) spool.append(payload);
-          await spool.close();
-          const path = newest();
-          const size = statSync(path).size;
-          const keep = size - (cut % size);
-          truncateSync(path, keep);
-          appendFileSync(path, garbage);
-          const again = open({ segmentBytes: 400 });
-          const kept = await everything(again, 0);
-          const whole = payloads.map((payload) => Buffer.from(payload).toString());
-          expect(kept).toEqual(whole.slice(0, kept.length));
-          if (keep === size) expect(kept).toHaveLength(whole.length);
-          expect(again.append(record(1))).toBe(kept.length + 1);
-          await again.durable(kept.length + 1, "disk");
-          expect(await everything(again, 0)).toHaveLength(kept.length + 1);
-          await again.close();
-        },
-      ),
-      { numRuns: 60 },
+  it("fails closed where a segment is begun, keeps what is there readable, and goes on when there is space", async () => {
+    const spool = open({ segmentBytes: 300 });
+    for (const first of [1, 4]) {
+      const name = segmentName(1, spool.source, first);
+      full(name);
+      const fill = () => {
+        for (;;) spool.durable(spool.append(record(spool.last + 1, 100)), "os");
+      };
+      expect(fill).toThrow(SpoolUnwritable);
+      expect(spool.state).toBe("failed");
+      expect(String(spool.failure)).toMatch(/the disk is full: free space on it \(ENOSPC\)/);
+      expect(await everything(spool.backlog, 0)).toHaveLength(first - 1);
+      rmSync(join(folder(), name));
+      await spool.durable(spool.last, "disk");
+      expect(spool.state).toBe("ok");
+    }
+    expect(await everything(spool.backlog)).toEqual(
+      Array.from({ length: spool.last }, (_, n) => record(n + 1, 100).toString()),
     );
   });
 
-  it("never gives a sequence the control plane has seen to another record", async () => {
-    const spool = open();
-    for (const n of [1, 2, 3]) spool.append(record(n));
-    await spool.durable(3, "disk");
-    spool.acknowledge(3);
+  it("frees what is acknowledged, though it cannot be noted", async () => {
+    const spool = open({ segmentBytes: 300 });
+    for (let n = 1; n <= 50; n++) await write(spool, n);
+    full("draft.acknowledged");
+    spool.acknowledge(spool.source, 50);
+    expect(files()).toHaveLength(1);
     await spool.close();
-    truncateSync(newest(), 52);
-    const again = open();
-    expect(again.source).not.toBe(spool.source);
-    expect(again.damage).not.toBeNull();
+    expect(open().damage).toEqual([]);
   });
 
-  it("keeps what is damaged in the middle aside, and carries on what can be read under a new source", async () => {
-    const spool = open({ segmentBytes: 400 });
-    for (let n = 1; n <= 40; n++) await spool.durable(spool.append(record(n)), "disk");
-    await spool.close();
-    const victim = join(root, "s", files()[1]!);
-    const bytes = readFileSync(victim);
-    bytes[52 + 36 + 20]! ^= 0xff;
-    writeFileSync(victim, bytes);
-    const again = open({ segmentBytes: 400 });
-    expect(again.source).not.toBe(spool.source);
-    expect(again.damage).toMatchObject({ source: spool.source, salvaged: 39, lost: 1 });
-    expect(readdirSync(again.damage!.keptIn).length).toBeGreaterThan(2);
-    expect(await everything(again)).toHaveLength(39);
-    await again.close();
-    expect(open({ segmentBytes: 400 }).damage).toBeNull();
-  });
-
-  it("takes nothing for records that a torn record's payload holds", async () => {
-    const spool = open();
-    const forged = Buffer.alloc(16 + 6);
-    encodeFrame(forged, 0, 3, Buffer.from("forged"), 0);
-    await spool.durable(spool.append(record(1)), "disk");
-    await spool.durable(spool.append(Buffer.concat([forged, Buffer.alloc(50)])), "disk");
-    await spool.close();
-    truncateSync(newest(), statSync(newest()).size - 10);
-    const again = open();
-    expect(again.damage).toBeNull();
-    expect(await everything(again, 0)).toEqual([record(1).toString()]);
-  });
-
-  it("carries over once what two files hold", async () => {
-    const spool = open({ segmentBytes: 400 });
-    for (let n = 1; n <= 20; n++) spool.append(record(n));
-    await spool.close();
-    const name = files()[0]!;
-    copyFileSync(join(root, "s", name), join(root, "s", name.replace(/1.seg$/, "3.seg")));
-    const again = open();
-    expect(again.damage).toMatchObject({ salvaged: 20, lost: 0 });
-    expect(new Set(await everything(again)).size).toBe(20);
-  });
-
-  it("goes on with what the version before has left", async () => {
-    const spool = open();
-    await spool.durable(spool.append(record(1)), "disk");
-    await spool.close();
-    const bytes = readFileSync(newest());
-    bytes[7] = 1;
-    bytes.writeUInt32BE(crc32c(bytes, 0, 48), 48);
-    encodeFrame(bytes, 52, 1, record(1), 0);
-    writeFileSync(newest(), bytes);
-    for (const last of [1, 2]) {
-      const again = open();
-      expect(again).toMatchObject({ source: spool.source, damage: null, last });
-      again.append(record(last + 1));
-      await again.close();
+  // A small file system to fill takes root.
+  (process.getuid?.() === 0 ? it : it.skip).each([
+    ["many segments", 16_384],
+    ["one", 8 << 20],
+  ])("is begun on, shipped from and freed where it is full: of %s", async (_, segmentBytes) => {
+    const mount = join(root(), "small");
+    mkdirSync(mount);
+    const made = spawnSync("sh", ["-c", `mount -t tmpfs -o size=256k none ${mount}`]);
+    expect(String(made.stderr)).toBe("");
+    const at = { folder: join(mount, "s"), segmentBytes };
+    const spools = [Spool.open(at)];
+    try {
+      const fill = (spool: Spool) => {
+        for (;;) spool.durable(spool.append(record(1, 4000)), "os");
+      };
+      expect(() => fill(spools[0]!)).toThrow(SpoolUnwritable);
+      await spools[0]!.close().catch(() => {});
+      // Not even what is free at the end of a file.
+      expect(() => writeFileSync(join(mount, "else"), Buffer.alloc(1 << 20))).toThrow(/ENOSPC/);
+      const spool = Spool.open(at);
+      spools.push(spool);
+      expect(() => fill(spool)).toThrow(/ENOSPC/);
+      expect(spool.state).toBe("failed");
+      const audit = new Audit();
+      await audit.takeFrom(spool);
+      expect(audit.taken.length).toBeGreaterThan(50);
+      await spool.durable(spool.last, "disk");
+      expect(spool.state).toBe("ok");
+      await audit.takeFrom(spool);
+      expect(spool.unacknowledged).toBe(0);
+    } finally {
+      for (const spool of spools) await spool.close().catch(() => {});
+      spawnSync("sh", ["-c", `umount ${mount}`]);
     }
-    expect(await everything(open(), 0)).toHaveLength(3);
   });
+});
 
-  it("takes room that was made and not used for what it is, in every segment", async () => {
-    const spool = open({ segmentBytes: 400 });
-    for (let n = 1; n <= 40; n++) spool.append(record(n));
-    await spool.durable(40, "os");
-    for (const name of files()) appendFileSync(join(root, "s", name), Buffer.alloc(1000));
-    await spool.close();
-    for (const name of files()) appendFileSync(join(root, "s", name), Buffer.alloc(1000));
-    const again = open({ segmentBytes: 400 });
-    expect(again.damage).toBeNull();
-    expect(await everything(again)).toHaveLength(40);
-    expect(again.append(record(41))).toBe(41);
-  });
-
-  it("has every record a killed process was told is written, and no other in its place", async () => {
-    const built = join(root, "built");
-    const swc = spawnSync("npx", ["swc", "libs/spool/src", "-d", built, "--ignore", "**/*.spec.ts", "--quiet"]);
-    expect(swc.status).toBe(0);
-    writeFileSync(join(built, "package.json"), '{"type":"module"}');
-    symlinkSync(resolve("node_modules"), join(root, "node_modules"));
-    const script = `
-      import { Spool } from "./libs/spool/src/index.js";
-      const spool = Spool.open({ folder: process.argv[2], segmentBytes: 2000 });
-      for (let n = 1; ; n++) {
-        const sequence = spool.append(Buffer.from("child " + n + " " + "x".repeat(n % 97)));
-        const wait = spool.durable(sequence, n % 5 ? "os" : "disk");
-        if (wait) await wait;
-        process.stdout.write(sequence + "\\n");
-      }`;
-    writeFileSync(join(built, "child.js"), script);
-    for (let round = 0; round < 4; round++) {
-      const before = open({ segmentBytes: 2000 });
-      const start = before.last;
-      await before.close();
-      const child = spawn(process.execPath, [join(built, "child.js"), join(root, "s")], {
-        stdio: ["ignore", "pipe", 2],
-      });
-      let said = "";
-      child.stdout!.on("data", (chunk) => {
-        said += chunk;
-        if (said.length > 2000 * (round + 1)) child.kill("SIGKILL");
-      });
-      await once(child, "close");
-      const promised = Number(said.slice(0, said.lastIndexOf("\n")).split("\n").at(-1));
-      const after = open({ segmentBytes: 2000 });
-      expect(after.damage).toBeNull();
-      expect(after.last).toBeGreaterThanOrEqual(promised);
-      const records = (await everything(after, start)).slice(0, promised - start);
-      for (const [index, text] of records.entries()) expect(text.startsWith(`child ${index + 1} `)).toBe(true);
-      await after.close();
+describe("a folder that may not be written", () => {
+  /** Root may write anywhere. */
+  const asNobody = (act: () => void) => {
+    const root = process.getuid?.() === 0;
+    if (root) process.seteuid!(65_534);
+    try {
+      act();
+    } finally {
+      if (root) process.seteuid!(0);
     }
+  };
+
+  it("is refused with what to do", async () => {
+    writeFileSync(join(root(), "file"), "");
+    expect(() => Spool.open({ folder: join(root(), "file", "s") })).toThrow(SpoolUnwritable);
+    chmodSync(root(), 0o555);
+    asNobody(() => expect(() => open()).toThrow(/owner or mode \(EACCES\)/));
+    chmodSync(root(), 0o755);
+    const spool = open();
+    await write(spool, 1);
+    await spool.close();
+    chmodSync(folder(), 0o555);
+    asNobody(() => expect(() => open()).toThrow(/owner or mode \(EACCES\)/));
+    chmodSync(folder(), 0o700);
+  });
+
+  it("does not matter of files that were left: they are read only", async () => {
+    const before = open();
+    await write(before, 1, 3);
+    await before.close();
+    for (const name of [...files(), "acknowledged.json"]) chmodSync(join(folder(), name), 0o444);
+    chmodSync(root(), 0o755);
+    chmodSync(folder(), 0o777);
+    let spool!: Spool;
+    asNobody(() => {
+      spool = open();
+      spool.durable(spool.append(record(4)), "os");
+    });
+    await spool.durable(1, "disk");
+    const audit = new Audit();
+    await audit.takeFrom(spool);
+    expect(audit.taken).toEqual(records(1, 4));
+    expect(files()).toHaveLength(1);
   });
 });

@@ -1,11 +1,12 @@
-import { closeSync, fdatasync, fdatasyncSync, ftruncateSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { Backlog } from "./backlog.js";
 import { SpoolFull, SpoolUnwritable } from "./errors.js";
 import { lockFolder } from "./lock.js";
-import { Recent } from "./recent.js";
-import { type Damage, recover, type StoredSegment, segmentName, syncFolder, writeAcknowledged } from "./recovery.js";
-import { encodeFrame, encodeHeader, FRAME_BYTES, type Frame, HEADER_BYTES, seedOf } from "./segment.js";
-import { SegmentReader } from "./segment-reader.js";
+import { writePositions } from "./positions.js";
+import { type Damage, recover } from "./recovery.js";
+import { FRAME_BYTES } from "./segment.js";
+import { SegmentWriter } from "./segment-writer.js";
 
 /** `os`: survives a killed process. `disk`: survives a power cut. */
 export type Durability = "os" | "disk";
@@ -26,64 +27,50 @@ export interface SpoolOptions {
   readonly syncWithinMs?: number;
 }
 
-interface Segment {
-  readonly path: string;
-  readonly first: number;
-  last: number;
-  bytes: number;
-  /** Where the file ends: behind the records it has room, of zeros. */
-  room: number;
-  /** What its records' checksums begin with. */
-  readonly seed: number;
-}
-
 const MIB = 1 << 20;
 const RETRY_MS = 500;
 /** What nobody waits for is written with what somebody does, or after this. */
 const WRITE_WITHIN_MS = 5;
-/** Beyond this no room is kept for the next write of the size. */
-const LARGE_WRITE = 256 * 1024;
-/**
- * Written ahead, so that records take the place of what the file has: to sync them the disk writes them and nothing of the
- * file system's own, which takes half as long.
- */
-const ROOM = Buffer.alloc(512 * 1024);
-/** Of records that are not shipped yet. */
-const KEPT_IN_MEMORY = 4 * MIB;
 /** A restart forgets at most this much of what was acknowledged, and sends it twice. */
-const REMEMBER_WITHIN_MS = 500;
+const NOTE_WITHIN_MS = 500;
+
+/** What an opening takes over from, for whoever has to know that the process is gone. */
+export interface Replaced {
+  readonly source: string;
+  /** At least so many of its records are lost. */
+  readonly lost: number;
+}
 
 /**
  * The enforcer's durable local log: append-only, one writer, records numbered densely from 1 within a source.
  *
+ * Each opening is a source of its own, and only reads what those before it left. So a sequence number is never given
+ * twice, whatever became of the files meanwhile: what is missing of them is missing, and hides nothing that comes after.
+ *
  * `append` MUST be followed by `durable` before anything is done that the record stands for. A record MUST NOT leave
- * `read` before it is on disk, so that a sequence number seen elsewhere never comes back with another record. Nothing
- * is freed but by `acknowledge`.
+ * `read` before it is on disk. Nothing is freed but by `acknowledge`.
  */
 export class Spool {
-  /** UUID: with the sequence number it names a record for ever. */
-  readonly source: string;
-  /** Set where records were found damaged on opening. */
-  readonly damage: Damage | null;
+  /** Of the records that are appended. */
+  readonly source = randomUUID() as string;
+  /** What was found damaged or missing on opening. */
+  readonly damage: readonly Damage[];
+  /** The source before this one and those that were damaged; their records come first. */
+  readonly replaced: readonly Replaced[];
 
-  #segments: Segment[];
-  #fd: number;
-  #written: number;
-  #synced: number;
-  #acknowledged: number;
+  /** Of the openings before, oldest first, until they are safe elsewhere. */
+  #earlier: Backlog[];
+  readonly #own = new Backlog(this.source, [], 0, 0);
+  readonly #writer: SegmentWriter;
   #bytes = 0;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
-  /** What records are written from; used again each time. */
-  #scratch = Buffer.alloc(0);
-  readonly #recent = new Recent(KEPT_IN_MEMORY);
-  readonly #reader = new SegmentReader();
   #waiting: { readonly sequence: number; resolve(): void; reject(error: Error): void }[] = [];
-  #syncing: Promise<void> | null = null;
+  #syncing = false;
   #syncTimer: NodeJS.Timeout | null = null;
   #retryTimer: NodeJS.Timeout | null = null;
   #writeTimer: NodeJS.Timeout | null = null;
-  #acknowledgeTimer: NodeJS.Timeout | null = null;
+  #noteTimer: NodeJS.Timeout | null = null;
   #failure: SpoolUnwritable | null = null;
   /** After a failed fdatasync nobody knows what the disk has: only opening it anew tells. */
   #beyondRepair = false;
@@ -91,6 +78,7 @@ export class Spool {
   #closed = false;
 
   /**
+   * Takes no space: a full disk is found out by who appends.
    * @throws SpoolLocked if another process has the folder.
    * @throws SpoolUnwritable if the folder cannot be made or written.
    */
@@ -109,38 +97,37 @@ export class Spool {
 
   readonly #folder: string;
   readonly #limit: number;
-  readonly #segmentLimit: number;
   readonly #syncWithinMs: number;
   readonly #unlock: () => void;
 
   private constructor(options: SpoolOptions, unlock: () => void) {
     this.#folder = options.folder;
     this.#limit = options.limitBytes ?? 256 * MIB;
-    this.#segmentLimit = options.segmentBytes ?? Math.min(8 * MIB, Math.floor(this.#limit / 16));
     this.#syncWithinMs = options.syncWithinMs ?? 50;
     this.#unlock = unlock;
-    const recovered = recover(options.folder);
-    this.source = recovered.source;
-    this.damage = recovered.damage;
-    this.#segments = recovered.segments.map((segment: StoredSegment) => ({ ...segment, room: segment.bytes }));
-    this.#written = this.#segments.at(-1)?.last ?? 0;
-    this.#synced = this.#written;
-    this.#acknowledged = Math.max(recovered.acknowledged, (this.#segments[0]?.first ?? 1) - 1);
-    const active = this.#segments.at(-1);
-    this.#fd = active ? openSync(active.path, "r+") : this.#createSegment(1);
-    // What a killed process had written may not be on disk yet.
-    fdatasyncSync(this.#fd);
-    this.#bytes = this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    const { earlier, damage, order } = recover(options.folder);
+    this.#earlier = [...earlier];
+    this.damage = damage;
+    this.replaced = replacedBy(earlier.at(-1), damage);
+    const segmentLimit = options.segmentBytes ?? Math.min(8 * MIB, Math.floor(this.#limit / 16));
+    this.#writer = new SegmentWriter(options.folder, order, this.#own, segmentLimit);
     this.#free();
   }
 
   /** The newest sequence given out. */
   get last(): number {
-    return this.#written + this.#pending.length;
+    return this.#writer.written + this.#pending.length;
   }
 
-  get acknowledged(): number {
-    return this.#acknowledged;
+  /** What is to be shipped now: of the oldest source that has something left, else of this one. */
+  get backlog(): Backlog {
+    return this.#earlier.find(({ done }) => !done) ?? this.#own;
+  }
+
+  /** Records that are not safe elsewhere, of all sources. */
+  get unacknowledged(): number {
+    const earlier = this.#earlier.reduce((sum, { last, acknowledged }) => sum + Math.max(0, last - acknowledged), 0);
+    return earlier + this.last - this.#own.acknowledged;
   }
 
   /** Bytes in segment files and waiting to be written. */
@@ -185,8 +172,8 @@ export class Spool {
    * @throws SpoolUnwritable, also as a rejection.
    */
   durable(sequence: number, durability: Durability): Promise<void> | undefined {
-    if (this.#written < sequence) this.#flush();
-    if (durability === "os" || this.#synced >= sequence) return undefined;
+    if (this.#writer.written < sequence) this.#flush();
+    if (durability === "os" || this.#own.last >= sequence) return undefined;
     if (this.#failure) throw this.#failure;
     return new Promise((resolve, reject) => {
       this.#waiting.push({ sequence, resolve, reject });
@@ -194,51 +181,36 @@ export class Spool {
     });
   }
 
-  /** Records after `after` that are on disk, oldest first: at least one if there is one, else at most `limitBytes`. */
-  async read(after: number, limitBytes = MIB): Promise<readonly Frame[]> {
-    const first = after + 1;
-    if (first > this.#synced) return [];
-    const recent = this.#recent.take(first, this.#synced, limitBytes);
-    if (recent) return recent;
-    const segment = this.#segments.findLast((candidate) => candidate.first <= first);
-    if (!segment) throw new RangeError(`sequence ${first} has been freed`);
-    return this.#reader.read(segment, first, this.#synced, limitBytes);
-  }
-
   /** Calls `wake` whenever more can be read; one listener. */
   onReadable(wake: () => void): void {
     this.#growth = wake;
   }
 
-  /** Everything up to `sequence` is safe elsewhere: whole segments below it are deleted. */
-  acknowledge(sequence: number): void {
-    if (sequence <= this.#acknowledged) return;
-    this.#acknowledged = Math.min(sequence, this.#synced);
+  /** Everything of the source up to `sequence` is safe elsewhere: whole segments below it are deleted. */
+  acknowledge(source: string, sequence: number): void {
+    const { backlog } = this;
+    if (backlog.source !== source || !backlog.acknowledge(sequence)) return;
     this.#free();
-    if (this.#acknowledgeTimer) return;
-    this.#acknowledgeTimer = setTimeout(() => this.#remember(), REMEMBER_WITHIN_MS);
-    this.#acknowledgeTimer.unref();
+    this.#noteTimer ??= setTimeout(() => this.#note(), NOTE_WITHIN_MS).unref();
   }
 
   /** Writes and syncs what is left, and gives the folder back. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    const timers = [this.#syncTimer, this.#retryTimer, this.#writeTimer, this.#acknowledgeTimer];
+    const timers = [this.#syncTimer, this.#retryTimer, this.#writeTimer, this.#noteTimer];
     for (const timer of timers) if (timer) clearTimeout(timer);
     try {
-      this.#remember();
       this.#flush();
-      await this.#syncing;
-      ftruncateSync(this.#fd, this.#segments.at(-1)!.bytes);
-      fdatasyncSync(this.#fd);
-      this.#synced = this.#written;
-      this.#settle(null);
+      await this.#writer.settled();
+      this.#writer.seal();
+      this.#reached(this.#writer.written);
     } catch (error) {
       this.#settle(new SpoolUnwritable(this.#folder, "sync", error));
       throw error;
     } finally {
-      closeSync(this.#fd);
+      this.#note();
+      this.#writer.close();
       this.#unlock();
     }
   }
@@ -270,122 +242,63 @@ export class Spool {
   }
 
   #writeSome(): void {
-    let active = this.#segments.at(-1)!;
-    if (active.bytes >= this.#segmentLimit) {
-      this.#rotate();
-      active = this.#segments.at(-1)!;
-    }
-    const room = this.#segmentLimit - active.bytes;
-    let count = 0;
-    let bytes = 0;
-    for (const payload of this.#pending) {
-      const size = FRAME_BYTES + payload.length;
-      if (count > 0 && bytes + size > room) break;
-      bytes += size;
-      count++;
-    }
-    if (active.bytes + bytes > active.room) this.#makeRoom(active, bytes);
-    const buffer = this.#scratchOf(bytes);
-    let at = 0;
-    for (let i = 0; i < count; i++) at = encodeFrame(buffer, at, this.#written + 1 + i, this.#pending[i]!, active.seed);
-    for (let done = 0; done < bytes; ) done += writeSync(this.#fd, buffer, done, bytes - done, active.bytes + done);
-    active.bytes += bytes;
-    active.last += count;
-    this.#bytes += bytes;
+    if (this.#writer.full) this.#rotate();
+    const count = this.#writer.write(this.#pending);
     const written = this.#pending;
     this.#pending = count === written.length ? [] : written.slice(count);
-    for (let i = 0; i < count; i++) this.#recent.push({ sequence: ++this.#written, payload: written[i]! });
+    let bytes = 0;
+    for (let i = 0; i < count; i++) bytes += FRAME_BYTES + written[i]!.length;
+    this.#bytes += bytes;
     this.#pendingBytes -= bytes;
-  }
-
-  /** For so many bytes at the end of what is written, and more; on a disk that is full it is for them to find out. */
-  #makeRoom(active: Segment, bytes: number): void {
-    const size = Math.min(ROOM.length, this.#segmentLimit - active.bytes - bytes);
-    if (size <= 0) return;
-    const from = active.bytes + bytes;
-    try {
-      active.room = from + writeSync(this.#fd, ROOM, 0, size, from);
-    } catch {
-      active.room = active.bytes;
-    }
-  }
-
-  #scratchOf(bytes: number): Buffer {
-    if (bytes > LARGE_WRITE) return Buffer.allocUnsafe(bytes);
-    if (bytes > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(Math.min(2 * bytes, LARGE_WRITE));
-    return this.#scratch;
   }
 
   #rotate(): void {
     try {
-      ftruncateSync(this.#fd, this.#segments.at(-1)!.bytes);
-      fdatasyncSync(this.#fd);
+      this.#writer.seal();
     } catch (error) {
       this.#beyondRepair = true;
       throw error;
     }
-    this.#synced = this.#written;
-    const before = this.#fd;
-    this.#fd = this.#createSegment(this.#written + 1);
-    this.#bytes += HEADER_BYTES;
-    const close = () => closeSync(before);
-    if (this.#syncing) this.#syncing.then(close, close);
-    else close();
+    this.#reached(this.#writer.written);
+    this.#writer.begin();
     this.#free();
-    this.#settle(null);
-  }
-
-  #createSegment(first: number): number {
-    const path = join(this.#folder, segmentName(this.source, first));
-    const fd = openSync(path, "w+", 0o600);
-    try {
-      writeSync(fd, encodeHeader({ source: this.source, replaces: null, first }), 0, HEADER_BYTES, 0);
-      ftruncateSync(fd, HEADER_BYTES);
-      syncFolder(this.#folder);
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
-    this.#segments.push({
-      path,
-      first,
-      last: first - 1,
-      bytes: HEADER_BYTES,
-      room: HEADER_BYTES,
-      seed: seedOf(this.source),
-    });
-    return fd;
   }
 
   /** One fdatasync at a time; who comes meanwhile shares the next. */
   #sync(): void {
     if (this.#syncTimer) clearTimeout(this.#syncTimer);
     this.#syncTimer = null;
-    if (this.#syncing || this.#closed || this.#beyondRepair || this.#synced >= this.#written) return;
-    const target = this.#written;
-    this.#syncing = new Promise((done) => {
-      fdatasync(this.#fd, (error) => {
-        this.#syncing = null;
-        if (error) {
-          this.#beyondRepair = true;
-          this.#settle(this.#fail("sync", error));
-        } else {
-          this.#synced = Math.max(this.#synced, target);
-          this.#settle(null);
-          // What was written meanwhile has a timer, or had one that came too early.
-          if (this.#waiting.length > 0 || !this.#syncTimer) this.#sync();
-        }
-        done();
-      });
+    if (this.#syncing || this.#closed || this.#beyondRepair || this.#own.last >= this.#writer.written) return;
+    const target = this.#writer.written;
+    this.#syncing = true;
+    this.#writer.sync((error) => {
+      this.#syncing = false;
+      if (error) {
+        this.#beyondRepair = true;
+        this.#settle(this.#fail("sync", error));
+        return;
+      }
+      this.#reached(target);
+      // What was written meanwhile has a timer, or had one that came too early.
+      if (this.#waiting.length > 0 || !this.#syncTimer) this.#sync();
     });
+  }
+
+  /** Everything up to `sequence` is on disk. */
+  #reached(sequence: number): void {
+    if (sequence <= this.#own.last) return;
+    const isFirst = this.#own.last === 0;
+    this.#own.last = sequence;
+    if (isFirst) this.#free();
+    this.#settle(null);
   }
 
   #settle(error: Error | null): void {
     const waiting = this.#waiting;
-    this.#waiting = error ? [] : waiting.filter(({ sequence }) => sequence > this.#synced);
+    this.#waiting = error ? [] : waiting.filter(({ sequence }) => sequence > this.#own.last);
     for (const waiter of waiting) {
       if (error) waiter.reject(error);
-      else if (waiter.sequence <= this.#synced) waiter.resolve();
+      else if (waiter.sequence <= this.#own.last) waiter.resolve();
     }
     if (!error) this.#growth?.();
   }
@@ -402,21 +315,44 @@ export class Spool {
     return this.#failure;
   }
 
-  #remember(): void {
-    this.#acknowledgeTimer = null;
+  /** How far all sources are, for the next opening; failing that, something is sent twice. */
+  #note(synced = false): boolean {
+    if (this.#noteTimer) clearTimeout(this.#noteTimer);
+    this.#noteTimer = null;
+    const sources = this.#own.last > 0 ? [...this.#earlier, this.#own] : this.#earlier;
+    const positions = sources.map(({ source, acknowledged, last }) => ({ source, acknowledged, last }));
     try {
-      writeAcknowledged(this.#folder, this.source, this.#acknowledged);
+      writePositions(this.#folder, positions, synced);
+      return true;
     } catch {
-      // Forgotten over a restart, it only means that something is sent twice.
+      return false;
     }
   }
 
+  /**
+   * Deletes what is safe elsewhere, and counts what is left. A source before this one is noted until this one has a record
+   * on disk: whoever opens the folder next must find out whose place it takes.
+   */
   #free(): void {
-    while (this.#segments.length > 1 && this.#segments[0]!.last <= this.#acknowledged) {
-      const { path, bytes } = this.#segments[0]!;
-      rmSync(path, { force: true });
-      this.#segments.shift();
-      this.#bytes -= bytes;
+    const needless = [...this.#earlier.flatMap((backlog) => backlog.cut(true)), ...this.#own.cut(false)];
+    if (needless.length > 0) {
+      // Before they go: what is missing and was not acknowledged counts as lost. A full disk takes it only afterwards.
+      const noted = this.#note(true);
+      for (const { path } of needless) rmSync(path, { force: true });
+      if (!noted) this.#note(true);
     }
+    if (this.#own.last > 0) this.#earlier = this.#earlier.filter(({ segments }) => segments.length > 0);
+    const needed = [...this.#earlier, this.#own].flatMap(({ segments }) => segments);
+    this.#bytes = needed.reduce((sum, { bytes }) => sum + bytes, 0);
   }
+}
+
+function replacedBy(previous: Backlog | undefined, damage: readonly Damage[]): readonly Replaced[] {
+  const lost = new Map<string, number>();
+  for (const { source, carriedOnAs, lost: count } of damage) {
+    lost.set(source, count);
+    if (carriedOnAs) lost.set(carriedOnAs, 0);
+  }
+  if (previous && !lost.has(previous.source)) lost.set(previous.source, 0);
+  return [...lost].map(([source, count]) => ({ source, lost: count }));
 }

@@ -42,7 +42,7 @@ export class LeftSpools {
   acknowledged(acknowledged: edgeV1.SpoolAcknowledged): void {
     for (const left of this.#left) {
       left.shipper.acknowledged(acknowledged);
-      if (left.spool.acknowledged === left.spool.last) void this.#close(left, true);
+      if (left.spool.unacknowledged === 0) void this.#close(left, true);
     }
   }
 
@@ -53,9 +53,7 @@ export class LeftSpools {
   #open(folder: string): void {
     try {
       const spool = Spool.open({ folder });
-      const recorder = new Recorder(spool, this.clock);
-      recorder.opened();
-      recorder.durable(spool.last, "disk")?.catch(() => {});
+      new Recorder(spool, this.clock).opened();
       this.#left.add({ folder, spool, shipper: new Shipper(spool, this.control, this.clock, this.log) });
     } catch (error) {
       this.log.warn({ folder, error: String(error) }, "records of an earlier process cannot be shipped");

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { create, fromBinary } from "@bufbuild/protobuf";
@@ -49,8 +49,9 @@ describe("shipping", () => {
   function shipper() {
     const clock = new ManualClock();
     const batches: edgeV1.RecordBatch[] = [];
-    const state = { broken: false };
+    const state = { broken: false, underway: Promise.resolve() };
     const publish = async ({ bytes }: EncodedBatch) => {
+      await state.underway;
       if (state.broken) throw new Error("away");
       batches.push(fromBinary(edgeV1.RecordBatchSchema, bytes));
     };
@@ -69,9 +70,9 @@ describe("shipping", () => {
     await until(300);
     expect(sent()).toEqual(Array.from({ length: 300 }, (_, n) => n + 1));
     expect(new Set(batches.map(({ source }) => source))).toEqual(new Set([spool.source]));
-    expect(spool.acknowledged).toBe(0);
+    expect(spool.unacknowledged).toBe(300);
     ships.acknowledged(acknowledge(300));
-    expect(spool.acknowledged).toBe(300);
+    expect(spool.unacknowledged).toBe(0);
   });
 
   test("what is not acknowledged is sent again; another source's acknowledgement is not ours", async () => {
@@ -99,13 +100,64 @@ describe("shipping", () => {
     await until(10);
   });
 
-  test("after a restart it goes on behind what was acknowledged", async () => {
+  test("after a restart it goes on behind what was acknowledged; what is new has to wait until all that is", async () => {
     await fill(10);
-    spool.acknowledge(4);
-    const { ships, sent, until } = shipper();
+    spool.acknowledge(spool.source, 4);
+    const before = spool.source;
+    await spool.close();
+    spool = Spool.open({ folder: join(folder, "s"), segmentBytes: 4_000 });
+    await fill(2);
+    const { ships, sent, until, batches } = shipper();
     ships.ship();
     await until(6);
+    for (let n = 0; n < 20; n++) await settle();
     expect(sent()).toEqual([5, 6, 7, 8, 9, 10]);
+    const acknowledgement = (sequence: bigint) => create(edgeV1.SpoolAcknowledgedSchema, { source: before, sequence });
+    ships.acknowledged(acknowledgement(9n));
+    for (let n = 0; n < 20; n++) await settle();
+    expect(batches.every(({ source }) => source === before)).toBe(true);
+    // It may have more than is left here.
+    ships.acknowledged(acknowledgement(12n));
+    await until(8);
+    expect(sent().slice(-2)).toEqual([1, 2]);
+    expect(batches.at(-1)!.source).toBe(spool.source);
+    ships.acknowledged(acknowledge(2));
+    expect(spool.unacknowledged).toBe(0);
+  });
+
+  test("what is acknowledged whole while it is sent again leaves nothing out of what comes next", async () => {
+    await fill(10);
+    const before = spool.source;
+    await spool.close();
+    spool = Spool.open({ folder: join(folder, "s"), segmentBytes: 4_000 });
+    await fill(2);
+    const { ships, sent, until, state } = shipper();
+    let arrive = () => {};
+    state.underway = new Promise((arrived) => {
+      arrive = arrived;
+    });
+    ships.ship();
+    for (let n = 0; n < 20; n++) await settle();
+    ships.acknowledged(create(edgeV1.SpoolAcknowledgedSchema, { source: before, sequence: 10n }));
+    arrive();
+    await until(12);
+    expect(sent().slice(10)).toEqual([1, 2]);
+  });
+
+  test("its first record says whose place it takes, and what of it is lost", async () => {
+    await fill(3);
+    await spool.close();
+    for (const name of readdirSync(join(folder, "s"))) if (name.endsWith(".seg")) rmSync(join(folder, "s", name));
+    const lost = spool.source;
+    spool = Spool.open({ folder: join(folder, "s") });
+    const recorder = new Recorder(spool, systemClock);
+    recorder.opened();
+    await recorder.durable(1, "disk");
+    const [frame] = await spool.backlog.read(0);
+    expect(fromBinary(edgeV1.RecordSchema, frame!.payload).fact).toMatchObject({
+      case: "spoolOpened",
+      value: { replaces: lost, lost: 3n },
+    });
   });
 });
 

@@ -34,8 +34,11 @@ export class Recorder {
 
   /** A process has the spool: whatever was open in it before is gone. Not said where there is no room for it either. */
   opened(): void {
+    const replaced = this.spool.replaced.length > 0 ? this.spool.replaced : [{ source: "", lost: 0 }];
     try {
-      this.record("", "spoolOpened", { replaces: this.spool.damage?.source ?? "" });
+      for (const { source, lost } of replaced) {
+        this.record("", "spoolOpened", { replaces: source, lost: BigInt(lost) });
+      }
     } catch (error) {
       if (!(error instanceof SpoolFull)) throw error;
     }

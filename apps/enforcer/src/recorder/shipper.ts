@@ -1,5 +1,5 @@
 import type { edgeV1 } from "#contracts";
-import type { Spool } from "#spool";
+import type { Backlog, Spool } from "#spool";
 import type { Clock } from "../clock.js";
 import type { ControlPlane } from "../control/control-plane.js";
 import type { Log } from "../log.js";
@@ -13,10 +13,11 @@ const RESEND_MS = 5_000;
 const GATHER_MS = 25;
 
 /**
- * Ships the spool in order. Only the audit service's own acknowledgement frees a record; what it does not acknowledge
- * in time is sent again, and it recognises it by source and sequence.
+ * Ships the spool in order, a source when all before it are acknowledged. Only the audit service's own acknowledgement
+ * frees a record; what it does not acknowledge in time is sent again, and it recognises it by source and sequence.
  */
 export class Shipper {
+  #backlog: Backlog;
   #sent: number;
   #running = false;
   #again = false;
@@ -30,7 +31,8 @@ export class Shipper {
     private readonly clock: Clock,
     private readonly log: Log,
   ) {
-    this.#sent = spool.acknowledged;
+    this.#backlog = spool.backlog;
+    this.#sent = this.#backlog.acknowledged;
     spool.onReadable(() => this.#soon());
   }
 
@@ -41,12 +43,17 @@ export class Shipper {
   }
 
   acknowledged({ source, sequence }: edgeV1.SpoolAcknowledged): void {
-    if (source !== this.spool.source) return;
-    this.spool.acknowledge(Number(sequence));
-    this.#sent = Math.max(this.#sent, this.spool.acknowledged);
+    if (source !== this.#backlog.source) return;
+    this.spool.acknowledge(source, Number(sequence));
     this.#resend?.();
     this.#resend = null;
-    if (this.spool.acknowledged < this.#sent) this.#resendLater();
+    if (this.#backlog === this.spool.backlog) {
+      this.#sent = Math.max(this.#sent, this.#backlog.acknowledged);
+    } else {
+      this.#backlog = this.spool.backlog;
+      this.#sent = this.#backlog.acknowledged;
+    }
+    if (this.#backlog.acknowledged < this.#sent) this.#resendLater();
     this.ship();
   }
 
@@ -69,21 +76,23 @@ export class Shipper {
     try {
       while (this.#again && !this.#stopped) {
         this.#again = false;
-        while (!this.#stopped && this.#sent - this.spool.acknowledged < WINDOW_RECORDS && (await this.#batch()));
+        while (!this.#stopped && this.#sent - this.#backlog.acknowledged < WINDOW_RECORDS && (await this.#batch()));
       }
     } catch (error) {
       this.log.warn({ error: String(error) }, "records could not be shipped; they stay in the spool");
     } finally {
       this.#running = false;
-      if (this.spool.acknowledged < this.spool.last) this.#resendLater();
+      if (this.spool.unacknowledged > 0) this.#resendLater();
     }
   }
 
   async #batch(): Promise<boolean> {
-    const frames = await this.spool.read(this.#sent, BATCH_BYTES);
+    const backlog = this.#backlog;
+    const frames = await backlog.read(this.#sent, BATCH_BYTES);
     if (frames.length === 0) return false;
-    await this.control.publish(encodeBatch(this.spool.source, frames));
-    this.#sent = Math.max(this.#sent, frames.at(-1)!.sequence);
+    await this.control.publish(encodeBatch(backlog.source, frames));
+    // It may have been acknowledged whole meanwhile.
+    if (backlog === this.#backlog) this.#sent = Math.max(this.#sent, frames.at(-1)!.sequence);
     return true;
   }
 
@@ -91,7 +100,7 @@ export class Shipper {
     if (this.#resend || this.#stopped) return;
     this.#resend = this.clock.after(RESEND_MS, () => {
       this.#resend = null;
-      this.#sent = this.spool.acknowledged;
+      this.#sent = this.#backlog.acknowledged;
       this.ship();
     });
   }
