@@ -212,9 +212,13 @@ export class Enforcer {
     this.#endAll("shutdown", "the enforcer is shutting down", refusal.shutdown());
     this.#policy.stop();
     this.#certificate.stop();
-    await this.#spool.durable(this.#spool.last, "disk")?.catch(() => {});
+    try {
+      await this.#spool.durable(this.#spool.last, "disk");
+    } catch {
+      // What the disk does not take is not shipped either; closing the spool says so.
+    }
     this.#shipper.ship();
-    for (const until = Date.now() + LAST_SHIPMENT_MS; Date.now() < until && this.unshipped > 0; ) {
+    for (const until = performance.now() + LAST_SHIPMENT_MS; performance.now() < until && this.unshipped > 0; ) {
       await sleep(20);
     }
     this.#shipper.stop();
@@ -344,11 +348,11 @@ function keptSecret(file: string): Uint8Array {
 /** @throws SpoolLocked where another enforcer stays on the folder; SpoolUnwritable */
 async function openSpool({ folder, spoolLimitBytes }: EnforcerConfig, { number, of }: Place): Promise<Spool> {
   const limitBytes = Math.max(LEAST_SPOOL_BYTES, Math.floor(spoolLimitBytes / of));
-  for (const until = Date.now() + PREDECESSOR_MS; ; await sleep(200)) {
+  for (const until = performance.now() + PREDECESSOR_MS; ; await sleep(200)) {
     try {
       return Spool.open({ folder: spoolFolder(folder, number), limitBytes });
     } catch (error) {
-      if (!(error instanceof SpoolLocked) || Date.now() > until) throw error;
+      if (!(error instanceof SpoolLocked) || performance.now() > until) throw error;
     }
   }
 }

@@ -1,5 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { EnforcedShop, failure, sessionError } from "./enforced-shop.fixture.js";
@@ -138,6 +142,45 @@ describe("the node", () => {
       await node.drain();
     }
   });
+
+  // A small file system to fill takes root.
+  (process.getuid?.() === 0 ? test : test.skip)(
+    "a full disk stops commands; what is on it is shipped all the same after a restart, which frees it",
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), "full-disk-"));
+      expect(spawnSync("sh", ["-c", `mount -t tmpfs -o size=2m none ${folder}`]).status).toBe(0);
+      const config = await shop.world.config({ folder: join(folder, "node") });
+      let node = await Enforcer.start(config);
+      try {
+        const client = await shop.connect({ port: node.ports[0]! });
+        shop.control.acknowledging = false;
+        await client.query("insert into notes (body) values ('on a full disk')");
+        // Nothing else may have space either.
+        expect(() => writeFileSync(join(folder, "else"), Buffer.alloc(4 << 20))).toThrow(/ENOSPC/);
+        let error: pg.DatabaseError | null = null;
+        const text = `select 1 -- ${"x".repeat(20_000)}`;
+        for (let n = 0; n < 200 && !error; n++) await client.query(text).catch((thrown) => (error = thrown));
+        expect(error!.message).toMatch(/could not be recorded/);
+        await node.drain();
+        shop.control.forget();
+        shop.control.records.length = 0;
+        shop.control.acknowledging = true;
+        node = await Enforcer.start(config);
+        await shop.control.recorded("commandStarted", 1, ({ command }) =>
+          command!.statement.includes("on a full disk"),
+        );
+        for (let again: pg.Client | null = null; !again; await sleep(50)) {
+          again = await shop.connect({ port: node.ports[0]! }).catch(() => null);
+          await again?.query("select 'again'");
+        }
+      } finally {
+        shop.control.acknowledging = true;
+        await node.drain();
+        spawnSync("sh", ["-c", `umount ${folder}`]);
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
 
   test("drains: sessions are told natively, and everything is shipped", async () => {
     const node = await Enforcer.start(await shop.world.config());
