@@ -17,10 +17,11 @@ import {
 import { goodbyeResponse } from "../denial.js";
 import { describePortal, flush } from "../encoder.js";
 import { queryAnswer } from "./answers.js";
+import { NOT_IN_COPY } from "./copy-in.js";
 import { type Asked, Gates, type Pass } from "./gates.js";
 import { sendOwn } from "./limits.js";
 import { inParts, refuse, refuseAllowed, tooLarge } from "./refusals.js";
-import { NOT_IN_COPY, type SessionState, SKIPS_UNSURE } from "./state.js";
+import type { SessionState } from "./state.js";
 import { boundPortal, cursorPortal, type Portal, type Statement } from "./statements.js";
 
 const NOTHING = new Uint8Array(0);
@@ -84,8 +85,7 @@ export class FromClient {
   #message(type: number): boolean {
     const state = this.#state;
     if (state.skipping && type !== CLIENT.Sync && type !== CLIENT.Terminate) {
-      if (state.doubtfulSyncs > 0 && !DURING_COPY.has(type) && type !== CLIENT.CopyData)
-        throw new MalformedBytes(SKIPS_UNSURE);
+      state.copyIn.skips(type);
       this.#frames.drop();
       return true;
     }
@@ -94,15 +94,13 @@ export class FromClient {
       this.#frames.pass();
       return true;
     }
-    if (state.readsCopy && !DURING_COPY.has(type)) throw new MalformedBytes(NOT_IN_COPY);
-    // Should the COPY fail, it cannot be told which of these Syncs the server has read, and so what it does behind them.
-    if (state.copyEnded && state.ignoredSyncs > 0 && !ENDING.has(type)) return this.#wait();
-    if (state.answers.endsUnsure && !ENDING.has(type) && !DURING_COPY.has(type)) {
+    if (state.copyIn.holdsBack(type)) {
+      // A Sync that the server ignores among the data has it give out no answers.
       state.unsynced = true;
       return this.#wait();
     }
     if (state.answers.length >= MOST_UNANSWERED) return this.#wait();
-    if (state.limited && !state.readsCopy) return this.#wait();
+    if (state.limited && !state.copyIn.reads) return this.#wait();
     if (!KNOWN.has(type)) throw new MalformedBytes("a message of an unknown type");
     if (DECIDED.has(type) && this.#frames.size > state.options.messageLimit) return this.#refuseUnread(type);
     const frame = this.#frames.read();
@@ -130,9 +128,8 @@ export class FromClient {
       case CLIENT.Terminate:
         return this.#terminate(frame);
       default: // CopyDone, CopyFail
-        state.copyEnded = state.copyingIn;
+        state.copyIn.sendEnd();
         state.flushed = false;
-        state.answers.push({ kind: "copy-end" });
         return this.#pass();
     }
   }
@@ -295,7 +292,7 @@ export class FromClient {
 
   /** Whether what waited to be sent alone could go. */
   #started(): boolean {
-    if (this.#state.readsCopy) throw new MalformedBytes(NOT_IN_COPY);
+    if (this.#state.copyIn.reads) throw new MalformedBytes(NOT_IN_COPY);
     if (!this.#state.answers.empty) return this.#wait();
     this.#start?.();
     this.#start = null;
@@ -351,11 +348,7 @@ export class FromClient {
   #sync(frame: ByteReader): boolean {
     decodeEmpty(frame);
     const state = this.#state;
-    // Behind anything else it is read only if the COPY has failed.
-    if (state.readsCopy && state.answers.onlyCopies) {
-      state.ignoredSyncs++;
-      return this.#pass();
-    }
+    if (state.copyIn.ignoresSync()) return this.#pass();
     state.answers.push({ kind: "sync", segment: state.segment++ });
     state.unsynced = false;
     state.skipping = false;
@@ -441,8 +434,3 @@ const KNOWN = new MessageTypes(
 
 /** What asks to pass. */
 const DECIDED = new MessageTypes([CLIENT.Query, CLIENT.Parse, CLIENT.Bind, CLIENT.FunctionCall]);
-
-const ENDING = new MessageTypes([CLIENT.Sync, CLIENT.Terminate]);
-
-/** What may come while the server reads COPY data; it ignores Flush and Sync there. */
-const DURING_COPY = new MessageTypes([CLIENT.CopyDone, CLIENT.CopyFail, CLIENT.Flush, CLIENT.Sync, CLIENT.Terminate]);

@@ -21,8 +21,9 @@ import { type Masks, masksFor, planOf } from "../rewrite/masks.js";
 import { maskFunctionResult, type RowMasker } from "../rewrite/rows.js";
 import { scrubbed } from "../rewrite/texts.js";
 import type { Answer, ExecuteAnswer, OwnAnswer, QueryAnswer } from "./answers.js";
+import { NOT_IN_COPY } from "./copy-in.js";
 import { endsOwn, limitError, ownAnswer, pastLimit } from "./limits.js";
-import { NOT_IN_COPY, type SessionState } from "./state.js";
+import type { SessionState } from "./state.js";
 import { lookOf, portalMasks } from "./statements.js";
 import { WayOut } from "./way-out.js";
 
@@ -236,7 +237,7 @@ export class FromServer {
       head.copy = { direction: "in", masker: null };
       state.beginCopy(head.kind === "execute");
       // It waits for data, and the client's next is something else, which may wait for it.
-      if (state.asking && state.readsCopy) {
+      if (state.asking && state.copyIn.reads) {
         this.#fault("malformed", NOT_IN_COPY);
         return false;
       }
@@ -293,8 +294,8 @@ export class FromServer {
     if (!flowing(head)) throw unexpected("CommandComplete");
     const state = this.#state;
     const { command } = head;
-    if (head.copy?.direction === "in") state.endCopy();
-    state.doubtfulSyncs = 0;
+    if (head.copy?.direction === "in") state.copyIn.end();
+    state.copyIn.doubtful = 0;
     head.copy = null;
     if (command.past(tag)) return this.#limitReached(head);
     command.complete(tag);
@@ -334,9 +335,9 @@ export class FromServer {
     const state = this.#state;
     const frame = this.#frames.read();
     if (!frame) return false;
-    if (state.doubtfulSyncs === 0) throw unexpected("ReadyForQuery");
+    if (state.copyIn.doubtful === 0) throw unexpected("ReadyForQuery");
     state.status = decodeReadyForQuery(frame);
-    state.doubtfulSyncs--;
+    state.copyIn.doubtful--;
     state.skipping = false;
     if (state.answers.empty) {
       state.unsynced = false;
@@ -362,8 +363,8 @@ export class FromServer {
       if (!head.simple) state.skipToSync();
       return true;
     }
-    if (flowing(head) && head.copy?.direction === "in") state.failCopy(head.kind === "execute");
-    else state.doubtfulSyncs = 0;
+    if (flowing(head) && head.copy?.direction === "in") state.copyIn.fail(head.kind === "execute");
+    else state.copyIn.doubtful = 0;
     if (flowing(head) && head.command.struck) this.#out.replace(limitError(head.command));
     else this.#text(fields, errorResponse);
     if (head?.kind === "query" || head?.kind === "call") state.undoEffects(head.command);

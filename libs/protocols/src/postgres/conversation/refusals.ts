@@ -25,7 +25,7 @@ export function refuse(
 ): { toServer: Uint8Array; toClient: Uint8Array } {
   if (state.skipping) return { toServer: NOTHING, toClient: NOTHING };
   const error = refusalResponse(refusal, "ERROR", code);
-  const quiet = state.answers.empty && !state.unsynced && state.doubtfulSyncs === 0;
+  const quiet = state.answers.empty && !state.unsynced && state.copyIn.doubtful === 0;
   if (simple && !inPlace && quiet && state.status !== STATUS.transaction) {
     return { toServer: NOTHING, toClient: Buffer.concat([error, readyForQuery(state.status)]) };
   }

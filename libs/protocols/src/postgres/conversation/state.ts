@@ -1,19 +1,16 @@
-import { MalformedBytes } from "#bytes";
 import type { ConversationOptions, Ended, OutcomeStep } from "../../protocol.js";
 import { STATUS } from "../codes.js";
 import { NOT_RUN, type Reading, type RunningCommand } from "../commands.js";
 import { type Answer, Answers } from "./answers.js";
+import { CopyIn } from "./copy-in.js";
 import { type Change, Names } from "./names.js";
 import { PortalEnds } from "./portal-ends.js";
 import type { Portal, Statement } from "./statements.js";
 
-export const NOT_IN_COPY = "a message that has no place in COPY data";
-/** A Sync stands before something else: read among the data it is ignored, and that skipped; read behind it, neither. */
-export const SKIPS_UNSURE = "whether the server goes on behind the COPY that failed, or skips it, cannot be told";
-
 /** What both directions of a session share. */
 export class SessionState {
   readonly answers = new Answers();
+  readonly copyIn = new CopyIn(this.answers);
   readonly statements = new Names<Statement>();
   readonly portals = new Names<Portal>();
   /** Of the transaction, as the server last said. */
@@ -33,16 +30,8 @@ export class SessionState {
   /** Counts policies. */
   epoch = 0;
   ordinal = 0;
-  /** The server reads COPY data. */
-  copyingIn = false;
   /** A gate is given out: the client's next message waits for its decision. */
   asking = false;
-  /** The client has ended its COPY data. */
-  copyEnded = false;
-  /** Syncs that the server ignores among the COPY data it reads, unless it fails before it reads them. */
-  ignoredSyncs = 0;
-  /** Such Syncs of a COPY that has failed: what has become of each is not known. */
-  doubtfulSyncs = 0;
   reading: Reading = { encoding: "utf8", escapes: false };
   /**
    * The last segment whose command's texts must be scrubbed; 0 where none must. It lasts to the transaction's end: a
@@ -81,40 +70,13 @@ export class SessionState {
     this.reading = { encoding, escapes: this.#parameters.get("standard_conforming_strings") === "off" };
   }
 
-  /** The server takes what comes next for COPY data. */
-  get readsCopy(): boolean {
-    return this.copyingIn && !this.copyEnded;
-  }
-
   /** The server begins to read COPY data. @param batch of a command whose batch goes on behind it */
   beginCopy(batch: boolean): void {
-    this.copyingIn = true;
-    this.ignoredSyncs = this.answers.ignoreSyncs();
-    this.copyEnded = this.answers.copyEnded;
-    if (!batch || this.ignoredSyncs === 0) return;
+    const ignored = this.copyIn.begin();
+    if (!batch || ignored === 0) return;
     // They have ended nothing.
     this.unsynced = true;
-    if (this.answers.onlyCopies) this.segment -= this.ignoredSyncs;
-  }
-
-  /** The server has read the data to its end, and so all of the Syncs among it. */
-  endCopy(): void {
-    this.copyingIn = false;
-    this.copyEnded = false;
-    this.ignoredSyncs = 0;
-    this.answers.endCopy();
-  }
-
-  /**
-   * The server has failed somewhere in the data. @param batch of a command whose batch it then skips
-   * @throws MalformedBytes where nobody can tell what it skips.
-   */
-  failCopy(batch: boolean): void {
-    this.copyingIn = false;
-    this.copyEnded = false;
-    this.doubtfulSyncs = this.ignoredSyncs;
-    this.ignoredSyncs = 0;
-    if (batch && this.doubtfulSyncs > 0 && this.answers.goOn) throw new MalformedBytes(SKIPS_UNSURE);
+    if (this.answers.onlyCopies) this.segment -= ignored;
   }
 
   /** Something that is answered goes out. */
