@@ -87,7 +87,7 @@ const rowsOf = (scenes: Readonly<Record<string, readonly Scene[]>>, look: (scene
 
 /** A conversation that has come to the scene; everything it gives is hidden, and nothing of the message is denied yet. */
 function scene({ before = [] }: Scene, allow: MaskPlan = HIDING): Driven {
-  const driven = new Driven({ scrubNotifications: allow === HIDING });
+  const driven = new Driven({ scrubNotifications: () => allow === HIDING });
   driven.decide = () => allow;
   for (const [by, message] of before) by === "c" ? driven.client(message) : driven.server(message);
   return driven;

@@ -182,6 +182,32 @@ describe("masked", () => {
     }
   });
 
+  test("in notifications, from the resource's first label on", async () => {
+    const before = shop.control.labels;
+    const [listener, other] = [await shop.connect(), await shop.connect()];
+    const heard: (string | undefined)[] = [];
+    listener.on("notification", ({ payload }) => heard.push(payload));
+    try {
+      shop.control.change({ labels: [] });
+      const shown = async () => (await other.query("select email from customers where id = 1")).rows[0].email;
+      while (!seen(await shown()));
+      const late = await shop.connect();
+      late.on("notification", ({ payload }) => heard.push(payload));
+      for (const each of [listener, late]) await each.query("listen news");
+      const said = async () => {
+        await other.query("notify news, 'user1@example.com'");
+        for (const each of [listener, late]) await each.query("select 1");
+        return heard.splice(0);
+      };
+      expect(await said()).toEqual(["user1@example.com", "user1@example.com"]);
+      shop.control.change({ labels: before });
+      while (seen(await shown()));
+      expect(await said()).toEqual(["", ""]);
+    } finally {
+      shop.control.change({ labels: before });
+    }
+  });
+
   test("in a new column of a table, once it has a label", async () => {
     await shop.direct("alter table orders add column if not exists secret text default 'user77@example.com'");
     const client = await shop.connect();

@@ -151,10 +151,10 @@ export interface ConversationOptions {
   /** What the upstream reported at its login. */
   readonly parameters: ReadonlyMap<string, string>;
   /**
-   * Empties what other sessions' notifications say (NOTIFY payloads). Set it where the resource has labels: a trigger
-   * may put a labelled value there.
+   * Whether to empty what a notification of another session says (NOTIFY payloads); asked at each. It is to be where the
+   * resource has labels: a trigger may put a labelled value there.
    */
-  readonly scrubNotifications?: boolean;
+  readonly scrubNotifications?: () => boolean;
 }
 
 /**

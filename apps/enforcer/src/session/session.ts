@@ -68,7 +68,7 @@ export class Session implements PipelineSession {
     this.#conversation = protocol.conversation({
       messageLimit: MESSAGE_LIMIT,
       parameters: upstream.ready.parameters,
-      scrubNotifications: hasLabels(services.policy.current, resource.name),
+      scrubNotifications: () => hasLabels(services.policy.current, resource.name),
     });
     this.#client = new Channel(client.socket);
     this.#server = new Channel(upstream.socket);

@@ -134,7 +134,7 @@ target(
     fc.array(clientMessage, { maxLength: 10 }),
     fc.array(serverMessage, { maxLength: 25 }),
     (asked, answers) => {
-      const driven = new Driven({ scrubNotifications: true });
+      const driven = new Driven({ scrubNotifications: () => true });
       driven.decide = () => HIDING;
       driven.client(front.query("first"), ...asked);
       let idle = false;

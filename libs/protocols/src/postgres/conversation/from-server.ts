@@ -384,7 +384,7 @@ export class FromServer {
 
   #notification(frame: ByteReader): boolean {
     const { pid, channel } = decodeNotification(frame);
-    if (!this.#state.options.scrubNotifications && !this.#state.scrubbing) return this.#out.pass();
+    if (!this.#state.options.scrubNotifications?.() && !this.#state.scrubbing) return this.#out.pass();
     return this.#out.replace(notificationResponse(pid, channel, ""));
   }
 

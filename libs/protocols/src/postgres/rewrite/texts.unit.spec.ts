@@ -71,7 +71,7 @@ describe("texts", () => {
   });
 
   test("notifications lose their payload where the resource has labels", () => {
-    const driven = new Driven({ scrubNotifications: true });
+    const driven = new Driven({ scrubNotifications: () => true });
     expect(taken(driven.server(back.notification("jobs", "a@x")))[0]?.body).toBe("\0\0\0\x07jobs\0\0");
   });
 });
