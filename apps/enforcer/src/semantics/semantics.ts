@@ -1,4 +1,4 @@
-import type { Command, MaskPlan, NativeError, Refusal, ResourcePart, Verdict } from "#commands";
+import type { Bundle, Command, MaskPlan, NativeError, Refusal, ResourcePart, Verdict } from "#commands";
 import type { CommandLimit, Conversation, Ended, Gate } from "#protocols";
 import type { Clock } from "../clock.js";
 import type { Upstreams } from "../connection/upstreams.js";
@@ -69,8 +69,11 @@ export interface Terms {
 export interface SessionSemantics {
   /** Synchronous for what has been seen before. */
   understand(gate: Gate): Understood | Promise<Understood>;
-  /** By the policy and by what is known of the resource now. The same object as long as those are. */
-  terms(understood: Understood, verdict: Verdict): Terms;
+  /**
+   * By what is known of the resource now. The same object as long as that is.
+   * @param bundle the verdict's own, also where another is in force by now: that may call its labels by other names
+   */
+  terms(understood: Understood, verdict: Verdict, bundle: Bundle): Terms;
   /**
    * Whether it changes only what is taken back should the connection be lost before a later command lets it last: till
    * then a weaker durability may do for its record.

@@ -56,6 +56,8 @@ export class Session implements PipelineSession {
   readonly #pipeline: Pipeline;
   readonly #semantics: SessionSemantics;
   readonly #diskOrder = new DiskOrder();
+  /** By what the command at the gate was decided: of a session there is one at a time. */
+  #decidedBy: PolicyInForce | null = null;
   #commands = 0;
   #over = false;
   #stopExpiry = () => {};
@@ -181,6 +183,7 @@ export class Session implements PipelineSession {
   decide(understood: Understood): Verdict | Promise<Verdict> {
     const { policy, clock } = this.services;
     const by = policy.current!;
+    this.#decidedBy = by;
     return after(by.decider.decideInTurns(understood, this.parts.facts, clock.now()), (verdict) =>
       // Another policy came into force meanwhile.
       by === policy.current ? verdict : this.decide(understood),
@@ -188,7 +191,7 @@ export class Session implements PipelineSession {
   }
 
   terms(understood: Understood, verdict: Verdict): Terms {
-    return this.#semantics.terms(understood, verdict);
+    return this.#semantics.terms(understood, verdict, this.#decidedBy!.bundle);
   }
 
   async stopRunning(): Promise<void> {

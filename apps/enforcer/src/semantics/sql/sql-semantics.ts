@@ -44,12 +44,11 @@ export class SqlSemantics implements Semantics {
   }
 
   open(session: OpenSession): SessionSemantics {
-    const { policy, log, resourceChanged } = this.parts;
+    const { log, resourceChanged } = this.parts;
     return new SqlSession(session, {
       understander: this.#understander,
       catalogs: this.#catalogs,
       terms: this.#terms,
-      policy,
       log,
       resourceChanged,
     });

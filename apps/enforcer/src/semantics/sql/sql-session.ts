@@ -1,4 +1,4 @@
-import type { Verdict } from "#commands";
+import type { Bundle, Verdict } from "#commands";
 import type { Ended, Gate } from "#protocols";
 import { parseSearchPath, type SessionEffect, type Understander } from "#sql";
 import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics.js";
@@ -7,7 +7,7 @@ import type { ResourceCatalogs, ResourceNames } from "./resource-catalogs.js";
 import { SessionNames } from "./session-names.js";
 import type { SqlTerms, TermsOfVerdicts } from "./terms.js";
 
-interface Shared extends Pick<SemanticsParts, "policy" | "log" | "resourceChanged"> {
+interface Shared extends Pick<SemanticsParts, "log" | "resourceChanged"> {
   readonly understander: Understander;
   readonly catalogs: ResourceCatalogs;
   readonly terms: TermsOfVerdicts;
@@ -45,9 +45,8 @@ export class SqlSession implements SessionSemantics {
     return this.#interpreter.understand(gate);
   }
 
-  terms(understood: UnderstoodSql, verdict: Verdict): SqlTerms {
-    const { policy, terms } = this.shared;
-    return terms.of(understood, verdict, policy.current!.bundle, this.session.resource);
+  terms(understood: UnderstoodSql, verdict: Verdict, bundle: Bundle): SqlTerms {
+    return this.shared.terms.of(understood, verdict, bundle, this.session.resource);
   }
 
   /**
