@@ -134,4 +134,36 @@ describe("held", () => {
       shop.control.change({ policies: before });
     }
   });
+
+  test("another session changes meanwhile what it reads: what was approved is no more", async () => {
+    const before = shop.control.policies;
+    const asked = `Group::"asked"`;
+    const text = `
+      permit (principal, action in [Action::"connect", Action::"copy"], resource);
+      permit (principal, action in [Action::"sql:read", Action::"sql:ddl"], resource) unless { principal in ${asked} };
+      @approval("dba") permit (principal in ${asked}, action in Action::"sql:read", resource);`;
+    shop.control.change({ policies: [{ name: "asked", text }] });
+    try {
+      const other = await shop.connect();
+      for (const view of ["shown", "same"])
+        await other.query(`create view ${view} as select id, name as v from customers`);
+      const approved = async (replaced: string) => {
+        const client = await shop.connect({}, shop.control.token({ groups: ["asked"] }));
+        const running: Promise<unknown> = client.query("select v from shown where id = 1").catch((error) => error);
+        const id = await shop.control.pending();
+        await other.query(replaced);
+        await other.query("select 1");
+        shop.control.decide(id, ApprovalStatus.APPROVED);
+        return running;
+      };
+      const unchanged = await approved("create or replace view same as select id, name as v from customers");
+      expect(unchanged).toMatchObject({ rows: [{ v: "Name 1" }] });
+      const error = await approved("create or replace view shown as select id, email as v from customers");
+      expect(error).toMatchObject({ code: "42501", message: expect.stringContaining("while it waited") });
+      const [refused] = await shop.control.recorded("commandRefused");
+      expect(refused!.approvalId).not.toBe("");
+    } finally {
+      shop.control.change({ policies: before });
+    }
+  });
 });

@@ -27,6 +27,7 @@ export interface TestToken {
   uses: number;
   refused: string;
   lifetimeMs: number;
+  groups: string[];
 }
 
 /**
@@ -117,7 +118,7 @@ export class TestControl {
         issuer: "ci",
         subject: "job-1",
         name: "Job 1",
-        groups: ["ci"],
+        groups: token.groups,
         run: "run-7",
         onBehalfOf: ["dev@example.com"],
       };
@@ -209,7 +210,8 @@ export class TestControl {
     const id = randomBytes(8).toString("hex");
     const secret = randomBytes(20).toString("hex");
     const verifier = protocols.get("postgres")!.verifier(secret, randomBytes(16));
-    this.#tokens.set(id, { resource: RESOURCE, verifier, uses: 1000, refused: "", lifetimeMs: 600_000, ...options });
+    const token = { resource: RESOURCE, verifier, uses: 1000, refused: "", lifetimeMs: 600_000, groups: ["ci"] };
+    this.#tokens.set(id, { ...token, ...options });
     return { id, secret };
   }
 

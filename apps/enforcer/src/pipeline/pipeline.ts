@@ -21,6 +21,7 @@ import { type HeldCommand, type HoldEnd, withdrawn } from "../holds/hold-desk.js
 import type { Terms, Understood } from "../semantics/semantics.js";
 import { refusal } from "../session/refusals.js";
 import { after } from "./after.js";
+import { doTheSame } from "./do-the-same.js";
 import type { Leaving, Turn } from "./turn.js";
 
 /** What the flow asks of the session around it. */
@@ -319,13 +320,27 @@ export class Pipeline implements Leaving {
       this.#held = null;
       if (end.kind === "granted") {
         this.#approved = { gate, command: held, end, sent: false };
-        return { understood, verdict, terms: this.session.terms(understood, verdict), approvalId: held.approvalId };
+        return after(this.session.understand(gate), (now) => this.#granted(gate, understood, now, verdict, held));
       }
       this.session.recordHoldEnded(gate, held, end);
       if (end.kind === "policy-changed") return after(this.session.understand(gate), (anew) => this.#clear(gate, anew));
       const told: Refusal = { code: end.code, message: end.reason, detail: `Approval ${held.approvalId}.` };
       return this.#refuse(gate, understood, verdict, told, held.approvalId);
     });
+  }
+
+  /** Others may have changed meanwhile what its names stand for: what was approved is what it did before. */
+  #granted(gate: Gate, approved: Understood, now: Understood, verdict: Hold, held: HeldCommand): Cleared | null {
+    if (this.#over) return null;
+    const { approvalId } = held;
+    if (doTheSame(approved, now)) {
+      return { understood: now, verdict, terms: this.session.terms(now, verdict), approvalId };
+    }
+    const told = refusal.changedWhileHeld(approvalId);
+    this.#approved = null;
+    held.giveBack(told.message);
+    this.session.recordHoldEnded(gate, held, withdrawn(told.message));
+    return this.#refuse(gate, now, verdict, told, approvalId);
   }
 
   #refuse(gate: Gate, understood: Understood, verdict: Verdict | null, told: Refusal, approvalId = ""): null {

@@ -75,6 +75,13 @@ export const refusal = {
           hint: "Write it so that what it does can be told from its text.",
         },
 
+  changedWhileHeld: (approvalId: string): Refusal => ({
+    code: "denied",
+    message: "What this command does has changed while it waited, so it is not what was approved.",
+    detail: `Approval ${approvalId}. What its names stand for was changed meanwhile.`,
+    hint: "Send it again to ask anew.",
+  }),
+
   tooLargeToShow: (): Refusal => ({
     code: "denied",
     message:
