@@ -20,11 +20,14 @@ import type { Session, SessionServices } from "./session.js";
 /** The front door between real sockets; the control plane answers at once, and time passes when a test says so. */
 
 const SECRET = "secret";
+const ALLOW = { kind: "allow" };
 const verifier = scramVerifier(SECRET, randomBytes(16), 1);
 const clock = new ManualClock();
 const sessions = new Set<Session>();
 const refusedLogins: string[] = [];
 const ends: string[] = [];
+/** What the policy says to those who come next; to all others it says yes. */
+const admissions: object[] = [];
 const sockets: Socket[] = [];
 let resource: Server;
 let door: Server;
@@ -58,7 +61,7 @@ beforeAll(async () => {
     services: {
       policy: {
         fresh: true,
-        current: { bundle: { resources: [shop], labels: [] }, decider: { connect: () => ({ kind: "allow" }) } },
+        current: { bundle: { resources: [shop], labels: [] }, decider: { connect: () => admissions.shift() ?? ALLOW } },
       },
       recorder: {
         accepts: true,
@@ -133,7 +136,7 @@ async function logIn(socket: Socket): Promise<string> {
   socket.write(front.sasl(client.answer(Buffer.from(challenge!.body, "latin1").subarray(4).toString())));
   for (let said = ""; ; ) {
     said += (await next()).map(({ type }) => type).join("");
-    if (said.endsWith("Z")) return said;
+    if (/[ZE]$/.test(said)) return said;
   }
 }
 
@@ -226,4 +229,13 @@ test("those who go while they are let in leave nothing behind", async () => {
   expect(await logIn(await open())).toBe("RRKZ");
   while (sessions.size > 1) await settle();
   expect(ends.length - before).toBeLessThanOrEqual(50);
+});
+
+test("those whom the policy forbids while the resource is dialled do not come in", async () => {
+  const before = sessions.size;
+  const reason = "Not from now on.";
+  admissions.push(ALLOW, { kind: "deny", reason, advice: "", policies: [], epoch: 2, uses: [] });
+  expect(await logIn(await open())).toMatch(/E$/);
+  expect(refusedLogins.at(-1)).toBe(reason);
+  expect(sessions.size).toBe(before);
 });

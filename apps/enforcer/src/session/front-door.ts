@@ -124,12 +124,14 @@ export class FrontDoor {
       if (unsettled) throw new Turned(unsettled);
       const lease = await this.#redeem(client, protocol, address, sessionId);
       leased = true;
-      const facts = this.#admit(lease, resource, address);
+      this.#admit(lease, resource, address);
       upstream = await services.upstreams.dial(resource, protocol, client.hello.settings);
       await semantics.prepare(resource);
       if (client.inbox.ended) throw new Error("the client went away");
       if (opening.ended) throw new Turned(opening.ended);
       if (!services.policy.fresh) throw new Turned(refusal.controlPlaneAway());
+      // The policy may be another by now, and only sessions are told.
+      const facts = this.#admit(lease, resource, address);
       const { ready } = upstream;
       const welcome = this.#cancelKeys.issue((random) => client.login.welcome(ready, random));
       const session: Session = new Session(services, {
