@@ -161,7 +161,11 @@ describe("held", () => {
       const error = await approved("create or replace view shown as select id, email as v from customers");
       expect(error).toMatchObject({ code: "42501", message: expect.stringContaining("while it waited") });
       const [refused] = await shop.control.recorded("commandRefused");
-      expect(refused!.approvalId).not.toBe("");
+      const { approvalId } = refused!;
+      const given = () => shop.control.approvals.get(approvalId)!.status === ApprovalStatus.WITHDRAWN;
+      await shop.control.until(given);
+      const [end] = await shop.control.recorded("holdEnded", 1, (ended) => ended.approvalId === approvalId);
+      expect(end!.status).toBe(ApprovalStatus.WITHDRAWN);
     } finally {
       shop.control.change({ policies: before });
     }
