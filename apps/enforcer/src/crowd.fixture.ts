@@ -8,8 +8,8 @@ import { type EnforcedShop, failure, streamOf } from "./enforced-shop.fixture.js
 
 export const OTHER = "other";
 /** Who sees everything, who sees what is not labelled, and who sees ten rows of that. */
-export const GROUPS = ["trusted", "ci", "limited"] as const;
-export const MOST_ROWS = 10;
+const GROUPS = ["trusted", "ci", "limited"] as const;
+const MOST_ROWS = 10;
 
 /** The same names in both databases, with values that tell whose they are. */
 export const content = (of: string) => `
