@@ -15,17 +15,18 @@
  */
 import type { Hold, Refusal, Verdict } from "#commands";
 import type { ClientStep, Conversation, Ended, Gate, ServerStep } from "#protocols";
-import { type Durability, SpoolFull, SpoolUnwritable } from "#spool";
+import { SpoolFull, SpoolUnwritable } from "#spool";
 import type { Channel } from "../connection/channel.js";
-import { type HeldCommand, type HoldEnd, withdrawn } from "../holds/hold-desk.js";
+import type { HoldEnd } from "../holds/hold-desk.js";
 import type { Terms, Understood } from "../semantics/semantics.js";
 import { refusal } from "../session/refusals.js";
 import { after } from "./after.js";
+import { Approval, type HoldingSession } from "./approval.js";
 import { doTheSame } from "./do-the-same.js";
 import type { Leaving, Turn } from "./turn.js";
 
 /** What the flow asks of the session around it. */
-export interface PipelineSession {
+export interface PipelineSession extends HoldingSession {
   understand(gate: Gate): Understood | Promise<Understood>;
   decide(understood: Understood): Verdict | Promise<Verdict>;
   /** What the verdict comes to, by what is known now. */
@@ -34,8 +35,6 @@ export interface PipelineSession {
   stopRunning(): Promise<void>;
   /** Why nobody can be asked about the command; null where one can. */
   unaskable(gate: Gate): Refusal | null;
-  /** Asks a person, and tells the client. */
-  hold(gate: Gate, understood: Understood, verdict: Hold): HeldCommand;
   /** Gives the record's sequence, to make durable. Like those below it @throws where it cannot be recorded. */
   recordStarted(gate: Gate, cleared: Cleared): number;
   recordRefused(
@@ -45,12 +44,9 @@ export interface PipelineSession {
     refused: Refusal,
     approvalId: string,
   ): void;
-  /** Gives the record's sequence. */
-  recordHoldEnded(gate: Gate, held: HeldCommand, end: HoldEnd): number;
   recordEnded(ended: Ended): void;
   /** Up to which record the disk must have all before the command leaves; 0: none. @param sequence its own record */
   toDiskFirst(gate: Gate, cleared: Cleared, sequence: number): number;
-  durable(sequence: number, durability: Durability): Promise<void> | undefined;
   /** The command is on its way, with what it does to the session. */
   sent(gate: Gate, understood: Understood, terms: Terms): void;
   /** The server's answers so far have been dealt with. */
@@ -78,18 +74,8 @@ export interface Cleared {
   readonly approvalId: string;
 }
 
-/** A command that a person has let through: until it leaves, it can still come to nothing. */
-interface Approved {
-  readonly gate: Gate;
-  readonly command: HeldCommand;
-  readonly end: HoldEnd;
-  /** It leaves with this turn. */
-  sent: boolean;
-}
-
 export class Pipeline implements Leaving {
-  #held: { readonly gate: Gate; readonly command: HeldCommand } | null = null;
-  #approved: Approved | null = null;
+  readonly #approval: Approval;
   /** A gate is being dealt with: nothing behind it moves. */
   #waiting = false;
   #bytesInBeforeWait = 0;
@@ -110,7 +96,9 @@ export class Pipeline implements Leaving {
     private readonly server: Channel,
     private readonly session: PipelineSession,
     private readonly turn: Turn,
-  ) {}
+  ) {
+    this.#approval = new Approval(session);
+  }
 
   fromClient(chunk: Uint8Array): void {
     this.conversation.pushClient(chunk);
@@ -164,14 +152,13 @@ export class Pipeline implements Leaving {
 
   /** The client asked to cancel: a held command is withdrawn. False where none is held. */
   withdraw(reason: string): boolean {
-    this.#held?.command.withdraw(reason);
-    return this.#held !== null;
+    return this.#approval.withdraw(reason);
   }
 
   policyChanged(): void {
     this.#policies++;
     this.conversation.invalidate();
-    this.#held?.command.policyChanged();
+    this.#approval.policyChanged();
   }
 
   /**
@@ -183,13 +170,9 @@ export class Pipeline implements Leaving {
     this.#over = true;
     try {
       this.#write();
-      if (leaves) this.#recordUsed();
+      if (leaves) this.#approval.left();
     } finally {
-      const unused = this.#held ?? this.#approved;
-      if (unused) {
-        unused.command.giveBack(GONE);
-        this.session.recordHoldEnded(unused.gate, unused.command, withdrawn(GONE));
-      }
+      this.#approval.giveBack(GONE);
     }
   }
 
@@ -295,7 +278,7 @@ export class Pipeline implements Leaving {
     if (this.#over) return;
     this.session.sent(gate, understood, terms);
     this.server.write(this.conversation.allow(gate, terms.plan, terms.limit));
-    if (this.#approved) this.#approved.sent = true;
+    this.#approval.sent();
   }
 
   /** Decides, and holds where the verdict says so. Null: it was refused. */
@@ -313,33 +296,28 @@ export class Pipeline implements Leaving {
     if (verdict.kind === "allow" || gate.stage === "prepare") return { understood, verdict, terms, approvalId: "" };
     const unaskable = this.session.unaskable(gate);
     if (unaskable) return this.#refuse(gate, understood, verdict, unaskable);
-    const held = this.session.hold(gate, understood, verdict);
-    this.#held = { gate, command: held };
-    return held.ended.then((end) => {
-      if (this.#over) return null;
-      this.#held = null;
-      if (end.kind === "granted") {
-        this.#approved = { gate, command: held, end, sent: false };
-        return after(this.session.understand(gate), (now) => this.#granted(gate, understood, now, verdict, held));
-      }
-      this.session.recordHoldEnded(gate, held, end);
-      if (end.kind === "policy-changed") return after(this.session.understand(gate), (anew) => this.#clear(gate, anew));
-      const told: Refusal = { code: end.code, message: end.reason, detail: `Approval ${held.approvalId}.` };
-      return this.#refuse(gate, understood, verdict, told, held.approvalId);
-    });
+    return this.#approval
+      .ask(gate, understood, verdict)
+      .then(({ approvalId, end }) => this.#answered(gate, understood, verdict, approvalId, end));
   }
 
-  /** Others may have changed meanwhile what its names stand for: what was approved is what it did before. */
-  #granted(gate: Gate, approved: Understood, now: Understood, verdict: Hold, held: HeldCommand): Cleared | null {
+  /** Behind a wait what it does is asked anew: others may have changed what its names stand for, or the policy is another. */
+  #answered(gate: Gate, asked: Understood, verdict: Hold, approvalId: string, end: HoldEnd) {
     if (this.#over) return null;
-    const { approvalId } = held;
-    if (doTheSame(approved, now)) {
-      return { understood: now, verdict, terms: this.session.terms(now, verdict), approvalId };
+    if (end.kind === "policy-changed") return after(this.session.understand(gate), (now) => this.#clear(gate, now));
+    if (end.kind === "granted") {
+      return after(this.session.understand(gate), (now) => this.#granted(gate, asked, now, verdict, approvalId));
     }
+    const told: Refusal = { code: end.code, message: end.reason, detail: `Approval ${approvalId}.` };
+    return this.#refuse(gate, asked, verdict, told, approvalId);
+  }
+
+  /** What was approved is what it did when it was asked about. */
+  #granted(gate: Gate, asked: Understood, now: Understood, verdict: Hold, approvalId: string): Cleared | null {
+    if (this.#over) return null;
+    if (doTheSame(asked, now)) return { understood: now, verdict, terms: this.session.terms(now, verdict), approvalId };
     const told = refusal.changedWhileHeld(approvalId);
-    this.#approved = null;
-    held.giveBack(told.message);
-    this.session.recordHoldEnded(gate, held, withdrawn(told.message));
+    this.#approval.giveBack(told.message);
     return this.#refuse(gate, now, verdict, told, approvalId);
   }
 
@@ -363,13 +341,13 @@ export class Pipeline implements Leaving {
   /** Sends what was written, and sets the pace of both sides by the slower. */
   #leave(): void {
     this.#write();
-    this.#recordUsed();
+    this.#approval.left();
     this.server.flush();
     this.client.flush();
     this.server.reading(!this.client.clogged);
     this.client.reading(!this.server.clogged && !this.client.clogged && !this.#next && !this.#crowded());
     const behind = this.client.bytesIn - this.#bytesInBeforeWait;
-    if (this.#held && behind > HELD_WINDOW) {
+    if (this.#approval.waiting && behind > HELD_WINDOW) {
       this.session.end("fault", "too much was sent behind a held command", refusal.tooMuchBehind());
     }
   }
@@ -380,17 +358,9 @@ export class Pipeline implements Leaving {
     if (sequence > 0) this.session.durable(sequence, "os");
   }
 
-  /** An approval is used once its command leaves, and not before: until then its session may end, or the spool be full. */
-  #recordUsed(): void {
-    if (!this.#approved?.sent) return;
-    const { gate, command, end } = this.#approved;
-    this.session.durable(this.session.recordHoldEnded(gate, command, end), "os");
-    this.#approved = null;
-  }
-
   /** While a command waits, the client is still listened to; but not without end. */
   #crowded(): boolean {
-    return this.#waiting && !this.#held && this.client.bytesIn - this.#bytesInBeforeWait > WAITING_WINDOW;
+    return this.#waiting && !this.#approval.waiting && this.client.bytesIn - this.#bytesInBeforeWait > WAITING_WINDOW;
   }
 
   /** Whatever goes wrong, in recording most of all, ends this session and nothing else. */
