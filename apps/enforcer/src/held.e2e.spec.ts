@@ -145,21 +145,35 @@ describe("held", () => {
     shop.control.change({ policies: [{ name: "asked", text }] });
     try {
       const other = await shop.connect();
-      for (const view of ["shown", "same"])
-        await other.query(`create view ${view} as select id, name as v from customers`);
-      const approved = async (replaced: string) => {
+      const through = (sql: string) => other.query(sql);
+      for (const view of ["shown", "same"]) await through(`create view ${view} as select id, name as v from customers`);
+      await through("create view outer_shown as select v from shown where id = 1");
+      await through(
+        "create function one() returns text language sql stable as $$ select name from customers limit 1 $$",
+      );
+      const approved = async (text: string, replaced: string, by: (sql: string) => Promise<unknown> = through) => {
         const client = await shop.connect({}, shop.control.token({ groups: ["asked"] }));
-        const running: Promise<unknown> = client.query("select v from shown where id = 1").catch((error) => error);
+        const running: Promise<unknown> = client.query(text).catch((error) => error);
         const id = await shop.control.pending();
-        await other.query(replaced);
-        await other.query("select 1");
+        await by(replaced);
         shop.control.decide(id, ApprovalStatus.APPROVED);
         return running;
       };
-      const unchanged = await approved("create or replace view same as select id, name as v from customers");
+      const refuses = { code: "42501", message: expect.stringContaining("while it waited") };
+      const shown = "select v from shown where id = 1";
+      const replaced = (text: string) => `create or replace view ${text}`;
+      const unchanged = await approved(shown, replaced("same as select id, name as v from customers where id = 2"));
       expect(unchanged).toMatchObject({ rows: [{ v: "Name 1" }] });
-      const error = await approved("create or replace view shown as select id, email as v from customers");
-      expect(error).toMatchObject({ code: "42501", message: expect.stringContaining("while it waited") });
+      const wider = replaced("shown as select id, name as v from customers where true or id = 2");
+      expect(await approved("select v from outer_shown", wider)).toMatchObject(refuses);
+      const direct = (sql: string) => shop.direct(sql);
+      expect(
+        await approved(shown, replaced("shown as select 1 as id, name as v from customers"), direct),
+      ).toMatchObject(refuses);
+      const body =
+        "create or replace function one() returns text language sql stable as $$ select max(name) from customers $$";
+      expect(await approved("select one()", body)).toMatchObject(refuses);
+      expect(await approved(shown, replaced("shown as select id, email as v from customers"))).toMatchObject(refuses);
       const [refused] = await shop.control.recorded("commandRefused");
       const { approvalId } = refused!;
       const given = () => shop.control.approvals.get(approvalId)!.status === ApprovalStatus.WITHDRAWN;

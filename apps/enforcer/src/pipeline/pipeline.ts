@@ -22,12 +22,13 @@ import type { Terms, Understood } from "../semantics/semantics.js";
 import { refusal } from "../session/refusals.js";
 import { after } from "./after.js";
 import { Approval, type HoldingSession } from "./approval.js";
-import { doTheSame } from "./do-the-same.js";
 import type { Leaving, Turn } from "./turn.js";
 
 /** What the flow asks of the session around it. */
 export interface PipelineSession extends HoldingSession {
   understand(gate: Gate): Understood | Promise<Understood>;
+  /** Behind a wait; null where it no longer does what it did before. */
+  understandAgain(gate: Gate, before: Understood): Promise<Understood | null>;
   decide(understood: Understood): Verdict | Promise<Verdict>;
   /** What the verdict comes to, by what is known now. */
   terms(understood: Understood, verdict: Verdict): Terms;
@@ -306,19 +307,20 @@ export class Pipeline implements Leaving {
     if (this.#over) return null;
     if (end.kind === "policy-changed") return after(this.session.understand(gate), (now) => this.#clear(gate, now));
     if (end.kind === "granted") {
-      return after(this.session.understand(gate), (now) => this.#granted(gate, asked, now, verdict, approvalId));
+      const again = this.session.understandAgain(gate, asked);
+      return again.then((now) => this.#granted(gate, asked, now, verdict, approvalId));
     }
     const told: Refusal = { code: end.code, message: end.reason, detail: `Approval ${approvalId}.` };
     return this.#refuse(gate, asked, verdict, told, approvalId);
   }
 
   /** What was approved is what it did when it was asked about. */
-  #granted(gate: Gate, asked: Understood, now: Understood, verdict: Hold, approvalId: string): Cleared | null {
+  #granted(gate: Gate, asked: Understood, now: Understood | null, verdict: Hold, approvalId: string): Cleared | null {
     if (this.#over) return null;
-    if (doTheSame(asked, now)) return { understood: now, verdict, terms: this.session.terms(now, verdict), approvalId };
+    if (now) return { understood: now, verdict, terms: this.session.terms(now, verdict), approvalId };
     const told = refusal.changedWhileHeld(approvalId);
     this.#approval.giveBack(told.message);
-    return this.#refuse(gate, now, verdict, told, approvalId);
+    return this.#refuse(gate, asked, verdict, told, approvalId);
   }
 
   #refuse(gate: Gate, understood: Understood, verdict: Verdict | null, told: Refusal, approvalId = ""): null {

@@ -70,6 +70,11 @@ export interface SessionSemantics {
   /** Synchronous for what has been seen before. */
   understand(gate: Gate): Understood | Promise<Understood>;
   /**
+   * Behind a wait, by the resource as it is at this moment, also where it was changed past the enforcer.
+   * @returns null where it no longer does what it did `before`, or where that cannot be told
+   */
+  understandAgain(gate: Gate, before: Understood): Promise<Understood | null>;
+  /**
    * By what is known of the resource now. The same object as long as that is.
    * @param bundle the verdict's own, also where another is in force by now: that may call its labels by other names
    */

@@ -180,6 +180,10 @@ export class Session implements PipelineSession {
     return this.#semantics.understand(gate);
   }
 
+  understandAgain(gate: Gate, before: Understood): Promise<Understood | null> {
+    return this.#semantics.understandAgain(gate, before);
+  }
+
   decide(understood: Understood): Verdict | Promise<Verdict> {
     const { policy, clock } = this.services;
     const by = policy.current!;

@@ -1,6 +1,7 @@
 import { type NativeError, NO_CODE, NOTHING_TOUCHED, type Operation } from "#commands";
 import type { Gate, Prepared } from "#protocols";
 import {
+  type Catalog,
   noSuchStatement,
   OTHER_TABLES,
   SEVERAL_IN_ONE,
@@ -13,6 +14,7 @@ import {
 } from "#sql";
 import { after } from "../../pipeline/after.js";
 import type { Understood } from "../semantics.js";
+import { codeBehind } from "./code-behind.js";
 import { differ, type Meaning, meaningOf, stillMeans } from "./kept-meanings.js";
 import type { ResourceNames } from "./resource-catalogs.js";
 import { cursorsAfter, type Names, type SessionNames } from "./session-names.js";
@@ -64,6 +66,8 @@ export class Interpreter {
   /** What named portals do, as it was when they were bound: the server reads them no more. */
   readonly #bound = new WeakMap<Gate, UnderstoodSql>();
 
+  readonly #understoodBy = new WeakMap<UnderstoodSql, Catalog>();
+
   constructor(private readonly options: InterpreterOptions) {}
 
   understand(gate: Gate): UnderstoodSql | Promise<UnderstoodSql> {
@@ -114,7 +118,20 @@ export class Interpreter {
     );
   }
 
+  /** What stood behind its names when it was understood; null where that is not known. */
+  codeBehind(understood: UnderstoodSql): string | null {
+    const catalog = this.#understoodBy.get(understood);
+    return catalog ? codeBehind(understood.operations, catalog) : null;
+  }
+
   #understand(gate: Gate, names: ResourceNames): UnderstoodSql | Promise<UnderstoodSql> {
+    return after(this.#understandBy(gate, names), (understood) => {
+      this.#understoodBy.set(understood, names.catalog);
+      return understood;
+    });
+  }
+
+  #understandBy(gate: Gate, names: ResourceNames): UnderstoodSql | Promise<UnderstoodSql> {
     const { understander } = this.options;
     const context = this.#contextFor(names);
     if (gate.functionOid !== undefined)

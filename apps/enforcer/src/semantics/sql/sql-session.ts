@@ -1,6 +1,7 @@
 import type { Bundle, Verdict } from "#commands";
 import type { Ended, Gate } from "#protocols";
 import { parseSearchPath, type SessionEffect, type Understander } from "#sql";
+import { doTheSame } from "../do-the-same.js";
 import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics.js";
 import { Interpreter, type UnderstoodSql } from "./interpreter.js";
 import type { ResourceCatalogs, ResourceNames } from "./resource-catalogs.js";
@@ -43,6 +44,19 @@ export class SqlSession implements SessionSemantics {
 
   understand(gate: Gate): UnderstoodSql | Promise<UnderstoodSql> {
     return this.#interpreter.understand(gate);
+  }
+
+  async understandAgain(gate: Gate, before: UnderstoodSql): Promise<UnderstoodSql | null> {
+    const { resource } = this.session;
+    const code = this.#interpreter.codeBehind(before);
+    try {
+      await this.shared.catalogs.refresh(resource);
+    } catch (error) {
+      this.shared.log.warn({ resource: resource.name, error: String(error) }, "the catalog could not be read again");
+      return null;
+    }
+    const now = await this.#interpreter.understand(gate);
+    return doTheSame(before, now) && code !== null && code === this.#interpreter.codeBehind(now) ? now : null;
   }
 
   terms(understood: UnderstoodSql, verdict: Verdict, bundle: Bundle): SqlTerms {

@@ -1,4 +1,4 @@
-import type { Understood } from "../semantics/semantics.js";
+import type { Understood } from "./semantics.js";
 
 /** Whether both are the same to who decides: what is done, to what, and what stands behind the names. */
 export function doTheSame(one: Understood, other: Understood): boolean {
