@@ -102,6 +102,21 @@ describe("sessions", () => {
     expect(commands).toMatchObject([{ verdict: "hold", status: "refused", reason: "it is over" }]);
   });
 
+  it("have a command that was held to the end as refused", async () => {
+    const edge = audit.enforcer();
+    const { WITHDRAWN } = approvalV1.ApprovalStatus;
+    const value = { ordinal: 1n, approvalId: "ap-3", status: WITHDRAWN, reason: "The session has ended." };
+    await edge.ship(
+      started("s-3"),
+      { sessionId: "s-3", fact: { case: "commandHeld", value: { command: command(1), approvalId: "ap-3" } } },
+      { sessionId: "s-3", fact: { case: "holdEnded", value } },
+      ended("s-3"),
+    );
+    await edge.acknowledged();
+    const { commands } = await audit.bus.call(getSession, { id: "s-3" }, context());
+    expect(commands).toMatchObject([{ verdict: "hold", status: "refused", reason: "The session has ended." }]);
+  });
+
   it("are told by each of their commands' entries: who, of which run, on whose behalf, on what", async () => {
     const edge = audit.enforcer();
     const refused: RecordInit = {

@@ -6,6 +6,8 @@ import type { Touched } from "./touched.js";
 
 type Data = Readonly<Record<string, unknown>>;
 
+const NOT_LEFT: ReadonlySet<CommandRow["status"]> = new Set(["held", "running"]);
+
 /** Takes an entry of a session's command into its row, and into its session's counts. */
 export function applyCommandEntry(touched: Touched, session: SessionRow, entry: AuditEntry, data: Data): void {
   switch (entry.type) {
@@ -23,8 +25,8 @@ export function applyCommandEntry(touched: Touched, session: SessionRow, entry: 
       const command = touched.command(entry.sessionId, String(data.ordinal));
       if (!command) return;
       command.reason = columnText(data.reason) || command.reason;
-      // It was let through, and its session ended before it left.
-      if (data.status === "withdrawn" && command.status === "running") command.status = "refused";
+      // Its session ended while it waited, or was let through and had not left.
+      if (data.status === "withdrawn" && NOT_LEFT.has(command.status)) command.status = "refused";
       return;
     }
     case "command.ended":

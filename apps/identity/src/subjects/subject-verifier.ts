@@ -51,9 +51,10 @@ export class SubjectVerifier {
 
   private accepted(payload: JWTPayload & { exp: number }, issuer: IssuerDefinition): VerifiedSubject {
     const { iat, exp } = payload;
-    if (iat !== undefined && (iat > this.now().getTime() / 1000 + SKEW_SECONDS || iat > exp)) {
+    if (iat !== undefined && iat > this.now().getTime() / 1000 + SKEW_SECONDS) {
       throw refused("iat", "the token says it was issued in the future");
     }
+    if (iat !== undefined && iat > exp) throw refused("iat", "the token says it expired before it was issued");
     const principal = principalOf(issuer, payload);
     return { principal, expiresAt: new Date(exp * 1000), onceBy: issuer.exchangeOnce ? idOf(issuer, payload) : "" };
   }
