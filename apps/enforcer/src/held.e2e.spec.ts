@@ -135,6 +135,19 @@ describe("held", () => {
     }
   });
 
+  test("a transaction that has changed what it asks about again goes on at once when approved", async () => {
+    await shop.direct("create view names as select name from customers");
+    const client = await shop.connect();
+    await client.query("begin");
+    for (const column of ["one", "two"]) {
+      const running = client.query(`alter table customers add column ${column} int`);
+      shop.control.decide(await shop.control.pending(), ApprovalStatus.APPROVED);
+      expect((await running).command).toBe("ALTER");
+    }
+    await client.query("rollback");
+    await shop.direct("drop view names");
+  });
+
   test("another session changes meanwhile what it reads: what was approved is no more", async () => {
     const before = shop.control.policies;
     const asked = `Group::"asked"`;

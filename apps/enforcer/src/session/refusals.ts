@@ -77,8 +77,9 @@ export const refusal = {
 
   changedWhileHeld: (approvalId: string): Refusal => ({
     code: "denied",
-    message: "What this command does has changed while it waited, so it is not what was approved.",
-    detail: `Approval ${approvalId}. What its names stand for was changed meanwhile.`,
+    message:
+      "What this command does has changed while it waited, or cannot be told any more: it is not what was approved.",
+    detail: `Approval ${approvalId}.`,
     hint: "Send it again to ask anew.",
   }),
 

@@ -65,7 +65,7 @@ export class Interpreter {
   readonly #known = new Map<string, UnderstoodSql>();
   /** What named portals do, as it was when they were bound: the server reads them no more. */
   readonly #bound = new WeakMap<Gate, UnderstoodSql>();
-
+  /** What commands were understood by. */
   readonly #understoodBy = new WeakMap<UnderstoodSql, Catalog>();
 
   constructor(private readonly options: InterpreterOptions) {}

@@ -50,7 +50,8 @@ export class SqlSession implements SessionSemantics {
     const { resource } = this.session;
     const code = this.#interpreter.codeBehind(before);
     try {
-      await this.shared.catalogs.refresh(resource);
+      // Reading it would wait for the locks of what this session's own open transaction has changed.
+      if (!this.#catalogChanged) await this.shared.catalogs.refresh(resource);
     } catch (error) {
       this.shared.log.warn({ resource: resource.name, error: String(error) }, "the catalog could not be read again");
       return null;
