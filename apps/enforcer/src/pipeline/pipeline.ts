@@ -50,6 +50,8 @@ export interface PipelineSession extends HoldingSession {
   toDiskFirst(gate: Gate, cleared: Cleared, sequence: number): number;
   /** The command is on its way, with what it does to the session. */
   sent(gate: Gate, understood: Understood, terms: Terms): void;
+  /** What the turn brought is on its way. @throws where it is known that nothing can be recorded any more */
+  left(): void;
   /** The server's answers so far have been dealt with. */
   settled(): void;
   /** The session is over, and why; what the client is told, if anything. */
@@ -346,6 +348,7 @@ export class Pipeline implements Leaving {
     this.#approval.left();
     this.server.flush();
     this.client.flush();
+    this.session.left();
     this.server.reading(!this.client.clogged);
     this.client.reading(!this.server.clogged && !this.client.clogged && !this.#next && !this.#crowded());
     const behind = this.client.bytesIn - this.#bytesInBeforeWait;

@@ -294,6 +294,12 @@ export class Session implements PipelineSession {
     return this.#diskOrder.first(sequence, needs, mayWait && this.#semantics.revocable(gate, terms));
   }
 
+  left(): void {
+    const sequence = this.#diskOrder.ahead();
+    // Should it fail, whoever has to wait for it is told.
+    if (sequence > 0) this.durable(sequence, "disk")?.catch(() => {});
+  }
+
   durable(sequence: number, durability: Durability): Promise<void> | undefined {
     return this.services.recorder.durable(sequence, durability);
   }
