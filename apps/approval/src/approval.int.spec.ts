@@ -80,7 +80,10 @@ describe("the approval service", () => {
   });
   const holdOne = async (
     over: Partial<
-      Pick<edgeV1.HoldRequest, "approvalId" | "digest" | "quorum" | "sessionId" | "statement" | "ttlSeconds">
+      Pick<
+        edgeV1.HoldRequest,
+        "approvalId" | "digest" | "quorum" | "replaces" | "sessionId" | "statement" | "ttlSeconds"
+      >
     > = {},
     enforcer = ENFORCER,
   ) => {
@@ -372,6 +375,16 @@ describe("the approval service", () => {
     });
     await bus.callEdge(hold, ENFORCER, forged);
     expect(await get(forged.approvalId)).toMatchObject({ resource: "shop", requester: { id: "ci|7" } });
+  });
+
+  it("says which approval took the place of one whose policy changed, and which one it took", async () => {
+    const { id: first } = await holdOne();
+    const { id: second } = await holdOne({ replaces: first });
+    const { id: elsewhere } = await holdOne({ sessionId: "at-long", replaces: first });
+    expect(await get(first)).toMatchObject({ replaces: "", replacedBy: second });
+    expect(await get(second)).toMatchObject({ replaces: first, replacedBy: "" });
+    expect(await get(elsewhere)).toMatchObject({ replaces: first });
+    await expect(holdOne({ replaces: "the last one" })).rejects.toMatchObject({ code: "invalid" });
   });
 
   it("makes its read model anew from the log, and it is the same", async () => {

@@ -80,7 +80,10 @@ describe("held", () => {
     shop.control.decide(await shop.control.pending(), status, "not today");
     const error = await running;
     expect(error.code).toBe(code);
-    if (status === ApprovalStatus.REJECTED) expect(error.message).toMatch(/rejected.*: not today/);
+    if (status === ApprovalStatus.REJECTED) {
+      expect(error.message).toMatch(/rejected.*: not today/);
+      expect(error.hint).toMatch(/^Change the command/);
+    }
     expect((await client.query("select 1 as one")).rows).toEqual([{ one: 1 }]);
     const [refused] = await shop.control.recorded("commandRefused");
     expect(refused!.approvalId).not.toBe("");
@@ -126,7 +129,14 @@ describe("held", () => {
       await shop.control.until(() => shop.control.approvals.get(first)!.status === ApprovalStatus.WITHDRAWN);
       const second = await shop.control.pending();
       expect(second).not.toBe(first);
+      expect([first, second].map((id) => shop.control.approvals.get(id)!.replaces)).toEqual(["", first]);
+      const held = await shop.control.recorded("commandHeld", 2);
+      expect(held.map(({ approvalId, replaces }) => [approvalId, replaces])).toEqual([
+        [first, ""],
+        [second, first],
+      ]);
       expect(shop.control.approvals.get(second)!.policyEpoch).toBe(BigInt(shop.control.epoch));
+      await shop.control.until(() => client.notices.at(-1)?.message?.includes(`${second}, no longer for ${first}`));
       const free = { name: "free", text: 'permit (principal, action in Action::"sql:ddl", resource);' };
       shop.control.change({ policies: [...POLICIES, free] });
       expect((await running).command).toBe("ALTER");

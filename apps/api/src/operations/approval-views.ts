@@ -64,6 +64,10 @@ export class Approval {
   expires_at?: string;
   @NestedList(() => Vote, { description: "So far." })
   votes!: Vote[];
+  @Text({ description: "The approval in whose place it was asked for: the policy changed meanwhile. Empty: none." })
+  replaces!: string;
+  @Text({ description: "The approval that was asked for in its place. Empty: none." })
+  replaced_by!: string;
   @Integer({ description: "Rises with every change; the ETag." })
   version!: number;
 }

@@ -27,15 +27,19 @@ export class EdgeApprovalsController {
   @EdgeRpc(hold)
   async hold(request: edgeV1.HoldRequest, call: BusCall): Promise<MessageInitShape<typeof edgeV1.HoldResponseSchema>> {
     const { context, enforcerId } = call;
-    const { approvalId, sessionId, statement, approvers, quorum, ttlSeconds, reason } = request;
+    const { approvalId, sessionId, statement, approvers, quorum, ttlSeconds, reason, replaces } = request;
     if (!UUID.test(approvalId)) {
       throw new Refused("invalid", "an approval id is a UUID in lower case", { field: "approval_id" });
+    }
+    if (replaces !== "" && !UUID.test(replaces)) {
+      throw new Refused("invalid", "what it replaces is an approval id", { field: "replaces" });
     }
     const { principal, resource } = await this.session(sessionId, call);
     const asked = {
       ...{ enforcerId: enforcerId ?? "", sessionId, requester: principalOf(principal), resource, statement },
       ...{ parameters: [...request.parameters], digest: hexOf(request.digest), policies: [...request.policies] },
       ...{ policyEpoch: Number(request.policyEpoch), approvers, quorum, ttlSeconds, reason },
+      ...(replaces !== "" && { replaces }),
     };
     const state = await this.commands.execute(new Hold(approvalId, asked, context.actor));
     const decided = decidedMessage(approvalId, state);

@@ -31,6 +31,7 @@ export function approvalMessage(view: ApprovalView): MessageInitShape<typeof app
     ...{ policyEpoch: BigInt(held.policyEpoch), policies: [...held.policies] },
     ...{ approvers: held.approvers, quorum: held.quorum, reason: held.reason },
     ...{ requestedAt: timestampFromMs(held.requestedAt), expiresAt: timestampFromMs(held.expiresAt) },
+    ...{ replaces: held.replaces ?? "", replacedBy: view.replacedBy },
     votes: view.votes.map(({ by, approve, reason, at }) => ({
       by: { ...by, roles: [...by.roles] },
       ...{ approve, reason, at: timestampFromMs(at) },

@@ -35,6 +35,8 @@ export interface HeldCommand {
   readonly approvers: string;
   readonly quorum: number;
   readonly reason: string;
+  /** The approval in whose place it is asked for, since the policy changed meanwhile; absent: none. */
+  readonly replaces?: string;
   /** Milliseconds since 1970. */
   readonly requestedAt: number;
   readonly expiresAt: number;

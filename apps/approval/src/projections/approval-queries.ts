@@ -11,6 +11,8 @@ export interface ApprovalView {
   readonly status: ApprovalStatus;
   readonly held: HeldCommand;
   readonly votes: readonly Vote[];
+  /** The approval that was asked for in its place; empty: none. */
+  readonly replacedBy: string;
 }
 
 /** A page is shorter where its commands are long, so that it fits a message of the bus with its last one. */
@@ -18,7 +20,7 @@ const PAGE_BYTES = 2 << 20;
 
 /** $1 is now. */
 const STATUS = "CASE WHEN status IN ('pending', 'approved') AND expires_at <= $1 THEN 'expired' ELSE status END";
-const COLUMNS = `id, version, requested_at, held, votes, ${STATUS} AS status`;
+const COLUMNS = `id, version, requested_at, held, votes, replaced_by, ${STATUS} AS status`;
 
 /** What is known of approvals. Reads only. */
 @Injectable()
@@ -75,8 +77,9 @@ interface ApprovalRow {
   readonly status: ApprovalStatus;
   readonly held: HeldCommand;
   readonly votes: readonly Vote[];
+  readonly replaced_by: string;
 }
 
-const viewOf = ({ id, version, status, held, votes }: ApprovalRow): ApprovalView => ({
-  ...{ id, version: Number(version), status, held, votes },
+const viewOf = ({ id, version, status, held, votes, replaced_by: replacedBy }: ApprovalRow): ApprovalView => ({
+  ...{ id, version: Number(version), status, held, votes, replacedBy },
 });

@@ -18,5 +18,11 @@ export async function project(
       ...[JSON.stringify(held), JSON.stringify(votes)],
     ],
   );
+  if (held.replaces && version === 1) {
+    // Of another session an enforcer cannot say so.
+    await tx.query("UPDATE approval.approval SET replaced_by = $1 WHERE id = $2 AND held ->> 'sessionId' = $3", [
+      ...[id, held.replaces, held.sessionId],
+    ]);
+  }
   if (!isOpen(status)) await tx.query("DELETE FROM approval.waiting WHERE approval_id = $1", [id]);
 }

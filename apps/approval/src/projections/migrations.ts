@@ -19,6 +19,15 @@ export const approvalMigrations: readonly Migration[] = [
       await runner.query("DROP TABLE approval.waiting");
     },
   },
+  {
+    name: "approval-003-replaced-by",
+    async up(runner) {
+      await runner.query("ALTER TABLE approval.approval ADD COLUMN replaced_by text NOT NULL DEFAULT ''");
+    },
+    async down(runner) {
+      await runner.query("ALTER TABLE approval.approval DROP COLUMN replaced_by");
+    },
+  },
 ];
 
 const TABLES = `

@@ -48,6 +48,8 @@ export interface HoldSubject {
   readonly digest: Uint8Array;
   /** Milliseconds since 1970: its session ends then, and what it waits for with it. */
   readonly sessionEnds: number;
+  /** The approval in whose place this one is asked for, since the policy has changed; empty: none. */
+  readonly replaces: string;
 }
 
 export const withdrawn = (reason: string): HoldEnd => ({
@@ -138,6 +140,7 @@ class Held implements HeldCommand {
         quorum: verdict.quorum,
         ttlSeconds,
         reason: verdict.reason,
+        replaces: subject.replaces,
       });
       if (this.#over) return;
       // Our own clock may differ from the control plane's: neither may make the wait longer than what was asked.

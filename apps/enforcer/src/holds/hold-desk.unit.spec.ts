@@ -22,6 +22,7 @@ const verdict: Hold = {
 const subject = {
   ...{ session: "s", principal, resource: "r", statement: "x", parameters: [], digest: new Uint8Array([1]) },
   sessionEnds: Number.MAX_SAFE_INTEGER,
+  replaces: "",
 };
 const dba = { $typeName: "counterfoil.model.v1.Actor" as const, id: "k", name: "Dana", roles: ["approver"] };
 

@@ -312,8 +312,7 @@ export class Pipeline implements Leaving {
       const again = this.session.understandAgain(gate, asked);
       return again.then((now) => this.#granted(gate, asked, now, verdict, approvalId));
     }
-    const told: Refusal = { code: end.code, message: end.reason, detail: `Approval ${approvalId}.` };
-    return this.#refuse(gate, asked, verdict, told, approvalId);
+    return this.#refuse(gate, asked, verdict, refusal.notApproved(end, approvalId), approvalId);
   }
 
   /** What was approved is what it did when it was asked about. */

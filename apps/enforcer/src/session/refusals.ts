@@ -1,4 +1,5 @@
 import type { Deny, Refusal } from "#commands";
+import type { HoldEnd } from "../holds/hold-desk.js";
 import type { Understood } from "../semantics/semantics.js";
 
 /** What clients are told, in one place: what happened, and what to do about it. */
@@ -74,6 +75,15 @@ export const refusal = {
           ...(problems.length > 1 && { detail: problems.slice(1, 6).join("\n") }),
           hint: "Write it so that what it does can be told from its text.",
         },
+
+  notApproved: ({ code, reason }: Extract<HoldEnd, { kind: "refused" }>, approvalId: string): Refusal => ({
+    code,
+    message: reason,
+    detail: `Approval ${approvalId}.`,
+    ...(code === "approval_rejected" && {
+      hint: "Change the command so that the reason no longer applies, or speak with who rejected it: the same command sent again asks anew.",
+    }),
+  }),
 
   changedWhileHeld: (approvalId: string): Refusal => ({
     code: "denied",

@@ -58,6 +58,8 @@ export class Session implements PipelineSession {
   readonly #diskOrder = new DiskOrder();
   /** By what the command at the gate was decided: of a session there is one at a time. */
   #decidedBy: PolicyInForce | null = null;
+  /** The approval of the command at the gate, where it came to nothing because the policy changed. */
+  #outdated: { readonly gate: Gate; readonly approvalId: string } | null = null;
   #commands = 0;
   #over = false;
   #stopExpiry = () => {};
@@ -220,6 +222,7 @@ export class Session implements PipelineSession {
       session: this.id,
       policyEpoch: verdict.epoch,
     });
+    const replaces = this.#outdated?.gate === gate ? this.#outdated.approvalId : "";
     const held = this.services.holds.hold(
       {
         session: this.id,
@@ -229,6 +232,7 @@ export class Session implements PipelineSession {
         parameters: shownParameters(gate.parameters),
         digest,
         sessionEnds: this.#ends,
+        replaces,
       },
       verdict,
     );
@@ -236,11 +240,12 @@ export class Session implements PipelineSession {
       command,
       approvalId: held.approvalId,
       reason: verdict.reason,
+      replaces,
     });
     // Once the approval exists: whoever reads the notice may decide at once.
     void held.asked.then((asked) => {
       if (!asked) return;
-      this.#client.write(this.#conversation.notice(...waitingNotice(held.approvalId, verdict)));
+      this.#client.write(this.#conversation.notice(...waitingNotice(held.approvalId, replaces, verdict)));
       this.#client.flush();
     });
     return held;
@@ -271,6 +276,7 @@ export class Session implements PipelineSession {
         : end.kind === "refused"
           ? end
           : { status: approvalV1.ApprovalStatus.WITHDRAWN, by: [], reason: "the policy has changed meanwhile" };
+    this.#outdated = end.kind === "policy-changed" ? { gate, approvalId: held.approvalId } : null;
     return this.services.recorder.record(this.id, "holdEnded", {
       ordinal: BigInt(gate.ordinal),
       approvalId: held.approvalId,
@@ -336,11 +342,16 @@ function hasLabels(policy: PolicyInForce | null, resource: string): boolean {
   return policy?.bundle.labels.some(({ columns }) => columns.some((column) => column.resource === resource)) ?? true;
 }
 
-function waitingNotice(approvalId: string, { approvers, quorum, reason }: Hold): [string, string, string] {
+function waitingNotice(
+  approvalId: string,
+  replaces: string,
+  { approvers, quorum, reason }: Hold,
+): [string, string, string] {
   const group = approvers || "the approvers";
   const who = quorum > 1 ? `${quorum} of ${group}` : `One of ${group}`;
+  const instead = replaces === "" ? "" : `, no longer for ${replaces}: the policy has changed`;
   return [
-    `This command waits for approval ${approvalId}.`,
+    `This command waits for approval ${approvalId}${instead}.`,
     reason,
     `${who} can decide it: counterfoil approvals approve ${approvalId} (or reject). Cancel (Ctrl-C) withdraws it.`,
   ];
