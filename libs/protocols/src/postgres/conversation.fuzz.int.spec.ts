@@ -9,6 +9,10 @@ import { type FreshDatabase, freshDatabase } from "../../../../test/servers/post
 import { Relay } from "./relay.fixture.js";
 import { errorFields, front, taken } from "./wire.fixture.js";
 
+const SINKS = `
+  create temp table sink (n int);
+  create temp view no_sink as select n from sink;
+  create temp table ones (n int unique); insert into ones values (1);`;
 const COPY = "copy sink from stdin";
 const text = fc.constantFrom(
   COPY,
@@ -16,6 +20,9 @@ const text = fc.constantFrom(
   `${COPY}; ${COPY}`,
   `${COPY}; select 7; ${COPY}; select n + 0 from sink`,
   `select 7; ${COPY}; select 1 / 0`,
+  // It fails before it reads any data, or at the end of them.
+  "copy no_sink from stdin",
+  "copy ones from stdin",
   "copy sink to stdout",
   "select 7",
   "select 1 / 0",
@@ -25,21 +32,31 @@ const text = fc.constantFrom(
   "execute p",
 );
 const name = fc.constantFrom("", "a");
+const data = fc.constantFrom("1\n", "2\n3\n", "4", "\n", "no number\n", "\\.\n");
+const ended = fc.constantFrom([], [front.sync()], [front.flush()]);
+const ran = (sql: string, portal = "") => [front.parse("", sql), front.bind(portal, ""), front.execute(portal)];
 
 /** What a client sends in one go, most of it in its place. */
 const said = fc.oneof(
   { weight: 3, arbitrary: text.map((sql) => [front.query(sql)]) },
   {
     weight: 3,
+    arbitrary: fc.tuple(text, name, ended).map(([sql, portal, end]) => [...ran(sql, portal), ...end]),
+  },
+  {
+    // All that belongs to a COPY, and more behind it, before anything is known of it.
+    weight: 2,
     arbitrary: fc
-      .tuple(text, name, fc.constantFrom([], [front.sync()], [front.flush()]))
-      .map(([sql, portal, end]) => [front.parse("", sql), front.bind(portal, ""), front.execute(portal), ...end]),
+      .tuple(text, ended, fc.array(data, { maxLength: 2 }), fc.array(text, { maxLength: 2 }))
+      .map(([sql, end, pieces, behind]) => [
+        ...[...ran(sql), ...end, ...pieces.map(front.copyData), front.copyDone()],
+        ...behind.flatMap((each) => ran(each)),
+        front.sync(),
+      ]),
   },
   {
     weight: 3,
-    arbitrary: fc
-      .constantFrom("1\n", "2\n3\n", "4", "\n", "no number\n", "\\.\n")
-      .map((data) => [front.copyData(data)]),
+    arbitrary: data.map((piece) => [front.copyData(piece)]),
   },
   { weight: 4, arbitrary: fc.constant([front.copyDone()]) },
   { weight: 3, arbitrary: fc.constant([front.sync()]) },
@@ -63,7 +80,7 @@ const END = [front.copyFail("the end"), front.sync(), front.query("rollback"), f
 /** What a conversation says itself where it ends a session: it cannot tell what the server will do. */
 const OWN = /cannot be told|has no place in COPY data/;
 /** How a COPY fails. */
-const FAILED = /^E ERROR (22P02|22P04|57014) /;
+const FAILED = /^E ERROR (22P02|22P04|57014|42809|23505) /;
 
 describe("around COPY", () => {
   let database: FreshDatabase;
@@ -86,7 +103,7 @@ describe("around COPY", () => {
     const client = new pg.Client(settings);
     client.on("error", () => {});
     await client.connect();
-    await client.query("create temp table sink (n int)");
+    await client.query(SINKS);
     const { stream } = (client as never as { connection: { stream: Socket } }).connection;
     stream.removeAllListeners("data");
     const heard: Buffer[] = [];

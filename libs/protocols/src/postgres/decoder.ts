@@ -190,6 +190,9 @@ export const decodeFields = (frame: Frame): Fields =>
     return fields;
   });
 
+/** Whether an error ends the session: then the server answers nothing any more. */
+export const isFatal = (fields: Fields): boolean => ["FATAL", "PANIC"].includes(fields.get("V") ?? "");
+
 export const decodeNotification = (frame: Frame): { pid: number; channel: string; payload: string } =>
   body(frame, (r) => ({ pid: r.int32(), channel: r.cstring(), payload: r.cstring() }));
 

@@ -94,4 +94,9 @@ export const parse = (name: string, text: string): Buffer =>
 export const describePortal = (key: string): Buffer =>
   message(CLIENT.Describe, (w) => w.utf8("P").bytes(Buffer.from(key, "latin1")).uint8(0));
 
+/** Of a prepared statement; no error where there is none. */
+export const closeStatement = (name: string): Buffer => message(CLIENT.Close, (w) => w.utf8("S").cstring(name));
+
+export const sync = (): Buffer => message(CLIENT.Sync);
+
 export const flush = (): Buffer => message(CLIENT.Flush);

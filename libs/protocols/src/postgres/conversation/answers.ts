@@ -16,9 +16,22 @@ export type Answer =
   | CloseAnswer
   | RefusalAnswer
   | OwnAnswer
-  | { readonly kind: "sync"; readonly segment: number }
+  | ProbeAnswer
+  | SyncAnswer
   /** Not answered: where the client ended its COPY data. */
   | { readonly kind: "copy-end" };
+
+export interface SyncAnswer {
+  readonly kind: "sync";
+  readonly segment: number;
+}
+
+/** The conversation's own question how many Syncs the server has answered since a COPY failed: a Sync, and what ends them. */
+export interface ProbeAnswer {
+  readonly kind: "probe";
+  /** How often the server has said that it is ready. */
+  readies: number;
+}
 
 interface ParseAnswer {
   readonly kind: "parse";
@@ -172,12 +185,15 @@ export class Answers {
    * The server has begun to read COPY data for the head: it ignores the Syncs that were sent behind it, up to the data's
    * end (CopyGetData). Anything else ends the session, unless the COPY has failed before.
    */
-  ignoreSyncs(): number {
-    const { length } = this.#items;
+  ignoreSyncs(): readonly SyncAnswer[] {
     let next = this.#from + 1;
     while (this.#items[next]?.kind === "sync") next++;
-    this.#items.splice(this.#from + 1, next - this.#from - 1);
-    return length - this.#items.length;
+    return this.#items.splice(this.#from + 1, next - this.#from - 1) as SyncAnswer[];
+  }
+
+  /** It has ignored none of them after all. */
+  heedSyncs(syncs: readonly SyncAnswer[]): void {
+    this.#items.splice(this.#from + 1, 0, ...syncs);
   }
 
   /** The client has ended already the COPY data that the server reads for the head; Syncs are out of the way. */

@@ -1,6 +1,7 @@
 import { MalformedBytes } from "#bytes";
 import { CLIENT, MessageTypes } from "../codes.js";
-import type { Answers } from "./answers.js";
+import { closeStatement, flush, sync } from "../encoder.js";
+import type { Answers, ProbeAnswer, SyncAnswer } from "./answers.js";
 
 /** What may come while the server reads COPY data; it ignores Flush and Sync there (CopyGetData). */
 const DURING_COPY = new MessageTypes([
@@ -9,12 +10,17 @@ const DURING_COPY = new MessageTypes([
 ]);
 
 export const NOT_IN_COPY = "a message that has no place in COPY data";
-/** A Sync stands before something else: read among the data it is ignored, and that skipped; read behind it, neither. */
+/** Data, a Sync and something else were sent before the server began to read: it may have failed at the data, or before. */
 const SKIPS_UNSURE = "whether the server goes on behind the COPY that failed, or skips it, cannot be told";
+
+/** Asks how many Syncs have been answered: ReadyForQuery comes for each, and once more before CloseComplete. */
+const PROBE: Uint8Array = Buffer.concat([sync(), closeStatement("counterfoil_probe"), flush()]);
 
 /**
  * COPY FROM STDIN. The server takes what the client sends for the data as soon as it runs the command, and up to where
- * that ends, or fails: so what a Sync that was sent meanwhile does is known only afterwards.
+ * that ends, or fails: so what a Sync that was sent meanwhile does is known only afterwards. Read among the data it is
+ * ignored, and what stands behind it skipped; read behind the failure, neither. So what comes next waits until it is known
+ * how the COPY went; where it failed, the server is asked how it took the Syncs.
  */
 export class CopyIn {
   readonly #answers: Answers;
@@ -26,8 +32,13 @@ export class CopyIn {
   #concerns = false;
   /** Syncs that the server ignores among the data, unless it fails before it reads them. */
   #ignored = 0;
+  /** Those of them that were sent with the command. */
+  #early: readonly SyncAnswer[] = [];
+  /** Data was sent before the server was heard to read any. */
+  #dataEarly = false;
   /** Such Syncs of a COPY that has failed: each is answered, or was ignored. */
   doubtful = 0;
+  #probing = false;
 
   constructor(answers: Answers) {
     this.#answers = answers;
@@ -38,12 +49,23 @@ export class CopyIn {
     return this.#begun && !this.#ended;
   }
 
+  /** Something else was sent where the server reads data: it ends the session there, unless it fails before. */
+  get meetsOther(): boolean {
+    return this.reads && this.#answers.goOn;
+  }
+
   /** The server begins to read. @returns how many Syncs sent behind the command it ignores */
   begin(): number {
     this.#begun = this.#concerns = true;
-    this.#ignored = this.#answers.ignoreSyncs();
+    this.#early = this.#answers.ignoreSyncs();
+    this.#ignored = this.#early.length;
     this.#ended = this.#answers.copyEnded;
     return this.#ignored;
+  }
+
+  /** The client sends data that the server may not be reading. */
+  sendData(): void {
+    this.#dataEarly = true;
   }
 
   /** The client ends some data, whether or not the server reads any. */
@@ -63,7 +85,7 @@ export class CopyIn {
 
   /** The server has read the data to its end, and so all of the Syncs among it. */
   end(): void {
-    this.#begun = this.#ended = false;
+    this.#begun = this.#ended = this.#dataEarly = false;
     this.#ignored = 0;
     this.#answers.endCopy();
   }
@@ -75,15 +97,36 @@ export class CopyIn {
    * @throws MalformedBytes where nobody can tell what it skips.
    */
   fail(batch: boolean): void {
+    const dataEarly = this.#dataEarly;
     this.doubtful = this.#ignored;
-    this.#begun = this.#ended = false;
+    this.#begun = this.#ended = this.#dataEarly = false;
     this.#ignored = 0;
-    if (batch && this.doubtful > 0 && this.#answers.goOn) throw new MalformedBytes(SKIPS_UNSURE);
+    if (!batch || this.doubtful === 0 || !this.#answers.goOn) return;
+    if (dataEarly) throw new MalformedBytes(SKIPS_UNSURE);
+    // Had it read on past them, it would have ended the session at what stands behind.
+    this.#answers.heedSyncs(this.#early);
+    this.doubtful = 0;
   }
 
-  /** @throws MalformedBytes for a message of the client's that the server skips, or answers if it has answered one of the Syncs before. */
-  skips(type: number): void {
-    if (this.doubtful > 0 && !DURING_COPY.has(type)) throw new MalformedBytes(SKIPS_UNSURE);
+  /** Whether it cannot be told if a message behind a COPY that failed is skipped: it waits until the server has told. */
+  mayBeSkipped(type: number): boolean {
+    return this.doubtful > 0 && !DURING_COPY.has(type);
+  }
+
+  /** What asks the server how it took the Syncs; null where it is asked already. */
+  probe(): Uint8Array | null {
+    if (this.#probing) return null;
+    this.#probing = true;
+    this.#answers.push({ kind: "probe", readies: 0 });
+    return PROBE;
+  }
+
+  /** It has told. @returns whether it has answered any of them, and so skips nothing that comes behind */
+  probed({ readies }: ProbeAnswer): boolean {
+    this.#probing = false;
+    this.doubtful = 0;
+    // One is the answer to the probe's own.
+    return readies > 1;
   }
 
   /**
@@ -95,7 +138,10 @@ export class CopyIn {
   holdsBack(type: number): boolean {
     // Asked of every message, and mostly so.
     if (!this.#concerns) return false;
-    if (this.reads && !DURING_COPY.has(type)) throw new MalformedBytes(NOT_IN_COPY);
+    if (this.reads && !DURING_COPY.has(type)) {
+      if (!this.meetsOther) throw new MalformedBytes(NOT_IN_COPY);
+      return true;
+    }
     const unsure = (this.#ended && this.#ignored > 0) || this.#answers.endsUnsure;
     this.#concerns = this.#begun || unsure;
     return unsure && !DURING_COPY.has(type);

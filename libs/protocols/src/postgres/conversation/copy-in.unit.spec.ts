@@ -1,6 +1,6 @@
 import { NOTHING_MASKED } from "#commands";
 import { Driven, masking } from "../conversation.fixture.js";
-import { back, errorFields, front, taken, types } from "../wire.fixture.js";
+import { back, front, taken, types } from "../wire.fixture.js";
 
 const FAILED = back.error({ S: "ERROR", V: "ERROR", C: "22P02", M: "no number" });
 const answered = (value: string) =>
@@ -52,17 +52,65 @@ describe("COPY in that fails before the server has read a Sync it would have ign
     expect(driven.gates.at(-1)!.batch).toBeGreaterThan(batch!);
   });
 
-  test("a command sent behind it before that was known ends the session: it may run or be skipped", () => {
-    const driven = copying(
-      front.sync(),
-      front.copyDone(),
-      front.parse("", "open"),
-      front.bind("", ""),
-      front.execute(""),
-    );
-    const errors = taken(driven.server(FAILED)).filter(({ type }) => type === "E");
-    expect(errors.map(({ body }) => errorFields(body).C)).toEqual(["22P02", "08P01"]);
+  const behind = [front.parse("", "open"), front.bind("", ""), front.execute(""), front.sync()];
+  const ran = [back.parseComplete(), back.bindComplete(), back.row("one"), back.complete("SELECT 1")];
+
+  test.each([
+    ["ignored among the data", 0, "Z"],
+    ["answered, as it was read behind the failure", 1, "Z12DCZ"],
+  ])("what was sent behind the Sync goes as the server goes, which is asked: %s", (_how, answered, expected) => {
+    const driven = copying(front.sync(), front.copyDone(), ...behind);
+    expect(types(driven.server(FAILED))).toBe("E");
+    expect(types(driven.upstream())).toBe("SCH");
+    const readies = Array.from({ length: answered + 1 }, () => back.ready());
+    const told = driven.server(...readies, back.closeComplete());
+    expect(types(driven.upstream())).toBe(answered ? "PBES" : "S");
+    const more = driven.server(...(answered ? ran : []), back.ready());
+    expect(types(Buffer.concat([told, more]))).toBe(expected);
+    expect(driven.faults).toEqual([]);
+    expect(driven.conversation.busy).toBe(false);
+    expect(driven.gates.map(({ text }) => text)).toEqual([
+      "COPY t FROM STDIN",
+      "COPY t FROM STDIN",
+      ...(answered ? ["open", "open"] : []),
+    ]);
+  });
+
+  test("it is asked once, and nothing moves before it has told", () => {
+    const driven = copying(front.sync(), front.copyDone(), ...behind);
+    driven.server(FAILED);
+    driven.upstream();
+    expect(types(driven.client(front.query("open")))).toBe("");
+    driven.server(back.ready());
+    expect(types(driven.upstream())).toBe("");
+  });
+
+  test.each([
+    ["says that it is done before it is ready", [back.closeComplete()]],
+    ["fails at the question", [FAILED]],
+    ["answers something else", [back.parseComplete()]],
+  ])("a server that %s is no longer followed", (_how, answer) => {
+    const driven = copying(front.sync(), front.copyDone(), ...behind);
+    driven.server(FAILED);
+    driven.server(...answer);
     expect(driven.faults).toHaveLength(1);
+  });
+
+  test("before any data, all of what was sent with it runs: had the server read on, it would have ended the session", () => {
+    const driven = copying(front.sync(), front.sync(), ...behind);
+    expect(types(driven.server(FAILED, back.ready(), back.ready()))).toBe("EZZ");
+    expect(types(driven.upstream())).toBe("BES");
+    expect(types(driven.server(...ran, back.ready()))).toBe("12DCZ");
+    expect(driven.outcomes.get(2)).toMatchObject({ rows: 1, error: null });
+    expect(driven.faults).toEqual([]);
+  });
+
+  test("behind data that the server may have read or not, it ends the session", () => {
+    const driven = new Driven();
+    driven.client(front.parse("", "COPY t FROM STDIN"), front.bind("", ""), front.execute(""));
+    driven.client(front.sync(), front.copyData("bad\n"), ...behind);
+    driven.server(back.parseComplete(), back.bindComplete(), back.copyIn(1), FAILED);
+    expect(driven.faults).toMatchObject([{ code: "malformed" }]);
   });
 });
 
@@ -113,10 +161,20 @@ describe("two COPYs in one query", () => {
 
   test("the end of the first is not that of the second: what has no place in its data ends the session", () => {
     const driven = both();
-    driven.client(front.copyDone(), front.query("open"));
+    driven.client(front.copyDone());
     driven.server(back.complete("COPY 0"), back.copyIn(1));
     driven.client(front.query("open"));
     expect(driven.faults).toMatchObject([{ code: "malformed" }]);
+  });
+
+  test("where that was sent already, the server ends it, unless it fails before", () => {
+    const driven = both();
+    driven.client(front.copyDone(), front.query("open"));
+    driven.server(back.complete("COPY 0"), back.copyIn(1));
+    expect(types(driven.client(front.query("open")))).not.toContain("Q");
+    expect(types(driven.server(FAILED, back.ready(), answered("one")))).toBe("EZTDCZ");
+    expect(types(driven.upstream())).toBe("Q");
+    expect(driven.faults).toEqual([]);
   });
 
   test("nor does the session hang where that is asked about, and waits for its answer", () => {

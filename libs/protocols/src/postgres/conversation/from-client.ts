@@ -85,12 +85,13 @@ export class FromClient {
   #message(type: number): boolean {
     const state = this.#state;
     if (state.skipping && type !== CLIENT.Sync && type !== CLIENT.Terminate) {
-      state.copyIn.skips(type);
+      if (state.copyIn.mayBeSkipped(type)) return this.#probe();
       this.#frames.drop();
       return true;
     }
     if (state.holding) return this.#wait();
     if (type === CLIENT.CopyData) {
+      if (!state.copyIn.reads) state.copyIn.sendData();
       this.#frames.pass();
       return true;
     }
@@ -395,6 +396,13 @@ export class FromClient {
       state.flushed = true;
       this.#insert(FLUSH);
     }
+    return false;
+  }
+
+  /** Whether the message is skipped has to be found out first. */
+  #probe(): boolean {
+    const probe = this.#state.copyIn.probe();
+    if (probe) this.#insert(probe);
     return false;
   }
 

@@ -11,6 +11,7 @@ import {
   decodeParameterStatus,
   decodeReadyForQuery,
   decodeRowDescription,
+  isFatal,
   MESSAGE_FORMAT,
 } from "../decoder.js";
 import { goodbyeResponse } from "../denial.js";
@@ -20,7 +21,7 @@ import { copyMasker } from "../rewrite/copy.js";
 import { type Masks, masksFor, planOf } from "../rewrite/masks.js";
 import { maskFunctionResult, type RowMasker } from "../rewrite/rows.js";
 import { scrubbed } from "../rewrite/texts.js";
-import type { Answer, ExecuteAnswer, OwnAnswer, QueryAnswer } from "./answers.js";
+import type { Answer, ExecuteAnswer, OwnAnswer, ProbeAnswer, QueryAnswer } from "./answers.js";
 import { NOT_IN_COPY } from "./copy-in.js";
 import { endsOwn, limitError, ownAnswer, pastLimit } from "./limits.js";
 import type { SessionState } from "./state.js";
@@ -100,6 +101,7 @@ export class FromServer {
     const { answers } = this.#state;
     const { head } = answers;
     if (TELLS.has(type)) answers.spoken = true;
+    if (head?.kind === "probe" && !ASIDE.has(type)) return this.#probed(type, head);
     if (type === SERVER.ReadyForQuery && !answers.spoken && head?.kind !== "sync") return this.#readyAgain();
     if (head !== undefined && head.kind === "own" && !ASIDE.has(type)) return this.#own(type, head);
     if (type === SERVER.DataRow) return this.#row(head);
@@ -237,7 +239,7 @@ export class FromServer {
       head.copy = { direction: "in", masker: null };
       state.beginCopy(head.kind === "execute");
       // It waits for data, and the client's next is something else, which may wait for it.
-      if (state.asking && state.copyIn.reads) {
+      if (state.asking && state.copyIn.reads && !state.copyIn.meetsOther) {
         this.#fault("malformed", NOT_IN_COPY);
         return false;
       }
@@ -339,11 +341,39 @@ export class FromServer {
     state.status = decodeReadyForQuery(frame);
     state.copyIn.doubtful--;
     state.skipping = false;
-    if (state.answers.empty) {
-      state.unsynced = false;
-      state.endSegment(state.segment++);
-    }
+    if (state.answers.empty) this.#batchOver();
     return this.#out.pass();
+  }
+
+  #batchOver(): void {
+    const state = this.#state;
+    state.unsynced = false;
+    state.endSegment(state.segment++);
+  }
+
+  /** Of the ReadyForQuery that come before its end one is the probe's own, and all are alike. */
+  #probed(type: number, head: ProbeAnswer): boolean {
+    const state = this.#state;
+    const frame = this.#frames.read();
+    if (!frame) return false;
+    switch (type) {
+      case SERVER.ErrorResponse: {
+        const fields = decodeFields(frame);
+        if (!isFatal(fields)) throw unexpected("an error");
+        return this.#text(fields, errorResponse);
+      }
+      case SERVER.ReadyForQuery:
+        state.status = decodeReadyForQuery(frame);
+        return ++head.readies === 1 ? this.#out.swallow() : this.#out.pass();
+      case SERVER.CloseComplete:
+        if (head.readies === 0) throw unexpected("CloseComplete");
+        state.answers.shift();
+        state.skipping = !state.copyIn.probed(head);
+        if (!state.skipping) this.#batchOver();
+        return this.#out.swallow();
+      default:
+        throw unexpected("a message of this type");
+    }
   }
 
   // ---- texts -------------------------------------------------------------------------------------------------------
@@ -356,8 +386,7 @@ export class FromServer {
       const told = state.scrubbing ? scrubbed(fields) : fields;
       command.error = { code: told.get("C") ?? "", message: told.get("M") ?? "" };
     }
-    // The server is about to close; nothing is answered any more.
-    if (["FATAL", "PANIC"].includes(fields.get("V") ?? "")) return this.#text(fields, errorResponse);
+    if (isFatal(fields)) return this.#text(fields, errorResponse);
     if (head?.kind === "refusal") {
       this.#out.replace(head.error);
       if (!head.simple) state.skipToSync();

@@ -2,7 +2,7 @@ import { MalformedBytes } from "#bytes";
 import type { CommandLimit } from "../../protocol.js";
 import { SERVER, STATUS } from "../codes.js";
 import type { RunningCommand } from "../commands.js";
-import { decodeFields, decodeReadyForQuery } from "../decoder.js";
+import { decodeFields, decodeReadyForQuery, isFatal } from "../decoder.js";
 import { POISON_PARSE, POISON_QUERY, refusalResponse, sqlState } from "../denial.js";
 import { errorResponse, query } from "../encoder.js";
 import { scrubbed } from "../rewrite/texts.js";
@@ -75,9 +75,8 @@ export function ownAnswer(state: SessionState, head: OwnAnswer, type: number, fr
       return does === "commit" ? head.frame : null;
     case SERVER.ErrorResponse: {
       const fields = decodeFields(frame);
-      const closes = ["FATAL", "PANIC"].includes(fields.get("V") ?? "");
       // The client has been told already why it comes to this.
-      if (!closes && (does === "abort" || does === "rollback")) return null;
+      if (!isFatal(fields) && (does === "abort" || does === "rollback")) return null;
       const told = state.scrubbing ? scrubbed(fields) : fields;
       command.error ??= { code: told.get("C") ?? "", message: told.get("M") ?? "" };
       return errorResponse(told);
