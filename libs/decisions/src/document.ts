@@ -102,10 +102,15 @@ export function offsetOf(source: PolicySource, error: DetailedError): number {
   return start === undefined ? 0 : fromByteOffset(source.text, start);
 }
 
-/** Cedar's message and help, without its own names for our policies. */
-export function sentence(error: DetailedError): string {
+/**
+ * Cedar's message and help, without its own names for our policies.
+ * @param named the help with a name that is not known
+ */
+export function sentence(error: DetailedError, named = ""): string {
   const message = error.message.replace(/^failed to parse policy[^:]*: /, "").replace(/^for policy `[^`]*`, /, "");
-  const help = error.help?.replace(/^for policy `[^`]*`, /, "") ?? missingEnd(error);
+  const theirs = error.help?.replace(/^for policy `[^`]*`, /, "");
+  // Cedar's guesses may be of another kind, or far off.
+  const help = theirs?.startsWith("did you mean") ? named : (theirs ?? (named || missingEnd(error)));
   return help ? `${message} (${help})` : message;
 }
 

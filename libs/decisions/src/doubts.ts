@@ -2,6 +2,7 @@ import { FILTER_USES, ORDER_USES } from "#commands";
 import { entitiesOf, type PolicyProblem, type ReadPolicy, readDocument } from "./document.js";
 import { comparedUses, namedEntities } from "./expression.js";
 import { position } from "./source-text.js";
+import { misplacedActions } from "./vocabulary.js";
 
 /** What an installation has, or will have once a document is applied. */
 export interface KnownNames {
@@ -41,6 +42,7 @@ function doubtsOf(policy: ReadPolicy, known: KnownNames): readonly Doubt[] {
       unknown(type, id, known),
     ),
     ...otherActionsUses(policy),
+    ...misplacedActions(json).map(({ action, message }) => ({ at: `Action::"${action}"`, message })),
   ];
 }
 

@@ -56,6 +56,12 @@ test.each([
     74,
     'never "join"',
   ],
+  [
+    'permit (principal, action in [Action::"sql:select", Action::"reveal"], resource == Resource::"shop");',
+    1,
+    53,
+    'Action::"reveal" is done to a Label, not to a Resource',
+  ],
   ['@max_rows("0")\npermit (principal, action in Action::"sql:read", resource);', 1, 1, "lets no row through"],
 ])("%s", (text, line, column, message) => {
   expect(policyDoubts(text, KNOWN)).toEqual([{ line, column, message: expect.stringContaining(message) }]);

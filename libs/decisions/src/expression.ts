@@ -97,6 +97,23 @@ export function namedEntities(...nodes: readonly unknown[]): readonly { readonly
   return [...found.values()];
 }
 
+/** The type of the entities that `resource` is compared with in the conditions; null where it is not one. */
+export function resourceTypeIn(conditions: readonly unknown[]): string | null {
+  const types = new Set<unknown>();
+  const visit = (node: unknown): void => {
+    if (Array.isArray(node)) node.forEach(visit);
+    if (!isRecord(node)) return;
+    const compared = node["=="] ?? node.in;
+    if (isRecord(compared) && isRecord(compared.left) && compared.left.Var === "resource") {
+      for (const { type } of namedEntities(compared.right)) types.add(type);
+    }
+    Object.values(node).forEach(visit);
+  };
+  conditions.forEach(visit);
+  const [type] = types;
+  return types.size === 1 && typeof type === "string" ? type : null;
+}
+
 /** The texts that an attribute of the context is compared with, wherever in the condition. */
 function comparisons(node: unknown): readonly { readonly attribute: string; readonly text: string }[] {
   if (Array.isArray(node)) return node.flatMap(comparisons);

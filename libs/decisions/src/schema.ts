@@ -36,6 +36,9 @@ export const isOnlyGroup = (name: string): boolean => groups.has(name) && !group
 export const inScope = (scope: readonly string[], leaf: string): boolean =>
   scope.length === 0 || [leaf, ...(groupsOf(leaf) ?? [])].some((name) => scope.includes(name));
 
+/** Leaves and groups. */
+export const actionNames: readonly string[] = [...new Set([...groupsByLeaf.keys(), ...groups])];
+
 /** Names a token's scope may hold. */
 export const isAction = (name: string): boolean => groupsByLeaf.has(name) || groups.has(name);
 

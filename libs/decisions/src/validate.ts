@@ -1,3 +1,4 @@
+import type { DetailedError } from "@cedar-policy/cedar-wasm/nodejs";
 import { CedarFailure, engine } from "./cedar.js";
 import {
   entitiesOf,
@@ -11,6 +12,7 @@ import {
 import { impossibleNames } from "./expression.js";
 import { CEDAR_SCHEMA, isOnlyGroup } from "./schema.js";
 import { position } from "./source-text.js";
+import { allMisplaced, helpWithName, misplacedActions } from "./vocabulary.js";
 
 /**
  * Why a policy document may not be put in force; empty where it may. Besides syntax, types and annotations, a policy
@@ -31,7 +33,7 @@ function once(found: readonly PolicyProblem[]): PolicyProblem[] {
   const said = new Map<string, PolicyProblem>();
   for (const problem of found) {
     const { line, column, message } = problem;
-    const key = `${line}:${column} ${message.replace(/ for Action::"[^"]*"/g, "")}`;
+    const key = `${line}:${column} ${message.replace(/ for Action::"[^"]*"/g, "").replace(/ \((did you mean|known here).*$/, "")}`;
     if (!said.has(key)) said.set(key, problem);
   }
   return [...said.values()];
@@ -51,6 +53,7 @@ function problemsOf(policy: ReadPolicy): readonly Found[] {
       return [{ offset: Math.max(0, source.text.indexOf(`"${id}"`)), message }];
     }
   }
+  if (json.resource.op !== "All" && allMisplaced(json)) return misplaced(policy);
   let answer: ReturnType<typeof validate>;
   try {
     answer = validate(source.text);
@@ -58,18 +61,28 @@ function problemsOf(policy: ReadPolicy): readonly Found[] {
     if (!(error instanceof CedarFailure)) throw error;
     return [{ offset: 0, message: TOO_COMPLEX }];
   }
-  if (answer.type === "failure") {
-    return answer.errors.map((error) => ({ offset: offsetOf(source, error), message: sentence(error) }));
-  }
+  const found = (error: DetailedError): Found => ({
+    offset: offsetOf(source, error),
+    message: sentence(error, helpWithName(error, json)),
+  });
+  if (answer.type === "failure") return answer.errors.map(found);
   const raised = answer.validationErrors.length > 0 ? answer.validationErrors : answer.validationWarnings.slice(0, 1);
+  const impossible = raised.some(({ error }) => error.message.includes("policy is impossible"));
+  if (impossible && allMisplaced(json)) return misplaced(policy);
   return [
-    ...raised.map(({ error }) => ({ offset: offsetOf(source, error), message: sentence(error) })),
-    ...answer.otherWarnings.map((error) => ({ offset: offsetOf(source, error), message: sentence(error) })),
+    ...raised.map(({ error }) => found(error)),
+    ...answer.otherWarnings.map(found),
     ...impossibleNames(json.conditions).map(({ name, message }) => ({
       offset: Math.max(0, source.text.indexOf(`"${name}"`)),
       message,
     })),
   ];
+}
+
+/** Cedar would only say that the policy never applies. */
+function misplaced({ source, json }: ReadPolicy): readonly Found[] {
+  const offset = Math.max(0, source.text.search(/(?<!\.)\bresource\s*(==|in\b|is\b)/));
+  return misplacedActions(json).map(({ message }) => ({ offset, message }));
 }
 
 /** `success` says only that validation ran: the lists tell what it found. */

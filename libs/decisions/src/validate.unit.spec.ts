@@ -65,7 +65,16 @@ describe("a policy document", () => {
     ['permit(principal, action == Action::"sql:read", resource);', "is a group of actions"],
     [
       'permit(principal, action == Action::"reveal", resource == Resource::"shop");',
-      "unable to find an applicable action",
+      'is done to a Label, not to a Resource: write resource == Label::"…" (or in), and when { context.resource == Resource::"shop" } to',
+    ],
+    ['permit(principal, action == Action::"copy", resource is Resource);', "is done to a Label, not to a Resource"],
+    [
+      'permit(principal, action == Action::"reveal", resource) when { resource == Resource::"shop" };',
+      "is done to a Label, not to a Resource",
+    ],
+    [
+      'permit(principal, action in Action::"sql:read", resource in Label::"pii");',
+      'Action::"sql:read" is done to a Resource, not to a Label: write resource == Resource::"…"',
     ],
     ['forbid(principal, action in Action::"sql:write", resource) when { 1 == 2 };', "impossible"],
     ['forbid(principal, action in Action::"sql:write", resource) when { context.bonded };', "bonded"],
@@ -112,6 +121,33 @@ describe("a policy document", () => {
     [`${'@id("a") permit(principal, action == Action::"connect", resource);'.repeat(2)}`, "used twice"],
     [`permit(principal, action == Action::"connect", resource);${" ".repeat(100_000)}`, "longer than"],
   ])("is refused with the reason: %s", (text, reason) => expect(refused(text)?.message).toContain(reason));
+
+  test.each([
+    ['permit(principal, action == Action::"conect", resource);', 'did you mean `Action::"connect"`?'],
+    ['permit(principal, action == Action::"delete", resource);', 'did you mean `Action::"sql:delete"`?'],
+    ['permit(principal, action in Action::"sql:reads", resource);', 'did you mean `Action::"sql:read"`?'],
+    // A group of actions, which == does not take.
+    ['permit(principal, action == Action::"sql:reads", resource);', null],
+    ['permit(principal, action == Action::"sql:drop", resource);', null],
+    ['permit(principal, action == Action::"mask", resource);', null],
+    ['permit(principal, action == Action::"copi", resource == Resource::"shop");', null],
+    ['permit(principal in Groups::"ci", action, resource);', "did you mean `Group`?"],
+    ['permit(principal in User::"ci", action, resource);', "known here: Group"],
+    ['permit(principal == Agents::"ci", action, resource);', "did you mean `Agent`?"],
+    ['permit(principal, action == Action::"reveal", resource == Column::"c");', "known here: Label"],
+    ['permit(principal, action in Action::"sql:read", resource == Table::"t");', "known here: Resource"],
+    ["permit(principal, action, resource) when { principal.group == 1 };", "known here: issuer, name, subject"],
+    ["permit(principal, action, resource) when { principal.naem == 1 };", "did you mean `name`?"],
+    [
+      'permit(principal, action == Action::"reveal", resource) when { context.table == "a.b" };',
+      "known here: client_address, now, on_behalf_of, resource, run",
+    ],
+    ['permit(principal, action == Action::"sql:select", resource) when { context.bonded };', "did you mean `bounded`?"],
+    ['permit(principal, action == Action::"reveal", resource) when { resource.protocol == "x" };', null],
+  ])("suggests only what is near, and valid there: %s", (text, help) => {
+    const [, said = null] = /\(([^()]+)\)$/.exec(refused(text)?.message ?? "(nothing is wrong)") ?? [];
+    expect(said).toBe(help);
+  });
 
   test.each([
     ["sums", `${Array(2_000).fill("1").join(" + ")} > 0`],
