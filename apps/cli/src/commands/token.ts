@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { type Context, wholeNumber } from "../context.js";
 import { type Exchanged, exchange, type Wanted } from "../exchange.js";
+import { CliFailure, EXIT } from "../failure.js";
 import { facts, json } from "../output.js";
 import { type IdentityOptions, subjectToken } from "../workload-identity.js";
 
@@ -18,12 +19,21 @@ export const exchangeOptions = (command: Command) =>
     .addOption(
       new Option("--mode <mode>", "how often it can be used; once unless said").choices(["once", "burst", "run"]),
     )
-    .option("--uses <n>", "of burst: how many sessions, 2 to 1000; 10 unless said", wholeNumber(1, 1000))
+    .option("--uses <n>", "of burst: how many sessions, 2 to 1000; 10 unless said", wholeNumber(2, 1000))
     .option("--window <seconds>", "of burst: from the first session to the last; 60 unless said", wholeNumber(1, 3600));
 
 export async function getToken(options: ExchangeOptions, { settings, env }: Context): Promise<Exchanged> {
+  checkUses(options);
   const known = settings();
   return exchange(known, await subjectToken(options, known, env), options);
+}
+
+/** The API would say so too, in the words of its form. */
+function checkUses({ mode = "once", uses, window }: Wanted): void {
+  const given = [...(uses === undefined ? [] : ["--uses"]), ...(window === undefined ? [] : ["--window"])];
+  if (given.length === 0 || mode === "burst") return;
+  const says = `${given.join(" and ")} can only be given with --mode burst, and the mode is ${mode}`;
+  throw new CliFailure(says, EXIT.usage, `Add --mode burst, or leave ${given.join(" and ")} out.`);
 }
 
 export function addToken(program: Command, context: Context): void {
