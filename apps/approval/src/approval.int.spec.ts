@@ -249,6 +249,7 @@ describe("the approval service", () => {
     await bus.callEdge(withdraw, ENFORCER, { approvalId: id, reason: "Ctrl-C" });
     await bus.callEdge(withdraw, ENFORCER, { approvalId: randomUUID(), reason: "Ctrl-C" });
     expect(await statusOf(id)).toBe("WITHDRAWN");
+    expect((await get(id)).endedBecause).toBe("Ctrl-C");
     await expect(vote(id, as("ada"))).rejects.toMatchObject({ code: "gone" });
   });
 

@@ -58,6 +58,12 @@ export class Approval {
   quorum!: number;
   @Text({ description: "Why it is held.", max: Number.POSITIVE_INFINITY })
   reason!: string;
+  @Text({
+    description: "Why it was rejected or withdrawn, where that was said.",
+    max: Number.POSITIVE_INFINITY,
+    example: "the client has gone",
+  })
+  ended_because!: string;
   @Moment({ description: "Since when.", optional: true })
   requested_at?: string;
   @Moment({ description: "Until when it can be decided.", optional: true })

@@ -29,6 +29,7 @@ export function approvalMessage(view: ApprovalView): MessageInitShape<typeof app
     ...{ resource: held.resource, sessionId: held.sessionId, enforcerId: held.enforcerId },
     ...{ statement: held.statement, parameters: [...held.parameters], digest: Buffer.from(held.digest, "hex") },
     ...{ policyEpoch: BigInt(held.policyEpoch), policies: [...held.policies] },
+    endedBecause: view.because,
     ...{ approvers: held.approvers, quorum: held.quorum, reason: held.reason },
     ...{ requestedAt: timestampFromMs(held.requestedAt), expiresAt: timestampFromMs(held.expiresAt) },
     ...{ replaces: held.replaces ?? "", replacedBy: view.replacedBy },

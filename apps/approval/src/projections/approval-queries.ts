@@ -13,6 +13,8 @@ export interface ApprovalView {
   readonly votes: readonly Vote[];
   /** The approval that was asked for in its place; empty: none. */
   readonly replacedBy: string;
+  /** Why it was rejected or withdrawn. */
+  readonly because: string;
 }
 
 /** A page is shorter where its commands are long, so that it fits a message of the bus with its last one. */
@@ -20,7 +22,7 @@ const PAGE_BYTES = 2 << 20;
 
 /** $1 is now. */
 const STATUS = "CASE WHEN status IN ('pending', 'approved') AND expires_at <= $1 THEN 'expired' ELSE status END";
-const COLUMNS = `id, version, requested_at, held, votes, replaced_by, ${STATUS} AS status`;
+const COLUMNS = `id, version, requested_at, held, votes, replaced_by, because, ${STATUS} AS status`;
 
 /** What is known of approvals. Reads only. */
 @Injectable()
@@ -78,8 +80,9 @@ interface ApprovalRow {
   readonly held: HeldCommand;
   readonly votes: readonly Vote[];
   readonly replaced_by: string;
+  readonly because: string;
 }
 
-const viewOf = ({ id, version, status, held, votes, replaced_by: replacedBy }: ApprovalRow): ApprovalView => ({
-  ...{ id, version: Number(version), status, held, votes, replacedBy },
+const viewOf = ({ id, version, status, held, votes, replaced_by, because }: ApprovalRow): ApprovalView => ({
+  ...{ id, version: Number(version), status, held, votes, replacedBy: replaced_by, because },
 });

@@ -8,14 +8,14 @@ export async function project(
   { state, version }: { state: ApprovalState; version: number },
 ): Promise<void> {
   if (state.status === "absent") return;
-  const { status, held, votes } = state;
+  const { status, held, votes, because } = state;
   await tx.query(
-    `INSERT INTO approval.approval (id, version, status, resource, requested_at, expires_at, held, votes)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-     ON CONFLICT (id) DO UPDATE SET version = $2, status = $3, votes = $8`,
+    `INSERT INTO approval.approval (id, version, status, resource, requested_at, expires_at, held, votes, because)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     ON CONFLICT (id) DO UPDATE SET version = $2, status = $3, votes = $8, because = $9`,
     [
       ...[id, version, status, held.resource, new Date(held.requestedAt), new Date(held.expiresAt)],
-      ...[JSON.stringify(held), JSON.stringify(votes)],
+      ...[JSON.stringify(held), JSON.stringify(votes), because.replaceAll("\0", "\ufffd")],
     ],
   );
   if (held.replaces && version === 1) {

@@ -28,7 +28,21 @@ export const approvalMigrations: readonly Migration[] = [
       await runner.query("ALTER TABLE approval.approval DROP COLUMN replaced_by");
     },
   },
+  {
+    name: "approval-004-because",
+    async up(runner) {
+      await runner.query(BECAUSE);
+    },
+    async down(runner) {
+      await runner.query("ALTER TABLE approval.approval DROP COLUMN because");
+    },
+  },
 ];
+
+const BECAUSE = `
+-- Why it was rejected or withdrawn; empty too of what ended before this was kept, until it is rebuilt.
+ALTER TABLE approval.approval ADD COLUMN because text NOT NULL DEFAULT '';
+`;
 
 const TABLES = `
 CREATE SCHEMA IF NOT EXISTS approval;
