@@ -55,8 +55,7 @@ export function addTokens(program: Command, { client, print }: Context): void {
       const { by, value } = selected(id, options);
       const revocation = { by, value, reason: options.reason ?? "" };
       const answer = await client().change<{ tokens: Revoked[] }>("POST", "/v1/tokens/revoke", { json: revocation });
-      const says = answer.tokens.length === 0 ? "nothing was live" : answer.tokens.map(became).join("\n");
-      print(options.json ? json(answer) : says);
+      print(options.json ? json(answer) : outcome(answer.tokens, id !== undefined));
     });
 }
 
@@ -75,6 +74,21 @@ const NOTHING_TO_REVOKE: Readonly<Record<string, string>> = {
   expired: "had expired already",
   "revoked-before": "was revoked already",
 };
+
+/** What was asked for by its id is told of in full; of many, those that it made no difference to are only counted. */
+function outcome(tokens: readonly Revoked[], named: boolean): string {
+  const without = tokens.filter(({ outcome }) => NOTHING_TO_REVOKE[outcome] !== undefined);
+  if (named) return tokens.map(became).join("\n");
+  const revoked = tokens.filter((token) => !without.includes(token)).map(became);
+  const counted = Object.keys(NOTHING_TO_REVOKE).flatMap((outcome) => {
+    const count = without.filter((token) => token.outcome === outcome).length;
+    return count === 0 ? [] : [`${count} ${outcome.replace("-", " ")}`];
+  });
+  if (counted.length === 0) return revoked.length === 0 ? "nothing was live" : revoked.join("\n");
+  const others = `${without.length} ${revoked.length > 0 ? "other" : "token"}${without.length === 1 ? "" : "s"}`;
+  const none = revoked.length === 0 ? ["nothing was live"] : [];
+  return [...revoked, ...none, `without effect on ${others}: ${counted.join(", ")}`].join("\n");
+}
 
 function became({ id, outcome, sessions_ended: ended }: Revoked): string {
   const before = NOTHING_TO_REVOKE[outcome];
