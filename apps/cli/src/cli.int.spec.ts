@@ -74,12 +74,73 @@ describe("approvals, sessions, tokens", () => {
   });
   test("shown, approved, rejected, with the reason", async () => {
     expect((await built.run(["approvals", "show", "a1"])).stdout).toMatch(/requester\s+demo\|ci\nrun\s+17/);
-    expect((await built.run(["approvals", "approve", "a1", "--reason", "ticket 42"])).stdout).toContain(
-      "a1 is approved",
+    expect((await built.run(["approvals", "approve", "a1", "--reason", "ticket 42"])).stdout).toBe(
+      "a1 is approved, and the command has run: drop table t\\u001b[2J; -- \\u202egnp\n",
     );
     expect(asked<approvalV1.DecideRequest>("Decide")).toMatchObject({ id: "a1", approve: true, reason: "ticket 42" });
     expect((await built.run(["approvals", "reject", "a1"])).stdout).toContain("a1 is rejected");
     expect((await built.run(["approvals", "show", "a2"])).code).toBe(4);
+  });
+  describe("what becomes of what was approved is told", () => {
+    afterEach(() => answersOf(fixture.plane));
+    const { APPROVED, CONSUMED, WITHDRAWN, PENDING } = approvalV1.ApprovalStatus;
+    test.each([
+      [CONSUMED, "", { status: "running" }, "is approved, and the command is running:"],
+      [CONSUMED, "", null, "is approved, and the command has been let through:"],
+      [CONSUMED, "", { status: "failed", errorCode: "42P01", reason: "no t" }, "the command failed (42P01 no t):"],
+      [CONSUMED, "", { status: "unknown" }, "was let through, but its session ended before the answer:"],
+      [WITHDRAWN, "it is another now", { status: "refused" }, "but the command did not run (it is another now):"],
+      [WITHDRAWN, "the client has gone", null, "but the command did not run (the client has gone):"],
+      [APPROVED, "", { status: "held" }, "its command has not run so far"],
+    ])("%s %s %j", async (status, endedBecause, command, says) => {
+      fixture.plane.on(approvalV1.Approvals.method.getApproval, () => ({ ...approval, status, endedBecause }));
+      fixture.plane.on(auditV1.Audit.method.getSession, ({ id }) => ({
+        session: { id },
+        commands: command ? [{ ordinal: 1n, approvalId: "a1", ...command }] : [],
+      }));
+      const { code, stdout } = await built.run(["approvals", "approve", "a1"]);
+      expect([code, stdout]).toEqual([0, expect.stringContaining(says)]);
+    });
+    test("one vote of two is not told as more", async () => {
+      const votes = [{ by: { id: "k", name: "dana" }, approve: true }];
+      fixture.plane.on(approvalV1.Approvals.method.decide, () => ({ ...approval, status: PENDING, votes }));
+      expect((await built.run(["approvals", "approve", "a1"])).stdout).toMatch(/^a1 is pending \(1 of 2 approved\): /);
+    });
+    test("why it was withdrawn is shown", async () => {
+      const gone = { ...approval, status: WITHDRAWN, endedBecause: "the client has gone" };
+      fixture.plane.on(approvalV1.Approvals.method.getApproval, () => gone);
+      expect((await built.run(["approvals", "show", "a1"])).stdout).toMatch(
+        /^status +withdrawn \(the client has gone\)$/m,
+      );
+    });
+  });
+  test("the beginning of an approval's id will do, where only one begins so", async () => {
+    const ids = [
+      "7d0e2f10-0000-4000-8000-000000000001",
+      "7d0e2f10-0000-4000-8000-000000000002",
+      "de282379-b9cf-41f2-bce3-89978340b28f",
+    ];
+    fixture.plane.on(approvalV1.Approvals.method.listApprovals, () => ({
+      approvals: ids.map((id) => ({ ...approval, id })),
+    }));
+    fixture.plane.on(approvalV1.Approvals.method.getApproval, ({ id }) => ({ ...approval, id }));
+    try {
+      expect((await built.run(["approvals", "show", "de28"])).stdout).toContain(ids[2]);
+      expect((await built.run(["approvals", "reject", "de282379"])).code).toBe(0);
+      expect(asked<approvalV1.DecideRequest>("Decide").id).toBe(ids[2]);
+      fixture.plane.forget();
+      for (const doing of ["show", "approve", "reject"]) {
+        const { code, stderr } = await built.run(["approvals", doing, "7d0e2f10"]);
+        expect([code, stderr]).toEqual([
+          2,
+          expect.stringContaining(`several approvals begin with 7d0e2f10: ${ids[0]}, ${ids[1]}`),
+        ]);
+      }
+      expect(fixture.plane.asked.some(({ method }) => method === "Decide")).toBe(false);
+      expect((await built.run(["approvals", "show", "7d0e2f10-0000-4000-8000-000000000002"])).stdout).toContain(ids[1]);
+    } finally {
+      answersOf(fixture.plane);
+    }
   });
   test("an auditor may look, not decide", async () => {
     const env = { COUNTERFOIL_KEY: "cfk_auditor" };
@@ -117,9 +178,7 @@ describe("approvals, sessions, tokens", () => {
     expect(asked<tokensV1.RevokeRequest>("Revoke")).toMatchObject({ tokenId: "abc", reason: "leaked" });
     expect((await built.run(["tokens", "revoke", "--run", "17"])).stdout.split("\n")).toEqual([
       "a is revoked, and ended 1 open session",
-      expect.stringContaining("b was spent already"),
-      "c had expired already",
-      "d was revoked already",
+      "without effect on 3 others: 1 spent, 1 expired, 1 revoked before",
       "",
     ]);
     expect((await built.run(["tokens", "revoke", "--run", "18"])).stdout).toBe("nothing was live\n");
@@ -135,7 +194,9 @@ test.each([
   ["tokens ls --limit 0", "from 1 to 1000000"],
   ["sessions ls --limit 1e3", "from 1 to 1000000"],
   ["token --resource shop --lifetime 0", "from 1 to 3600"],
-  ["token --resource shop --mode burst --uses 0", "from 1 to 1000"],
+  ["token --resource shop --mode burst --uses 1", "from 2 to 1000"],
+  ["token --resource shop --uses 3", "--uses can only be given with --mode burst, and the mode is once"],
+  ["run --resource shop --mode run --uses 3 --window 9 -- true", "leave --uses and --window out"],
   ["run --resource shop --window 3601 -- true", "from 1 to 3600"],
   ["enforcers register e --group g --nats nats://h --out o --listener postgres:h:65536", "port from 1 to 65535"],
 ])("counterfoil %s is wrong usage, and says what would do", async (line, says) => {

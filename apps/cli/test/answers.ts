@@ -3,12 +3,13 @@ import { approvalV1, auditV1, identityV1, policyV1, tokensV1 } from "#contracts"
 import { type ControlPlane, refuse } from "../../api/test/control-plane.js";
 
 const principal = { id: "demo|ci", issuer: "demo", subject: "ci", name: "ci", groups: ["ci"], run: "17" };
+export const SESSION = "5d7de4b6-89ab-4def-8123-456789abcdef";
 export const approval = {
   ...{ id: "a1", status: approvalV1.ApprovalStatus.PENDING, requester: principal, resource: "shop", quorum: 2 },
+  sessionId: SESSION,
   statement: "drop table t\u001b[2J; -- \u202egnp",
   ...{ expiresAt: timestampFromMs(Date.UTC(2026, 4, 1)), approvers: "dba" },
 };
-export const SESSION = "5d7de4b6-89ab-4def-8123-456789abcdef";
 const session = { id: SESSION, status: "open", principal, resource: "shop", protocol: "postgres", commands: 1n };
 
 /** The control plane answers as if it had one of each. */
@@ -43,7 +44,10 @@ export function answersOf(plane: ControlPlane): void {
   plane.on(auditV1.Audit.method.listSessions, () => ({ sessions: [session] }));
   plane.on(auditV1.Audit.method.getSession, ({ id }) => ({
     session: { ...session, id },
-    commands: [{ ordinal: 1n, statement: "select 1", verdict: "allow", status: "done", policies: ["p"] }],
+    commands: [
+      { ordinal: 1n, statement: "select 1", verdict: "allow", status: "done", policies: ["p"] },
+      { ordinal: 2n, statement: approval.statement, verdict: "hold", status: "done", approvalId: "a1" },
+    ],
   }));
   plane.on(tokensV1.Tokens.method.endSession, () => ({}));
   plane.on(identityV1.Identity.method.listAdminKeys, () => ({

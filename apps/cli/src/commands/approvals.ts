@@ -3,6 +3,8 @@ import type { ApiClient } from "../api-client.js";
 import type { Context } from "../context.js";
 import { CliFailure, EXIT } from "../failure.js";
 import { facts, json, moment, shortened, table } from "../output.js";
+import { wholeId } from "../short-id.js";
+import { becomes } from "./approved.js";
 
 interface Approval {
   readonly id: string;
@@ -16,6 +18,7 @@ interface Approval {
   readonly approvers: string;
   readonly quorum: number;
   readonly reason: string;
+  readonly ended_because: string;
   readonly requested_at?: string;
   readonly expires_at?: string;
   readonly votes: readonly {
@@ -26,6 +29,9 @@ interface Approval {
 }
 
 const STATUSES = ["pending", "approved", "rejected", "expired", "withdrawn", "consumed"];
+
+const APPROVALS = "/v1/approvals";
+const pathOf = (id: string) => `${APPROVALS}/${encodeURIComponent(id)}`;
 
 export function addApprovals(program: Command, { client, print }: Context): void {
   const approvals = program.command("approvals").description("what waits for a person");
@@ -38,15 +44,15 @@ export function addApprovals(program: Command, { client, print }: Context): void
     .option("--json")
     .action(async (options: { status?: string; all?: boolean; resource?: string; json?: boolean }) => {
       const status = options.all ? undefined : (options.status ?? "pending");
-      const found = await client().list<Approval>("/v1/approvals", { status, resource: options.resource });
+      const found = await client().list<Approval>(APPROVALS, { status, resource: options.resource });
       print(options.json ? json(found) : found.length === 0 ? "nothing waits" : listed(found));
     });
   approvals
     .command("show <id>")
-    .description("the exact command, and how it stands")
+    .description("the exact command, and how it stands; the beginning of its id will do")
     .option("--json")
     .action(async (id: string, options: { json?: boolean }) => {
-      const approval = await client().get<Approval>(`/v1/approvals/${encodeURIComponent(id)}`);
+      const approval = await client().get<Approval>(pathOf(await wholeId(client(), APPROVALS, id)));
       print(options.json ? json(approval) : shown(approval));
     });
   for (const decision of ["approve", "reject"] as const) {
@@ -59,11 +65,14 @@ export function addApprovals(program: Command, { client, print }: Context): void
       )
       .option("--json")
       .action(async (id: string, { reason = "", json: asJson }: { reason?: string; json?: boolean }) => {
-        const path = `/v1/approvals/${encodeURIComponent(id)}`;
+        // What waits comes first: nothing else can be decided.
+        const path = pathOf(await wholeId(client(), APPROVALS, id, [{ status: "pending" }, {}]));
         const approval = await client()
           .change<Approval>("POST", `${path}/decision`, { json: { decision, reason } })
           .catch(async (error) => Promise.reject(await withRole(error, client(), path)));
-        print(asJson ? json(approval) : `${approval.id} is ${standing(approval)}: ${shortened(approval.statement)}`);
+        if (asJson) return print(json(approval));
+        const became = approval.status === "approved" ? await becomes(client(), approval) : standing(approval);
+        print(`${approval.id} is ${became}: ${shortened(approval.statement)}`);
       });
   }
 }
@@ -78,13 +87,15 @@ async function withRole(error: unknown, client: ApiClient, path: string): Promis
   return new CliFailure(error.message, error.exitCode, `A key with the role admin or approver can decide it${group}.`);
 }
 
-const standing = ({ status, votes, quorum }: Approval) =>
-  status === "pending" ? `pending (${votes.filter(({ approve }) => approve).length} of ${quorum} approved)` : status;
+const standing = ({ status, votes, quorum, ended_because: because }: Approval) => {
+  if (status === "pending") return `pending (${votes.filter(({ approve }) => approve).length} of ${quorum} approved)`;
+  return because ? `${status} (${because})` : status;
+};
 
 const listed = (found: readonly Approval[]) =>
   table(found, [
     { title: "id", of: ({ id }) => id },
-    { title: "status", of: standing },
+    { title: "status", of: (approval) => standing({ ...approval, ended_because: "" }) },
     { title: "expires", of: ({ expires_at }) => moment(expires_at) },
     { title: "requester", of: ({ requester }) => requester?.id },
     { title: "resource", of: ({ resource }) => resource },

@@ -1,8 +1,7 @@
 import { type Command, Option } from "commander";
-import type { ApiClient } from "../api-client.js";
 import { type Context, MOST_LISTED, wholeNumber } from "../context.js";
-import { CliFailure, EXIT } from "../failure.js";
 import { facts, json, moment, shortened, table } from "../output.js";
+import { wholeId } from "../short-id.js";
 
 interface Session {
   readonly id: string;
@@ -46,10 +45,10 @@ export function addSessions(program: Command, { client, print }: Context): void 
     });
   sessions
     .command("show <id>")
-    .description("one with its commands")
+    .description("one with its commands; the beginning of its id will do")
     .option("--json")
     .action(async (id: string, options: { json?: boolean }) => {
-      const path = `/v1/sessions/${encodeURIComponent(await wholeId(client(), id))}`;
+      const path = `/v1/sessions/${encodeURIComponent(await wholeId(client(), "/v1/sessions", id))}`;
       const session = await client().get<Session & { command_log: LoggedCommand[] }>(path);
       print(options.json ? json(session) : shown(session));
     });
@@ -58,21 +57,10 @@ export function addSessions(program: Command, { client, print }: Context): void 
     .description("end it on the wire")
     .option("--reason <text>", "why; it is recorded, and the client is told")
     .action(async (id: string, { reason }: { reason?: string }) => {
-      const whole = await wholeId(client(), id);
+      const whole = await wholeId(client(), "/v1/sessions", id);
       await client().change("DELETE", `/v1/sessions/${encodeURIComponent(whole)}`, { query: { reason } });
       print(`${whole} is being ended`);
     });
-}
-
-/** How far back a shortened id is looked for. */
-const RECENT = 1000;
-
-/** Ids are shown short in a list of events; one that begins like no other recent one's will do. */
-async function wholeId(client: ApiClient, id: string): Promise<string> {
-  if (!/^[0-9a-f]{8}$/.test(id)) return id;
-  const matching = (await client.list<Session>("/v1/sessions", {}, RECENT)).filter((each) => each.id.startsWith(id));
-  if (matching.length > 1) throw new CliFailure(`several sessions begin with ${id}: give the whole id`, EXIT.usage);
-  return matching[0]?.id ?? id;
 }
 
 const listed = (found: readonly Session[]) =>
