@@ -148,6 +148,93 @@ describe("sessions", () => {
     expect((await get("l-1")).commands[0]?.status).toBe("unknown");
     expect([await statusOf("l-1"), await statusOf("l-2"), await statusOf("l-3")]).toEqual(["lost", "ended", "open"]);
     expect([await statusOf("l-4"), await statusOf("l-5")]).toEqual(["lost", "open"]);
+    expect((await concluded("l-")).map(({ type, session_id }) => [type, session_id])).toEqual([
+      ["session.lost", "l-1"],
+      ["session.lost", "l-4"],
+    ]);
+  });
+
+  const concluded = async (sessions: string) =>
+    (await audit.ofSource("audit")).filter(({ session_id }) => session_id.startsWith(sessions));
+
+  it("are named in the log where they are lost: at once behind the opening, once, and not where their end came first", async () => {
+    const [edge, reborn] = [audit.enforcer("edge-killed"), audit.enforcer("edge-killed")];
+    await audit.decide("EnforcerRegistered", { name: "shop-edge" }, "enforcer", "enforcer/edge-killed");
+    await edge.ship(spoolOpened(), started("lost-1"), runs("lost-1", 1), started("lost-2"), started("lost-3"));
+    await edge.acknowledged();
+    // Given up when the enforcer comes back; the end of one was still in the spool.
+    await audit.inLog(await audit.decide("EnforcerEnrolled", {}, "enforcer", "enforcer/edge-killed"));
+    expect(await concluded("lost-")).toEqual([]);
+    await edge.ship(ended("lost-2"));
+    await edge.acknowledged();
+    const opened = reborn.records(spoolOpened(edge.source), started("lost-4"));
+    await reborn.publish(opened);
+    await reborn.acknowledged();
+    const told = await concluded("lost-");
+    expect(told.map(({ type, session_id }) => [type, session_id])).toEqual([
+      ["session.lost", "lost-1"],
+      ["session.lost", "lost-3"],
+    ]);
+    const [opening] = await audit.ofSource(reborn.name);
+    expect(told.map(({ index }) => index - opening.index)).toEqual([1, 2]);
+    expect(opening.data).toMatchObject({ enforcer_name: "shop-edge" });
+    expect(told[0]).toMatchObject({ origin: "audit", sequence: expect.any(Number) });
+    expect(told[0].data).toEqual({
+      ...{ enforcer_id: "edge-killed", enforcer_name: "shop-edge", token_id: "t-lost-1", resource: "shop" },
+      principal: { id: principal.id, name: principal.name, run: principal.run, on_behalf_of: [] },
+      ...{ started: true, released: false, why: expect.stringContaining("no record of its end") },
+    });
+    expect((await get("lost-1")).session?.endedBecause).toMatch(/no record of its end/);
+    // Said again, by the same opening and by one that was killed before it could say so.
+    await reborn.publish(opened);
+    const third = audit.enforcer("edge-killed");
+    await third.ship(spoolOpened(edge.source), spoolOpened(reborn.source));
+    await third.acknowledged();
+    expect((await concluded("lost-")).slice(2).map(({ session_id }) => session_id)).toEqual(["lost-4"]);
+    expect((await audit.ofSource("audit")).map(({ sequence }, n) => sequence === n + 1)).not.toContain(false);
+  });
+
+  it("are named in the log where their token ran out and nobody told their end", async () => {
+    const edge = audit.enforcer();
+    const hour = 3_600_000;
+    const grant = { resource: "shop", principal: { ...principal, onBehalfOf: [] } };
+    const over = { ...grant, expiresAt: Date.now() - 2 * hour };
+    for (const id of ["u-late", "u-gone", "u-ended", "u-never", "u-turned"]) await audit.redeem(edge.id, id, over);
+    await audit.decide("SessionReleased", { sessionId: "u-turned" }, "token", "token-t-u-turned");
+    await audit.inLog(await audit.redeem(edge.id, "u-young", { ...grant, expiresAt: Date.now() - hour / 2 }));
+    await edge.ship(started("u-late"), started("u-gone"), started("u-ended"), started("u-young"), ended("u-ended"));
+    await edge.acknowledged();
+    for (let times = 0; times < 2; times++) await audit.sweep(Date.now());
+    const unheard = (await concluded("u-")).map(({ type, session_id, data }) => [type, session_id, data.started]);
+    expect(unheard.sort()).toEqual([
+      ["session.unheard", "u-gone", true],
+      ["session.unheard", "u-late", true],
+      ["session.unheard", "u-never", false],
+    ]);
+    expect([await statusOf("u-late"), await statusOf("u-young")]).toEqual(["lost", "open"]);
+    // It was only cut off, and killed then: what it tells counts, and what it does not is lost.
+    await edge.ship(ended("u-late"));
+    await edge.acknowledged();
+    const reborn = audit.enforcer(edge.id);
+    await reborn.ship(spoolOpened(edge.source));
+    await reborn.acknowledged();
+    const lost = (await concluded("u-")).filter(({ type }) => type === "session.lost");
+    expect(lost.map(({ session_id }) => session_id)).toEqual(["u-gone", "u-young"]);
+    expect([await statusOf("u-late"), await statusOf("u-gone")]).toEqual(["ended", "lost"]);
+  });
+
+  it("are told in a vote's entry, and the enforcer by its name where it redeems or gives back", async () => {
+    const edge = audit.enforcer();
+    await audit.decide("EnforcerRegistered", { name: "bank-edge" }, "enforcer", `enforcer/${edge.id}`);
+    const redeemed = await audit.redeem(edge.id, "voted-1", {});
+    const stream = ["approval", "approval-voted"] as const;
+    await audit.decide("ApprovalRequested", { sessionId: "voted-1", statement: "x \0" }, ...stream);
+    const cast = await audit.decide("VoteCast", { by: { id: "k" }, approve: true }, ...stream);
+    await audit.inLog(cast);
+    const entries = (await audit.entries()).map(({ json }) => JSON.parse(json));
+    const of = (id: string) => entries.find(({ data }) => data.command_id === id);
+    expect(of(cast)).toMatchObject({ type: "vote.cast", session_id: "voted-1" });
+    expect(of(redeemed)).toMatchObject({ type: "token.redeemed", data: { enforcer_name: "bank-edge" } });
   });
 
   it("are lost when their damaged spool is carried on by another", async () => {

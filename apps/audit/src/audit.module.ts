@@ -8,6 +8,9 @@ import { ControlIntake } from "./intake/control-intake.js";
 import { Leases } from "./intake/leases.js";
 import { RecordConsumer } from "./intake/record-consumer.js";
 import { RecordIntake } from "./intake/record-intake.js";
+import { SessionEnds } from "./intake/session-ends.js";
+import { Surroundings } from "./intake/surroundings.js";
+import { UnheardSweep } from "./intake/unheard-sweep.js";
 import { AuditLog } from "./log/audit-log.js";
 import { auditMigrations } from "./log/migrations.js";
 import { SessionQueries } from "./projections/session-queries.js";
@@ -30,9 +33,12 @@ export class AuditModule {
         },
         Announcer,
         Leases,
+        Surroundings,
+        SessionEnds,
         RecordIntake,
         ControlIntake,
         RecordConsumer,
+        UnheardSweep,
       ],
     };
   }

@@ -7,9 +7,9 @@ export interface AuditEntry {
   readonly index: number;
   /** When it happened, as its source says: ISO 8601 in UTC. */
   readonly time: string;
-  /** `control` for decided facts, `edge` for observed ones. */
-  readonly origin: "control" | "edge";
-  /** Within its origin: the event store, or the spool. With `sequence` it names the fact, so that none is taken twice. */
+  /** `control` for decided facts, `edge` for observed ones, `audit` for what the log itself concludes from them. */
+  readonly origin: "control" | "edge" | "audit";
+  /** Within its origin: the event store, the spool, or the log. With `sequence` it names the fact, so that none is taken twice. */
   readonly source: string;
   /** Dense within the source, from 1. */
   readonly sequence: number;

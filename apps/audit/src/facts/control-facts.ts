@@ -8,23 +8,29 @@ export type Fact = Omit<AuditEntry, "index">;
 
 const CONTROL_SOURCE = "control";
 
+/** What a person needs to know of an event, and stands elsewhere. Empty: it has to do with none. */
+export interface Around {
+  readonly sessionId: string;
+  readonly enforcerName: string;
+}
+
 /** A decided fact as it stands in the audit log. */
-export function controlFact(recorded: SequencedEvent): Fact {
+export function controlFact(recorded: SequencedEvent, { sessionId, enforcerName }: Around): Fact {
   const { event, meta, streamId, streamType, streamPosition, position, recordedAt } = recorded;
-  const { sessionId } = (event.data ?? {}) as { sessionId?: unknown };
   return {
     time: recordedAt.toISOString(),
     origin: "control",
     source: CONTROL_SOURCE,
     sequence: position,
     type: dotted(streamType, event.type),
-    sessionId: typeof sessionId === "string" ? sessionId : "",
+    sessionId,
     data: withhold({
       stream: streamId,
       version: streamPosition,
       actor: meta.actor,
       command_id: meta.commandId,
       reason: meta.reason,
+      ...(enforcerName !== "" && { enforcer_name: enforcerName }),
       event: apiNames(event.data),
     }),
   };

@@ -23,7 +23,7 @@ describe("a decided fact", () => {
   });
 
   it("tells who, on what command, why, and what", () => {
-    const fact = controlFact({
+    const event = {
       position: 7,
       streamId: "token-1",
       streamType: "token",
@@ -33,7 +33,8 @@ describe("a decided fact", () => {
       event: { type: "TokenRedeemed", data: { sessionId: "s-1", enforcerId: "edge-1", at: 5 } },
       meta: { actor: { id: "enforcer:edge-1", name: "edge-1" }, commandId: "c", reason: "r" },
       recordedAt: now,
-    });
+    };
+    const fact = controlFact(event, { sessionId: "s-1", enforcerName: "shop-edge" });
     expect(fact).toEqual({
       time: "2026-01-02T03:04:05.678Z",
       origin: "control",
@@ -47,6 +48,7 @@ describe("a decided fact", () => {
         actor: { id: "enforcer:edge-1", name: "edge-1" },
         command_id: "c",
         reason: "r",
+        enforcer_name: "shop-edge",
         event: { session_id: "s-1", enforcer_id: "edge-1", at: 5 },
       },
     });

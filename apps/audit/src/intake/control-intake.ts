@@ -7,13 +7,21 @@ import { AuditLog } from "../log/audit-log.js";
 import { projectSessions } from "../projections/sessions.js";
 import { Announcer } from "./announcer.js";
 import { keepLease } from "./leases.js";
+import { Surroundings } from "./surroundings.js";
 
 /** Takes every decided fact into the audit log, in the order of the event store. */
 @Injectable()
 export class ControlIntake implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #follower: Follower;
 
-  constructor(dataSource: DataSource, store: PostgresEventStore, bus: Bus, log: AuditLog, announcer: Announcer) {
+  constructor(
+    dataSource: DataSource,
+    store: PostgresEventStore,
+    bus: Bus,
+    log: AuditLog,
+    surroundings: Surroundings,
+    announcer: Announcer,
+  ) {
     const logger = new Logger(ControlIntake.name);
     let head = 0;
     this.#follower = new Follower({
@@ -23,7 +31,8 @@ export class ControlIntake implements OnApplicationBootstrap, OnModuleDestroy {
       bus,
       logger: { info: (text) => logger.log(text), warn: (text) => logger.warn(text) },
       async apply(tx, event) {
-        const entries = (await log.append(tx, [controlFact(event)])).map(({ entry }) => entry);
+        const fact = controlFact(event, await surroundings.of(tx, event));
+        const entries = (await log.append(tx, [fact])).map(({ entry }) => entry);
         await projectSessions(tx, entries);
         await keepLease(tx, event);
         head = entries.at(-1)!.index;

@@ -67,11 +67,12 @@ export class Leases {
 export async function keepLease(tx: EntityManager, { streamId, event }: SequencedEvent): Promise<void> {
   if (event.type !== REDEEMED || !TOKEN_STREAM.test(streamId)) return;
   const { sessionId, enforcerId } = event.data as Redeemed;
-  await tx.query("INSERT INTO audit.lease VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", [
-    sessionId,
-    enforcerId,
-    streamId,
-  ]);
+  const [minted] = await tx.query("SELECT body FROM es.event WHERE stream_id = $1 AND stream_pos = 1", [streamId]);
+  const { expiresAt } = (minted.body as Minted).grant;
+  await tx.query(
+    "INSERT INTO audit.lease (session_id, enforcer_id, stream_id, expires_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    [sessionId, enforcerId, streamId, new Date(expiresAt)],
+  );
 }
 
 /** What is compared of a principal, whoever wrote it down. */
@@ -123,5 +124,5 @@ interface Redeemed {
 }
 
 interface Minted {
-  readonly grant: { readonly resource: string; readonly principal: Json };
+  readonly grant: { readonly resource: string; readonly principal: Json; readonly expiresAt: number };
 }

@@ -7,6 +7,8 @@ import { projectSessions } from "../projections/sessions.js";
 import { Leases } from "./leases.js";
 import { DISOWNED, owned } from "./owned.js";
 import type { Parcel, Reading, Unreadable } from "./reading.js";
+import { SessionEnds } from "./session-ends.js";
+import { Surroundings } from "./surroundings.js";
 
 /** What became of a message. */
 export interface Taken {
@@ -20,6 +22,9 @@ export interface Taken {
 
 /** Class 22 and 23 (PostgreSQL appendix A): the data itself can't be stored, however often it is tried. */
 const INDIGESTIBLE = /^(22|23)/;
+const OPENED = "spool.opened";
+/** What begins something, or stands alone, says the name of its enforcer; whatever follows has its id. */
+const NAMED = new Set(["session.started", "login.refused", OPENED, DISOWNED]);
 
 /**
  * Takes record batches into the audit log: each record once, in the order of its spool, without a gap. What can't be read
@@ -34,6 +39,8 @@ export class RecordIntake {
     private readonly dataSource: DataSource,
     private readonly log: AuditLog,
     private readonly leases: Leases,
+    private readonly surroundings: Surroundings,
+    private readonly ends: SessionEnds,
   ) {}
 
   /**
@@ -107,7 +114,11 @@ export class RecordIntake {
   async #owned(tx: EntityManager, facts: readonly Fact[]): Promise<readonly Fact[]> {
     const sessions = [...new Set(facts.map(({ sessionId }) => sessionId))].filter(Boolean);
     const leases = await this.leases.of(tx, sessions);
-    const kept = facts.map((fact) => owned(fact, leases.get(fact.sessionId)));
+    const kept: Fact[] = [];
+    for (const fact of facts) {
+      const one = owned(fact, leases.get(fact.sessionId));
+      kept.push(NAMED.has(one.type) ? await this.#named(tx, one) : one);
+    }
     const disowned = kept.filter(({ type }) => type === DISOWNED);
     if (disowned.length > 0) {
       const sources = [...new Set(disowned.map(({ source }) => source))];
@@ -116,10 +127,20 @@ export class RecordIntake {
     return kept;
   }
 
+  async #named(tx: EntityManager, fact: Fact): Promise<Fact> {
+    const data = fact.data as { readonly enforcer_id: string };
+    return { ...fact, data: { ...data, enforcer_name: await this.surroundings.enforcerName(tx, data.enforcer_id) } };
+  }
+
   async #append(tx: EntityManager, facts: readonly Fact[]): Promise<number> {
-    const entries = (await this.log.append(tx, facts)).map(({ entry }) => entry);
-    await projectSessions(tx, entries);
-    return entries.at(-1)?.index ?? 0;
+    let head = 0;
+    for (const run of upToOpenings(facts)) {
+      const entries = (await this.log.append(tx, run)).map(({ entry }) => entry);
+      await projectSessions(tx, entries);
+      const last = entries.at(-1)!;
+      head = Math.max(last.index, last.type === OPENED ? await this.ends.lostBy(tx, last) : 0);
+    }
+    return head;
   }
 
   /** The same bytes again are the same entry. */
@@ -131,6 +152,16 @@ export class RecordIntake {
     });
     return { acknowledged: null, gap: false, head };
   }
+}
+
+/** Cut behind each `spool.opened`: what is lost by it follows at once. */
+function upToOpenings(facts: readonly Fact[]): readonly (readonly Fact[])[] {
+  const runs: Fact[][] = [];
+  for (const fact of facts) {
+    if (runs.length === 0 || runs.at(-1)!.at(-1)!.type === OPENED) runs.push([fact]);
+    else runs.at(-1)!.push(fact);
+  }
+  return runs;
 }
 
 interface Spool {

@@ -19,6 +19,16 @@ export const auditMigrations: readonly Migration[] = [
       await runner.query("DROP TABLE audit.lease");
     },
   },
+  {
+    name: "audit-003-concluded",
+    async up(runner) {
+      await runner.query(CONCLUDED);
+    },
+    async down(runner) {
+      await runner.query("ALTER TABLE audit.lease DROP COLUMN expires_at, DROP COLUMN settled");
+      await runner.query("DROP INDEX audit.session_without_end");
+    },
+  },
 ];
 
 const LOG = `
@@ -123,4 +133,21 @@ CREATE TABLE audit.lease (
 INSERT INTO audit.lease
   SELECT body ->> 'sessionId', body ->> 'enforcerId', stream_id FROM es.event
   WHERE type = 'TokenRedeemed' AND stream_id LIKE 'token-%' ON CONFLICT DO NOTHING;
+`;
+
+const CONCLUDED = `
+ALTER TABLE audit.entry DROP CONSTRAINT entry_origin_check,
+  ADD CONSTRAINT entry_origin_check CHECK (origin IN ('control', 'edge', 'audit')) NOT VALID;
+
+-- Sessions of which nobody has told how they ended.
+CREATE INDEX session_without_end ON audit.session (source) WHERE status <> 'ended' AND ended_because = '';
+
+ALTER TABLE audit.lease
+  -- Of the token: the session is over by then.
+  ADD COLUMN expires_at timestamptz,
+  -- Whether it was looked at, some time after that, if somebody has told how it ended.
+  ADD COLUMN settled boolean NOT NULL DEFAULT false;
+UPDATE audit.lease SET expires_at = to_timestamp((minted.body #>> '{grant,expiresAt}')::numeric / 1000)
+  FROM es.event minted WHERE minted.stream_id = lease.stream_id AND minted.stream_pos = 1;
+CREATE INDEX lease_unsettled ON audit.lease (expires_at) WHERE NOT settled;
 `;

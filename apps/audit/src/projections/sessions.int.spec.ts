@@ -86,6 +86,16 @@ const edgeEntry = fc
     sessionId: type === "record.unreadable" ? "" : sessionId,
     data: { enforcer_id: enforcerId, ...data } as Json,
   }));
+const concluded = fc
+  .tuple(
+    fc.constantFrom("session.lost", "session.unheard"),
+    fc.constantFrom("s-1", "s-2", "s-3"),
+    fc.constantFrom("e-1", "e-2"),
+  )
+  .map(([type, sessionId, enforcer_id]) => ({
+    ...{ origin: "audit" as const, source: "audit", type, sessionId },
+    data: { enforcer_id, why: "nobody told" } as Json,
+  }));
 const enrolled = fc.constantFrom("e-1", "e-2").map((id) => ({
   origin: "control" as const,
   source: "control",
@@ -96,7 +106,7 @@ const enrolled = fc.constantFrom("e-1", "e-2").map((id) => ({
 const entries = fc
   .array(
     fc.tuple(
-      fc.oneof({ weight: 12, arbitrary: edgeEntry }, { weight: 1, arbitrary: enrolled }),
+      fc.oneof({ weight: 12, arbitrary: edgeEntry }, concluded, { weight: 1, arbitrary: enrolled }),
       fc.nat(50),
       fc.constantFrom(1, 2, 2, 2),
     ),

@@ -1,5 +1,6 @@
 import type { DataSource, EntityManager } from "typeorm";
 import { type AuditEntry, unseal } from "#audit-log";
+import { SESSION_LOST } from "../facts/concluded-facts.js";
 import { edgeSource } from "../facts/edge-facts.js";
 import { columnText } from "./column-text.js";
 import { applyCommandEntry } from "./commands.js";
@@ -9,11 +10,12 @@ const REBUILD_BATCH = 1_000;
 
 /** Takes entries into the read models of sessions and commands, in the transaction of their append. */
 export async function projectSessions(tx: EntityManager, entries: readonly AuditEntry[]): Promise<void> {
-  const telling = entries.filter(({ origin, type }) => origin === "edge" || type === "enforcer.enrolled");
+  const telling = entries.filter(({ origin, type }) => origin !== "control" || type === "enforcer.enrolled");
   if (telling.length === 0) return;
   const touched = await Touched.load(tx, telling);
   for (const entry of telling) {
     if (entry.origin === "control") touched.begin({ enforcerId: enforcerOf(entry), time: entry.time });
+    else if (entry.origin === "audit") conclude(touched, entry);
     else applyEdge(touched, entry);
   }
   await touched.store(tx);
@@ -39,14 +41,24 @@ export async function rebuildSessions(dataSource: DataSource): Promise<void> {
   });
 }
 
+/** The spools whose processes are gone, by a `spool.opened`: the one before, and of former versions those in the same. */
+export function placesTaken({ source, data }: AuditEntry): readonly string[] {
+  const { enforcer_id, replaces } = data as { enforcer_id?: string; replaces?: string };
+  return replaces ? [source, edgeSource(String(enforcer_id), replaces)] : [source];
+}
+
+function conclude(touched: Touched, { type, sessionId, data }: AuditEntry): void {
+  const session = touched.session(sessionId);
+  if (!session || session.status === "ended") return;
+  touched.lose(session);
+  if (type === SESSION_LOST) session.endedBecause = columnText((data as { why?: string }).why);
+}
+
 function applyEdge(touched: Touched, entry: AuditEntry): void {
-  const { type, time, sessionId, source } = entry;
+  const { type, time, sessionId } = entry;
   const data = entry.data as Readonly<Record<string, unknown>>;
   const enforcerId = enforcerOf(entry);
-  if (type === "spool.opened") {
-    touched.abandon(source);
-    if (data.replaces) touched.abandon(edgeSource(enforcerId, String(data.replaces)));
-  }
+  if (type === "spool.opened") for (const taken of placesTaken(entry)) touched.abandon(taken);
   if (sessionId === "") return;
   if (type === "session.started") {
     start(touched, entry, data);
@@ -62,7 +74,10 @@ function applyEdge(touched: Touched, entry: AuditEntry): void {
     return;
   }
   // It was given up too early: it still speaks.
-  if (mine.status === "lost" && !touched.beganAfter(enforcerId, time)) mine.status = "open";
+  if (mine.status === "lost" && !touched.beganAfter(enforcerId, time)) {
+    mine.status = "open";
+    mine.endedBecause = "";
+  }
   applyCommandEntry(touched, mine, entry, data);
 }
 

@@ -78,17 +78,17 @@ export class Touched {
     this.#beginnings.push(beginning);
     if (!this.beganAfter(enforcerId, time)) this.#began.set(enforcerId, new Date(time));
     for (const session of this.#sessions.values()) {
-      if (session.enforcerId === enforcerId && new Date(session.startedAt) < new Date(time)) this.#lose(session);
+      if (session.enforcerId === enforcerId && new Date(session.startedAt) < new Date(time)) this.lose(session);
     }
   }
 
   /** Whoever had the spool before is gone. */
   abandon(source: string): void {
     this.#abandoned.add(source);
-    for (const session of this.#sessions.values()) if (session.source === source) this.#lose(session);
+    for (const session of this.#sessions.values()) if (session.source === source) this.lose(session);
   }
 
-  #lose(session: SessionRow): void {
+  lose(session: SessionRow): void {
     if (session.status !== "open") return;
     session.status = "lost";
     this.leave(session.id);
@@ -120,7 +120,7 @@ export class Touched {
 /** Of a control entry: whichever enforcer it is about, if any. */
 export function enforcerOf({ origin, data }: AuditEntry): string {
   const { enforcer_id, stream = "", event } = data as EntryData;
-  if (origin === "edge") return String(enforcer_id);
+  if (origin !== "control") return String(enforcer_id);
   return event?.enforcer_id ?? event?.id ?? stream.replace(/^enforcer[-/:]/, "");
 }
 

@@ -35,7 +35,7 @@ export type Entry = Message<"counterfoil.audit.v1.Entry"> & {
   time?: Timestamp | undefined;
 
   /**
-   * `control` for decided facts, `edge` for observed ones.
+   * `control` for decided facts, `edge` for observed ones, `audit` for what the log concludes from them.
    *
    * @generated from field: string origin = 3;
    */
@@ -135,7 +135,7 @@ export type Session = Message<"counterfoil.audit.v1.Session"> & {
   id: string;
 
   /**
-   * `open`, `ended`, or `lost` where its enforcer went silent past the lease.
+   * `open`, `ended`, or `lost` where its enforcer, or the process that had it, is gone and has not told how it ended.
    *
    * @generated from field: string status = 2;
    */

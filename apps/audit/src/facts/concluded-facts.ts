@@ -1,0 +1,40 @@
+import type { Json } from "#audit-log";
+import type { Fact } from "./control-facts.js";
+import { withhold } from "./withhold.js";
+
+export const CONCLUDED_SOURCE = "audit";
+
+/** Nobody will tell how the session ended: whoever had it is gone, and all that it left has been read. */
+export const SESSION_LOST = "session.lost";
+/** Nobody has told how the session ended, which must have. Its enforcer may still come back, and tell. */
+export const SESSION_UNHEARD = "session.unheard";
+
+/** What is known of a session whose end nobody told. */
+export interface Unended {
+  readonly enforcerId: string;
+  readonly enforcerName: string;
+  readonly sessionId: string;
+  readonly tokenId: string;
+  readonly whose: { readonly principal: Json; readonly resource: string };
+  /** Whether its beginning is in the log. */
+  readonly started: boolean;
+  /** Whether its enforcer has given its lease back: it ended, or did not begin, in order, and only the record is missing. */
+  readonly released: boolean;
+}
+
+const WHY = {
+  [SESSION_LOST]: "another process has taken its enforcer's spool, and no record of its end was in it",
+  [SESSION_UNHEARD]: "its token has run out, and its enforcer has not told how it ended",
+} as const;
+
+export type UnendedType = keyof typeof WHY;
+
+/** What the log itself concludes of a session. `sequence`: dense, from 1, among all that it concludes. */
+export function unendedFact(type: UnendedType, unended: Unended, sequence: number, now: Date): Fact {
+  const { enforcerId, enforcerName, sessionId, tokenId, whose, started, released } = unended;
+  const enforcer = { enforcer_id: enforcerId, enforcer_name: enforcerName };
+  return {
+    ...{ time: now.toISOString(), origin: "audit", source: CONCLUDED_SOURCE, sequence, type, sessionId },
+    data: withhold({ ...enforcer, ...whose, token_id: tokenId, started, released, why: WHY[type] }),
+  };
+}
