@@ -6,6 +6,7 @@ import type { Protocol, UpstreamLogin, UpstreamLoginOptions, UpstreamLoginStep, 
 import { endpointBinding } from "../certificates/endpoint-binding.js";
 import { HostAway } from "./host-health.js";
 import { Inbox } from "./inbox.js";
+import { intoOneBuffer } from "./one-buffer.js";
 import { certificateFault, upstreamTls } from "./upstream-tls.js";
 
 /** For the network to answer at all; a host that is not there must not cost more. */
@@ -81,7 +82,7 @@ export async function cancelAt(
 
 /** Dials, and gives up on everything `use` does when the time is over. */
 async function reach<T>({ host, port }: HostPart, use: (socket: Socket) => Promise<T>): Promise<T> {
-  const socket = connect({ host, port, noDelay: true });
+  const socket: Socket = connect({ host, port, noDelay: true, onread: intoOneBuffer(() => socket) });
   let late = false;
   const giveUp = () => {
     late = true;

@@ -1,4 +1,5 @@
 import { createServer, type Server, type Socket } from "node:net";
+import { readIntoOneBuffer } from "../connection/one-buffer.js";
 import type { ListenerConfig } from "../enforcer.config.js";
 import type { Log } from "../log.js";
 
@@ -31,14 +32,15 @@ export async function listen(
 ): Promise<Server> {
   let open = 0;
   let dropped = 0;
-  const server = createServer({ noDelay: true }, (socket) => {
+  const server = createServer((accepted) => {
     if (open >= maxConnections) {
-      socket.destroy();
+      accepted.destroy();
       // One line for many: whoever floods the port must not flood the log.
       if (dropped++ % 1000 === 0) log.warn({ maxConnections, dropped }, "more connections than this listener takes");
       return;
     }
     open++;
+    const socket = readIntoOneBuffer(accepted);
     socket.once("close", () => open--);
     serve(socket);
   });
