@@ -55,6 +55,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
   const triggers = grouped(rows.triggers, ({ relation }) => relation);
   const attached = grouped(rows.attached, ({ relation }) => relation);
   const references = grouped(rows.references, ({ to }) => to);
+  const declared = new Map(rows.declared.map(({ relation, digest }) => [relation, digest]));
   const functionsByOid = new Map<number, RoutineFacts>();
   const routines = (list: readonly { readonly function: string }[] | undefined): RoutineFacts[] =>
     (list ?? []).flatMap((each) => functionsByOid.get(Number(each.function)) ?? []);
@@ -78,6 +79,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
       kind,
       definition: row.definition,
       rules: row.rules,
+      declared: declared.get(row.oid) ?? "",
       columns: own.map((c) => ({
         attnum: c.attnum,
         name: c.name,
@@ -146,6 +148,7 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
       get unsettling() {
         return unsettling.has(row.oid);
       },
+      digest: row.digest ?? "",
       body: routineBody(row),
     };
     functionsByOid.set(facts.oid, facts);
@@ -178,6 +181,8 @@ export function catalogFromRows(version: string, rows: CatalogRows): Catalog {
     uniqueColumns: (relation) => keys.unique.get(relation) ?? [],
     operatorFunctions: (name) => operators.get(name) ?? [],
     typeFunctions: (name) => routines(typeFunctions.get(name)),
+    everywhere: rows.everywhere[0]?.digest ?? "",
+    allFunctions: rows.everywhere[0]?.functions ?? "",
   };
 }
 
@@ -196,6 +201,8 @@ export const EMPTY_CATALOG: Catalog = catalogFromRows("empty", {
   attached: [],
   typeFunctions: [],
   references: [],
+  declared: [],
+  everywhere: [],
 });
 
 function grouped<T>(rows: readonly T[], by: (row: T) => string): Map<string, T[]> {

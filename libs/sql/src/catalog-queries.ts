@@ -78,7 +78,12 @@ export const CATALOG_QUERIES = {
               join pg_catalog.pg_type a on a.oid = coalesce(p.proallargtypes[i], p.proargtypes[i - 1])
               left join pg_catalog.pg_type b on b.oid = a.typbasetype), '{}') end as arguments,
            case when p.oid >= 16384 then pg_catalog.pg_get_expr(p.proargdefaults, 0) end as defaults,
-           case when p.oid >= 16384 then p.proconfig::pg_catalog.text[] end as settings
+           case when p.oid >= 16384 then p.proconfig::pg_catalog.text[] end as settings,
+           case when p.oid >= 16384 then pg_catalog.md5(pg_catalog.concat_ws(' ', p.prosrc, p.probin, p.prosqlbody, p.proargdefaults,
+             p.proisstrict, p.proconfig, (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', f.prosrc, f.prosqlbody, g.agginitval), ' ' order by f.oid)
+               from pg_catalog.pg_aggregate g join pg_catalog.pg_proc f on f.oid in
+               (g.aggtransfn, g.aggfinalfn, g.aggmtransfn, g.aggminvtransfn, g.aggmfinalfn, g.aggcombinefn, g.aggserialfn, g.aggdeserialfn)
+              where g.aggfnoid = p.oid))) end as digest
       from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
       join pg_catalog.pg_language l on l.oid = p.prolang join pg_catalog.pg_type t on t.oid = p.prorettype`,
   domains: `
@@ -131,6 +136,38 @@ export const CATALOG_QUERIES = {
            (select pg_catalog.array_agg(a.attname::pg_catalog.text) from pg_catalog.pg_attribute a
              where a.attrelid = k.confrelid and a.attnum = any (k.confkey)) as columns
       from pg_catalog.pg_constraint k where k.contype = 'f'`,
+  // As the server keeps them: to have them spelled out would wait for locks, and take longer.
+  declared: `
+    select relation::int8::text as relation, pg_catalog.md5(pg_catalog.string_agg(what, E'\\n' order by what collate "C")) as digest from (
+      select adrelid, pg_catalog.concat_ws(' ', 'default', adnum, adbin) from pg_catalog.pg_attrdef
+      union all select attrelid, pg_catalog.concat_ws(' ', 'column', attnum, atttypid, atttypmod, attcollation, attnotnull, attidentity, attgenerated)
+        from pg_catalog.pg_attribute where attnum > 0 and attrelid >= 16384
+      union all select conrelid, pg_catalog.concat_ws(' ', 'constraint', contype, conbin, conkey, confrelid, confkey, confupdtype, confdeltype, conexclop)
+        from pg_catalog.pg_constraint where conrelid <> 0
+      union all select polrelid, pg_catalog.concat_ws(' ', 'policy', polcmd, polpermissive, polroles, 'using', polqual, 'check', polwithcheck)
+        from pg_catalog.pg_policy
+      union all select ev_class, pg_catalog.concat_ws(' ', 'rule', ev_type, ev_enabled, is_instead, ev_qual, ev_action)
+        from pg_catalog.pg_rewrite where rulename <> '_RETURN' and ev_class >= 16384
+      union all select indrelid, pg_catalog.concat_ws(' ', 'index', indisunique, indkey, indclass, indexprs, 'where', indpred)
+        from pg_catalog.pg_index where indrelid >= 16384
+      union all select tgrelid, pg_catalog.concat_ws(' ', 'trigger', tgname, tgfoid, tgtype, tgenabled, tgattr, tgargs, tgqual)
+        from pg_catalog.pg_trigger where not tgisinternal
+      union all select inhrelid, pg_catalog.concat_ws(' ', 'of', inhparent) from pg_catalog.pg_inherits
+      union all select partrelid, pg_catalog.concat_ws(' ', 'partitioned', partstrat, partattrs, partclass, partexprs)
+        from pg_catalog.pg_partitioned_table
+      union all select oid, pg_catalog.concat_ws(' ', 'rows', relrowsecurity, relforcerowsecurity, relpartbound)
+        from pg_catalog.pg_class where oid >= 16384 and relkind in ('r', 'p', 'v', 'm', 'f')
+    ) x (relation, what) group by 1`,
+  everywhere: `
+    select (select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, prosrc, probin, prosqlbody, proargdefaults, proconfig), E'\\n' order by oid))
+              from pg_catalog.pg_proc where oid >= 16384) as functions,
+           pg_catalog.md5(coalesce(pg_catalog.string_agg(what, E'\\n' order by what collate "C"), '')) as digest from (
+      select pg_catalog.concat_ws(' ', 'domain', oid, typnotnull, typdefaultbin) from pg_catalog.pg_type where typtype = 'd' and oid >= 16384
+      union all select pg_catalog.concat_ws(' ', 'check', contypid, conbin) from pg_catalog.pg_constraint where contypid <> 0
+      union all select pg_catalog.concat_ws(' ', 'cast', castsource, casttarget, castfunc, castcontext) from pg_catalog.pg_cast where oid >= 16384
+      union all select pg_catalog.concat_ws(' ', 'operator', oprname, oprnamespace, oprleft, oprright, oprcode) from pg_catalog.pg_operator where oid >= 16384
+      union all select pg_catalog.concat_ws(' ', 'event', evtname, evtevent, evtfoid, evtenabled, evttags) from pg_catalog.pg_event_trigger
+    ) x (what)`,
 } as const;
 
 /** FirstNormalObjectId: an OID below it is of what PostgreSQL itself brought. */
@@ -150,6 +187,22 @@ export const OWN_STATE_QUERY = `select pg_catalog.concat_ws('/', ${[
       `(select pg_catalog.count(*) || ':' || pg_catalog.sum(xmin::pg_catalog.text::int8) from pg_catalog.${rows} < ${FIRST_NORMAL_OID})`,
   )
   .join(", ")}) as state`;
+
+/** What is declared is kept in these; each has an xmin a row. */
+const DECLARING = [
+  ...["namespace", "class", "attribute", "attrdef", "constraint", "index", "inherits", "partitioned_table", "rewrite"],
+  ...["trigger", "event_trigger", "policy", "proc", "aggregate", "type", "cast", "operator", "auth_members"],
+];
+
+/**
+ * A text that is the same only while everything the catalog says is: each change brings a later xmin. It waits for no lock,
+ * where spelling views out waits for whoever has locked a table of one.
+ */
+export const STATE_QUERY = `select pg_catalog.concat_ws('/', ${DECLARING.map(
+  (table) =>
+    `(select pg_catalog.count(*) || ':' || coalesce(pg_catalog.sum(xmin::pg_catalog.text::int8), 0) from pg_catalog.pg_${table})`,
+).join(", ")},
+  (select pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', oid, rolname, rolsuper, rolinherit), ' ' order by oid)) from pg_catalog.pg_roles)) as state`;
 
 const withoutOwn = (query: string, oid: string) =>
   `select * from (${query}) every where every.${oid}::int8 >= ${FIRST_NORMAL_OID}`;
@@ -235,6 +288,8 @@ export interface CatalogRows {
     defaults: string | null;
     /** `name=value`. */
     settings: readonly string[] | null;
+    /** Of all there is to it; null of PostgreSQL's own. */
+    digest: string | null;
   }[];
   readonly domains: readonly { oid: string; base: string }[];
   readonly operators: readonly { name: string; function: string }[];
@@ -249,4 +304,6 @@ export interface CatalogRows {
     onUpdate: boolean;
     columns: readonly string[];
   }[];
+  readonly declared: readonly { relation: string; digest: string }[];
+  readonly everywhere: readonly { digest: string; functions: string | null }[];
 }

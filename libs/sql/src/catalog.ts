@@ -27,6 +27,10 @@ export interface Catalog {
   unsettles(text: string): boolean;
   /** Functions that do not come with PostgreSQL and run when a value becomes one of a type of that name, or was one. */
   typeFunctions(name: string): readonly RoutineFacts[];
+  /** Another where a domain, a cast, an operator or an event trigger, not PostgreSQL's own, is another. */
+  readonly everywhere: string;
+  /** Another where any function is that is not PostgreSQL's own. */
+  readonly allFunctions: string;
 }
 
 export type RelationKind =
@@ -59,6 +63,11 @@ export interface Relation {
   readonly triggers: readonly Trigger[];
   /** Functions, not PostgreSQL's own, of its defaults, checks, row security policies, index expressions, implicit casts. */
   readonly attached: readonly Attached[];
+  /**
+   * Another where a default, what a column is generated from, a constraint, a row security policy, a rule, an index, a
+   * trigger, a parent or a bound of it is another.
+   */
+  readonly declared: string;
   /** Tables with a foreign key to this one. */
   readonly referencedBy: readonly Reference[];
 }
@@ -126,6 +135,8 @@ export interface RoutineFacts {
   readonly definer: string | null;
   /** What of its text is known does not rule out that it leaves another search_path, role or cursor behind. */
   readonly unsettling: boolean;
+  /** Another where what it runs is another; empty for PostgreSQL's own. */
+  readonly digest: string;
   /** What a function in SQL or PL/pgSQL runs; null for any other, and where it cannot be read. */
   readonly body: RoutineBody | null;
 }

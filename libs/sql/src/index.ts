@@ -15,6 +15,7 @@ export {
   type OwnRows,
   QUERIES_WITHOUT_OWN,
   SESSION_QUERY,
+  STATE_QUERY,
   splitOwn,
 } from "./catalog-queries.js";
 export { noSuchStatement, OTHER_TABLES, SEVERAL_IN_ONE } from "./native-errors.js";

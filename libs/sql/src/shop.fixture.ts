@@ -128,6 +128,7 @@ function routine(
       arguments: null,
       defaults: null,
       settings: null,
+      digest: null,
       ...more,
     });
   }
@@ -185,6 +186,8 @@ export const SHOP_ROWS: CatalogRows = {
   attached: [],
   typeFunctions: [],
   references: [],
+  declared: [],
+  everywhere: [],
 };
 
 export const SHOP: Catalog = catalogFromRows("shop", SHOP_ROWS);

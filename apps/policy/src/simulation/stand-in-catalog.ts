@@ -67,6 +67,7 @@ const tableOf = (schema: string, name: string, number: number, columns: readonly
   name,
   kind: "table",
   definition: null,
+  declared: "",
   rules: false,
   family: [],
   triggers: [],

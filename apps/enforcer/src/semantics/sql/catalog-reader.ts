@@ -11,6 +11,7 @@ import {
   QUERIES_WITHOUT_OWN,
   SESSION_QUERY,
   type SessionRow,
+  STATE_QUERY,
   splitOwn,
 } from "#sql";
 import { resolveCredential } from "../../connection/credential.js";
@@ -19,7 +20,7 @@ import { upstreamTls } from "../../connection/upstream-tls.js";
 import type { Upstreams } from "../../connection/upstreams.js";
 
 /** What PostgreSQL itself brought, as it was when it was last read whole. */
-export interface OwnObjects {
+interface OwnObjects {
   /** Of `OWN_STATE_QUERY`: while it is the same, so are they. */
   readonly state: string;
   readonly rows: OwnRows;
@@ -27,6 +28,8 @@ export interface OwnObjects {
 }
 
 export interface CatalogRead {
+  /** While it is the same, so is all of this. */
+  readonly state: string;
   readonly session: FreshSession;
   readonly own: OwnObjects;
   /** Everything else. */
@@ -35,18 +38,22 @@ export interface CatalogRead {
 
 const TIMEOUT_MS = 10_000;
 
+/** What of an earlier read need not be read again. */
+export type KnownBefore = Pick<CatalogRead, "state" | "own">;
+
 /**
  * From the first of the resource's hosts that can be reached: they all have the same. What PostgreSQL brought, most of it
- * all, is read again only where it is not as in `own`.
+ * all, is read again only where it is not as `before`.
+ * @returns null where all is as before: that waits for no lock
  */
-export const readCatalog = (resource: ResourcePart, upstreams: Upstreams, own: OwnObjects | undefined) =>
-  upstreams.reach(resource, (host) => readCatalogAt(host, resource, own));
+export const readCatalog = (resource: ResourcePart, upstreams: Upstreams, before?: KnownBefore) =>
+  upstreams.reach(resource, (host) => readCatalogAt(host, resource, before));
 
 async function readCatalogAt(
   host: HostPart,
   resource: ResourcePart,
-  own: OwnObjects | undefined,
-): Promise<CatalogRead> {
+  before: KnownBefore | undefined,
+): Promise<CatalogRead | null> {
   const { upstream, credential } = resource;
   // Not before somebody asks: the node is ready sooner.
   const { default: pg } = await import("pg");
@@ -69,18 +76,23 @@ async function readCatalogAt(
     });
     await client.query("begin transaction isolation level repeatable read read only");
     const [fresh] = (await client.query<SessionRow>(SESSION_QUERY)).rows;
-    const state = (await client.query<{ state: string }>(OWN_STATE_QUERY)).rows[0]?.state ?? "";
-    if (own?.state === state) {
+    const state = JSON.stringify([fresh, await stateBy(client, STATE_QUERY)]);
+    if (before?.state === state) return null;
+    const ownState = await stateBy(client, OWN_STATE_QUERY);
+    if (before?.own.state === ownState) {
       const rest = await rowsOf(client, QUERIES_WITHOUT_OWN);
-      return { session: freshSession(fresh!, rest), own, rest };
+      return { state, session: freshSession(fresh!, rest), own: before.own, rest };
     }
-    const all = splitOwn(await rowsOf(client, CATALOG_QUERIES));
-    const digest = createHash("sha256").update(JSON.stringify(all.own)).digest("hex");
-    return { session: freshSession(fresh!, all.rest), own: { state, rows: all.own, digest }, rest: all.rest };
+    const { own: rows, rest } = splitOwn(await rowsOf(client, CATALOG_QUERIES));
+    const digest = createHash("sha256").update(JSON.stringify(rows)).digest("hex");
+    return { state, session: freshSession(fresh!, rest), own: { state: ownState, rows, digest }, rest };
   } finally {
     await client.end().catch(() => {});
   }
 }
+
+const stateBy = async (client: Client, query: string): Promise<string> =>
+  (await client.query<{ state: string }>(query)).rows[0]?.state ?? "";
 
 async function rowsOf(client: Client, queries: Readonly<Record<string, string>>): Promise<CatalogRows> {
   const rows: Record<string, unknown[]> = {};

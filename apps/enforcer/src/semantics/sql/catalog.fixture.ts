@@ -15,6 +15,8 @@ export const NOTHING_THERE: CatalogRows = {
   attached: [],
   typeFunctions: [],
   references: [],
+  declared: [],
+  everywhere: [],
 };
 
 /** A relation of the schema public; ordinary unless `kind` (pg_class.relkind) says otherwise. */

@@ -2,8 +2,8 @@ import type { Operation } from "#commands";
 import type { Catalog, Relation, RoutineFacts } from "#sql";
 
 /**
- * What operations run that their names do not show: definitions of views, bodies of functions, and what runs with a table.
- * Where it is the same text, they do the same.
+ * What operations run that their names do not show: definitions of views, bodies of functions, and what is declared of a
+ * table. Where it is the same text, they do the same.
  */
 export function codeBehind(operations: readonly Operation[], catalog: Catalog): string {
   const relations = new Set<Relation>();
@@ -21,7 +21,15 @@ export function codeBehind(operations: readonly Operation[], catalog: Catalog): 
   for (const { triggers, attached } of relations) {
     for (const { routine } of [...triggers, ...attached]) routines.add(routine);
   }
-  return JSON.stringify([[...relations].map(ofRelation).sort(), [...routines].map(ofRoutine).sort()]);
+  const { everywhere, allFunctions } = catalog;
+  // Code that is not read may call any other.
+  const unread = operations.some(({ code }) => code.unread.length + code.triggers.length > 0) && allFunctions;
+  return JSON.stringify([
+    everywhere,
+    unread,
+    [...relations].map(ofRelation).sort(),
+    [...routines].map(ofRoutine).sort(),
+  ]);
 }
 
 /** Either part of a qualified name may have dots of its own. */
@@ -30,15 +38,8 @@ function partsOf(qualified: string): [schema: string, name: string][] {
   return dots.map((dot) => [qualified.slice(0, dot), qualified.slice(dot + 1)]);
 }
 
-const ofRelation = ({ schema, name, kind, definition, rules, triggers }: Relation): string =>
-  JSON.stringify([
-    schema,
-    name,
-    kind,
-    definition,
-    rules,
-    triggers.map(({ name, routine, events }) => [...[name, routine.schema, routine.name], [...events].sort()]),
-  ]);
+const ofRelation = ({ schema, name, kind, definition, declared }: Relation): string =>
+  JSON.stringify([schema, name, kind, definition, declared]);
 
-const ofRoutine = ({ schema, name, argumentCount, language, volatility, definer, body }: RoutineFacts): string =>
-  JSON.stringify([schema, name, argumentCount, language, volatility, definer, body]);
+const ofRoutine = ({ schema, name, argumentCount, language, volatility, definer, digest }: RoutineFacts): string =>
+  JSON.stringify([schema, name, argumentCount, language, volatility, definer, digest]);

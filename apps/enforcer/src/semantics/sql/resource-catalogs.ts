@@ -3,7 +3,7 @@ import type { ResourcePart } from "#commands";
 import { type Catalog, catalogFromRows, type FreshSession, joinOwn } from "#sql";
 import type { Clock } from "../../clock.js";
 import type { Log } from "../../log.js";
-import type { CatalogRead, OwnObjects } from "./catalog-reader.js";
+import type { CatalogRead, KnownBefore } from "./catalog-reader.js";
 
 /** What a resource's names mean to a fresh session. */
 export interface ResourceNames extends FreshSession {
@@ -20,12 +20,12 @@ const MISS_PAUSE_MS = 2_000;
 export class ResourceCatalogs {
   readonly #known = new Map<string, ResourceNames>();
   readonly #loading = new Map<string, Promise<ResourceNames>>();
-  readonly #own = new Map<string, OwnObjects>();
+  readonly #read = new Map<string, KnownBefore>();
 
   constructor(
     private readonly clock: Clock,
     private readonly log: Log,
-    private readonly read: (resource: ResourcePart, own: OwnObjects | undefined) => Promise<CatalogRead>,
+    private readonly read: (resource: ResourcePart, before: KnownBefore | undefined) => Promise<CatalogRead | null>,
   ) {}
 
   /** What is known now, if anything; renews it behind the caller's back when it is old. */
@@ -78,8 +78,14 @@ export class ResourceCatalogs {
   async #load(resource: ResourcePart): Promise<ResourceNames> {
     const loadedAt = this.clock.now();
     const key = keyOf(resource);
-    const { session, own, rest } = await this.read(resource, this.#own.get(key));
-    this.#own.set(key, own);
+    const read = await this.read(resource, this.#read.get(key));
+    if (read === null) {
+      const same = { ...this.#known.get(key)!, loadedAt };
+      this.#known.set(key, same);
+      return same;
+    }
+    const { state, session, own, rest } = read;
+    this.#read.set(key, { state, own });
     const version = createHash("sha256").update(own.digest).update(JSON.stringify(rest)).digest("hex").slice(0, 32);
     const before = this.#known.get(key);
     // The same content keeps the same object, and with it everything cached by it.

@@ -9,6 +9,7 @@ const resource = {
   credential: { username: "app" },
 } as unknown as ResourcePart;
 const read = (path: string): CatalogRead => ({
+  state: "",
   session: { role: "app", user: "app", searchPath: [path] },
   own: { state: "", rows: NOTHING_THERE, digest: "" },
   rest: NOTHING_THERE,

@@ -15,8 +15,8 @@ export class SqlSemantics implements Semantics {
   readonly #unmatched: UnmatchedLabels;
 
   constructor(private readonly parts: SemanticsParts) {
-    this.#catalogs = new ResourceCatalogs(parts.clock, parts.log, (resource, own) =>
-      readCatalog(resource, parts.upstreams, own),
+    this.#catalogs = new ResourceCatalogs(parts.clock, parts.log, (resource, before) =>
+      readCatalog(resource, parts.upstreams, before),
     );
     this.#terms = new TermsOfVerdicts(this.#catalogs, parts.hashKey);
     this.#unmatched = new UnmatchedLabels(parts.recorder, parts.log);
