@@ -47,7 +47,10 @@ export interface DescribedColumn {
 export interface MaskPlan {
   /** The mask of each described column, or null where it passes. Called once a description. */
   columns(described: readonly DescribedColumn[]): readonly (Mask | null)[];
-  /** For bulk output that comes without a description (COPY), by position, or null where nothing is masked. */
+  /**
+   * For bulk output that comes without a description (COPY), by position, or null where nothing is masked. Where it has other
+   * columns than these, all is hidden: so with none, whatever comes.
+   */
   readonly bulk: readonly BulkColumn[] | null;
   /** How `bulk` output is written; PostgreSQL's text format with its defaults where absent. */
   readonly bulkFormat?: BulkFormat;

@@ -148,6 +148,8 @@ export interface UpstreamReady {
 export interface ConversationOptions {
   /** Largest message that is buffered whole, bytes; what is only passed on has no limit. */
   readonly messageLimit: number;
+  /** Most bytes kept of what the session has given names; 64 MiB where absent. */
+  readonly keptLimit?: number;
   /** What the upstream reported at its login. */
   readonly parameters: ReadonlyMap<string, string>;
   /**

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { ByteReader, type FrameFormat, MalformedBytes } from "#bytes";
+import { MessageTypes, STATUS } from "./codes.js";
 import type {
   Bind,
   CopyResponse,
@@ -30,6 +31,8 @@ export const MESSAGE_FORMAT: FrameFormat = {
     return length + 1;
   },
 };
+
+const STATUSES = new MessageTypes(Object.values(STATUS));
 
 /** NAMEDATALEN - 1: what the server compares of a statement's or portal's name, in bytes. */
 const NAME_LENGTH = 63;
@@ -173,7 +176,12 @@ export const decodeRowDescription = (frame: Frame): RowDescription =>
 
 export const decodeCommandComplete = (frame: Frame): string => body(frame, (r) => r.cstring());
 
-export const decodeReadyForQuery = (frame: Frame): number => body(frame, (r) => r.uint8());
+export const decodeReadyForQuery = (frame: Frame): number =>
+  body(frame, (r) => {
+    const status = r.uint8();
+    if (!STATUSES.has(status)) throw new MalformedBytes("a transaction cannot have this status");
+    return status;
+  });
 
 export const decodeParameterStatus = (frame: Frame): ParameterStatus =>
   body(frame, (r) => ({ name: r.cstring(), value: r.cstring() }));

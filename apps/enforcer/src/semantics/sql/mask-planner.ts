@@ -85,10 +85,11 @@ export class MaskPlanner {
   }
 
   #statementPlan({ outputs, bulk, bulkFormat }: Returned["statements"][number], scrubTexts: boolean): MaskPlan {
-    const masks = bulk?.map((column) => ({ mask: this.#tracedMask(column), oid: column.typeOid })) ?? null;
+    // Where none is foreseen and some comes all the same, all of it is hidden.
+    const masks = bulk?.map((column) => ({ mask: this.#tracedMask(column), oid: column.typeOid })) ?? [];
     return {
       columns: (described) => this.#columns(outputs, described),
-      bulk: masks?.some(({ mask }) => mask) ? masks : null,
+      bulk: masks.length === 0 || masks.some(({ mask }) => mask) ? masks : null,
       ...(bulkFormat && { bulkFormat }),
       scrubTexts,
     };

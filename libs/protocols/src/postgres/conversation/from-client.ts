@@ -28,6 +28,8 @@ const NOTHING = new Uint8Array(0);
 const FLUSH = flush();
 /** A client that sends on and on without reading waits here, not in memory. */
 const MOST_UNANSWERED = 10_000;
+/** And so does one whose messages are large. Bytes. */
+const MOST_KEPT_UNANSWERED = 16 << 20;
 
 /** The client's messages: what passes, what asks first, what waits. */
 export class FromClient {
@@ -101,6 +103,10 @@ export class FromClient {
       return this.#wait();
     }
     if (state.answers.length >= MOST_UNANSWERED) return this.#wait();
+    if (state.unanswered >= MOST_KEPT_UNANSWERED && DECIDED.has(type)) {
+      if (!state.answers.empty) return this.#wait();
+      state.unanswered = 0;
+    }
     if (state.limited && !state.copyIn.reads) return this.#wait();
     if (!KNOWN.has(type)) throw new MalformedBytes("a message of an unknown type");
     if (DECIDED.has(type) && this.#frames.size > state.options.messageLimit) return this.#refuseUnread(type);
@@ -153,7 +159,8 @@ export class FromClient {
 
   #parse(frame: ByteReader): boolean {
     const message = decodeParse(frame);
-    const { text, refusal } = readable(message.text, this.#state.reading);
+    const { text, refusal: unreadable } = readable(message.text, this.#state.reading);
+    const refusal = unreadable ?? (message.name === "" ? undefined : this.#state.keepsTooMuch(text.length));
     const prepared: Prepared = { text };
     return this.#ask({ stage: "prepare", text, several: false, prepared }, refusal, false, () => {
       const state = this.#state;
@@ -176,7 +183,8 @@ export class FromClient {
     const { prepared } = statement;
     const named: Asked = { stage: "run", text: prepared.text, several: false, parameters, prepared };
     const asked = bind.portal === "" ? named : { ...named, portal: nameOfKey(bind.portal) };
-    return this.#ask(asked, undefined, false, (gate, plan, effects, limit) => {
+    const refusal = bind.portal === "" ? undefined : this.#state.keepsTooMuch(this.#frames.size);
+    return this.#ask(asked, refusal, false, (gate, plan, effects, limit) => {
       const state = this.#state;
       state.sending();
       const command = state.begin(new RunningCommand(gate, plan, effects, limit));
@@ -184,6 +192,7 @@ export class FromClient {
       const portal = boundPortal(statement, bind, command, state);
       const change = state.portals.change(bind.portal, portal, state.segment);
       this.#byName(portal);
+      state.bound(portal);
       state.answers.push({ kind: "bind", change, portal });
       return null;
     });

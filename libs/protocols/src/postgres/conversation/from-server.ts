@@ -245,10 +245,9 @@ export class FromServer {
       }
     } else {
       const plan = planOf(head.command.plan, head.command.statement);
-      const columns = plan.bulk?.some((column) => column.mask) ? plan.bulk : null;
       const format = plan.bulkFormat ?? { kind: "text" };
       const { messageLimit } = state.options;
-      const masker = columns && copyMasker(decodeCopyResponse(frame), format, columns, messageLimit);
+      const masker = plan.bulk && copyMasker(decodeCopyResponse(frame), format, plan.bulk, messageLimit);
       head.copy = { direction: "out", masker };
     }
     return this.#out.pass();

@@ -98,6 +98,7 @@ export class Gates {
       return NOTHING;
     }
     this.#state.flushed = false;
+    this.#state.unanswered += this.#frames.size;
     return pass(gate, plan, effects, limit);
   }
 
@@ -110,6 +111,8 @@ export class Gates {
   effect(gate: Gate, effect: Effect): void {
     if (this.#open?.gate !== gate) throw new Error("this gate is not open");
     if (gate.stage !== "run") return;
+    const refusal = effect.kind === "define" && this.#state.keepsTooMuch(effect.prepared.text.length);
+    if (refusal) (gate as { refusal?: Refusal }).refusal ??= refusal;
     if (this.#open.effects === NO_EFFECTS) this.#open.effects = [];
     this.#open.effects.push(effect);
   }

@@ -19,6 +19,14 @@ export class Names<T> {
   #unsettled: Change<T>[] = [];
   /** Counts what names that SQL can use have come to mean, or ceased to: the unnamed is not among them. */
   version = 0;
+  /** Bytes that are kept of what has a name, about. */
+  kept = 0;
+  readonly #sizeOf: (meaning: T) => number;
+
+  /** @param sizeOf bytes that are kept of a meaning; always the same of the same */
+  constructor(sizeOf: (meaning: T) => number) {
+    this.#sizeOf = sizeOf;
+  }
 
   get(key: string): T | undefined {
     return key === "" ? this.#unnamed : this.#named.get(key);
@@ -53,10 +61,13 @@ export class Names<T> {
   }
 
   undo(change: Change<T>): void {
-    const at = this.#unsettled.indexOf(change);
+    // The last is undone first.
+    const at = this.#unsettled.lastIndexOf(change);
     if (at < 0) return;
     this.#unsettled.splice(at, 1);
-    const later = this.#unsettled.find((other, index) => index >= at && other.key === change.key);
+    let next = at;
+    while (next < this.#unsettled.length && this.#unsettled[next]!.key !== change.key) next++;
+    const later = this.#unsettled[next];
     if (later) later.before = change.before;
     else this.#set(change.key, change.before);
   }
@@ -70,8 +81,9 @@ export class Names<T> {
 
   /** Takes the meaning from the names whose meaning is over for the server; those with a change under way stay. */
   forget(over: (meaning: T, key: string) => boolean, gone: (meaning: T) => void): void {
+    const changing = this.#unsettled.length > 0 ? new Set(this.#unsettled.map(({ key }) => key)) : null;
     this.forEach((meaning, key) => {
-      if (!over(meaning, key) || this.#isChanging(key)) return;
+      if (!over(meaning, key) || changing?.has(key)) return;
       this.#set(key, undefined);
       gone(meaning);
     });
@@ -83,11 +95,12 @@ export class Names<T> {
       return;
     }
     this.version++;
+    const before = this.#named.get(key);
+    if (before !== undefined) this.kept -= this.#sizeOf(before);
     if (meaning === undefined) this.#named.delete(key);
-    else this.#named.set(key, meaning);
-  }
-
-  #isChanging(key: string): boolean {
-    return this.#unsettled.length > 0 && this.#unsettled.some((change) => change.key === key);
+    else {
+      this.#named.set(key, meaning);
+      this.kept += this.#sizeOf(meaning);
+    }
   }
 }

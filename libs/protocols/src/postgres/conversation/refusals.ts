@@ -62,6 +62,13 @@ export const tooLarge = (size: number, limit: number): Refusal => ({
   hint: "Send it in parts, or as COPY data, which has no limit.",
 });
 
+/** Of one more name than a session has room for. */
+export const keptTooMuch = (limit: number): Refusal => ({
+  code: "too_large",
+  message: `prepared statements and portals that have names may have ${limit} bytes in a session, all in all`,
+  hint: "Close those that are no longer needed (DEALLOCATE), or use the unnamed ones.",
+});
+
 /** Of an Execute for some of the rows, where those that are changed have a limit. */
 export const inParts = ({ refusal }: CommandLimit): Refusal => ({
   ...refusal,

@@ -1,18 +1,34 @@
+import type { Refusal } from "#commands";
 import type { ConversationOptions, Ended, OutcomeStep } from "../../protocol.js";
 import { STATUS } from "../codes.js";
 import { NOT_RUN, type Reading, type RunningCommand } from "../commands.js";
+import type { WireValue } from "../messages.js";
 import { type Answer, Answers } from "./answers.js";
 import { CopyIn } from "./copy-in.js";
 import { type Change, Names } from "./names.js";
 import { PortalEnds } from "./portal-ends.js";
+import { keptTooMuch } from "./refusals.js";
 import type { Portal, Statement } from "./statements.js";
+
+/** Bytes that a session keeps of statements and portals that have names, by default. */
+const MOST_KEPT = 64 << 20;
+/** What a name costs, whatever it stands for. */
+const NAME_SIZE = 1024;
+/** What a value costs besides its bytes. */
+const VALUE_SIZE = 64;
+const sizeOf = ({ bytes }: WireValue) => VALUE_SIZE + (bytes?.length ?? 0);
+
+/** Settings the server reports that change how it reads a text. */
+const READING = new Set(["client_encoding", "server_encoding", "standard_conforming_strings"]);
 
 /** What both directions of a session share. */
 export class SessionState {
   readonly answers = new Answers();
   readonly copyIn = new CopyIn(this.answers);
-  readonly statements = new Names<Statement>();
-  readonly portals = new Names<Portal>();
+  readonly statements = new Names<Statement>(({ prepared }) => NAME_SIZE + prepared.text.length);
+  readonly portals = new Names<Portal>(({ bind }) =>
+    bind.values.reduce((size, value) => size + sizeOf(value), NAME_SIZE),
+  );
   /** Of the transaction, as the server last said. */
   status: number = STATUS.idle;
   /** Counts what ends a segment of the pipeline: Sync, Query, FunctionCall. */
@@ -30,6 +46,8 @@ export class SessionState {
   /** Counts policies. */
   epoch = 0;
   ordinal = 0;
+  /** Bytes of what asked and passed since everything was last answered: as much is kept of it. */
+  unanswered = 0;
   /** A gate is given out: the client's next message waits for its decision. */
   asking = false;
   reading: Reading = { encoding: "utf8", escapes: false };
@@ -47,18 +65,21 @@ export class SessionState {
   readonly due: Uint8Array[] = [];
 
   readonly #portalEnds = new PortalEnds();
-  readonly #parameters: Map<string, string>;
+  /** What of the server's settings says how it reads texts. */
+  readonly #parameters = new Map<string, string>();
   /** In no order: each knows its place. */
   readonly #running: RunningCommand[] = [];
+  /** Portals of segments that are not over. */
+  #bound: Portal[] = [];
   /** Outcomes that wait to be told. */
   readonly outcomes: OutcomeStep[] = [];
 
   constructor(readonly options: ConversationOptions) {
-    this.#parameters = new Map(options.parameters);
-    this.#read();
+    for (const [name, value] of options.parameters) this.parameter(name, value);
   }
 
   parameter(name: string, value: string): void {
+    if (!READING.has(name)) return;
     this.#parameters.set(name, value);
     this.#read();
   }
@@ -91,6 +112,11 @@ export class SessionState {
     return command;
   }
 
+  /** A portal of the segment that is under way. */
+  bound(portal: Portal): void {
+    this.#bound.push(portal);
+  }
+
   finish(command: RunningCommand): void {
     if (command.finished) return;
     command.finished = true;
@@ -119,6 +145,13 @@ export class SessionState {
     return this.#running
       .map((command) => ({ gate: command.gate, batch: command.batch, outcome: command.outcome() }))
       .sort((left, right) => left.gate.ordinal - right.gate.ordinal);
+  }
+
+  /** Why no more can be kept under a name in this session; undefined where it can. @param size bytes, about */
+  keepsTooMuch(size: number): Refusal | undefined {
+    const limit = this.options.keptLimit ?? MOST_KEPT;
+    const kept = this.statements.kept + this.portals.kept + NAME_SIZE + size;
+    return kept > limit ? keptTooMuch(limit) : undefined;
   }
 
   /** What SQL can mean by a name, however that was given: a count that rises when it may be another. */
@@ -235,11 +268,15 @@ export class SessionState {
   /** A segment is over: what was bound in it and not run is no command; should it run later, it asks again. */
   endSegment(segment: number): void {
     this.answered = Math.max(this.answered, segment);
-    this.portals.forEach((portal) => {
-      if (portal.ran || portal.segment > segment || portal.command.finished) return;
-      portal.epoch = -1;
-      this.finish(portal.command);
-    });
+    const later: Portal[] = [];
+    for (const portal of this.#bound) {
+      if (portal.segment > segment) later.push(portal);
+      else if (!portal.ran && !portal.command.finished) {
+        portal.epoch = -1;
+        this.finish(portal.command);
+      }
+    }
+    this.#bound = later;
     if (this.status !== STATUS.idle) return;
     this.#portalEnds.idle();
     this.forgetPortals((portal) => portal.segment <= segment);

@@ -23,6 +23,8 @@ const SETTING_REFUSED = new Set(["22023", "22P02", "42704"]);
 /** A process id and a secret of 1 to 256 bytes; 4 in protocol 3.0. */
 const SHORTEST_KEY = 5;
 const LONGEST_KEY = 4 + 256;
+/** A server reports some 15; poolers and descendants of it some more. */
+const MOST_PARAMETERS = 200;
 
 /**
  * The login upstream with the real credential (manual, "Message Flow", "Start-up"). What fails is told without the
@@ -119,6 +121,7 @@ export class PostgresUpstreamLogin implements UpstreamLogin {
       case SERVER.ParameterStatus: {
         const { name, value } = decodeParameterStatus(frame);
         this.#parameters.set(name, value);
+        if (this.#parameters.size > MOST_PARAMETERS) throw new MalformedBytes("more settings than any server reports");
         return [];
       }
       case SERVER.NegotiateProtocolVersion: {
