@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type pg from "pg";
+import pg from "pg";
 import type { LabelPart } from "#commands";
+import type { edgeV1 } from "#contracts";
 import { front } from "../../../libs/protocols/src/postgres/wire.fixture.js";
-import { type EnforcedShop, failure, streamOf } from "./enforced-shop.fixture.js";
+import { type FreshDatabase, freshDatabase } from "../../../test/servers/postgres.js";
+import { EnforcedShop, failure, streamOf } from "./enforced-shop.fixture.js";
+import type { TestControl } from "./test-control.fixture.js";
 
 /** Sessions of one enforcer that say the same words and must be told different things. */
 
@@ -12,7 +15,7 @@ const GROUPS = ["trusted", "ci", "limited"] as const;
 const MOST_ROWS = 10;
 
 /** The same names in both databases, with values that tell whose they are. */
-export const content = (of: string) => `
+const content = (of: string) => `
   create table people (id int primary key, name text, email text unique, bulk text);
   insert into people select n, '${of} name ' || n, '${of}' || n || '@example.com', repeat('${of} ', 200 * n)
     from generate_series(1, 40) n;
@@ -22,7 +25,7 @@ export const content = (of: string) => `
   create table said (who text, n int);`;
 
 /** In `shop` an address is hidden, in `other` a name; each time by that label's own means. */
-export const labels = (spelling: string): LabelPart[] => {
+const labels = (spelling: string): LabelPart[] => {
   const label = (name: string, value: string, ...columns: [string, string, string, string][]): LabelPart => ({
     name: `${name}.${spelling}`,
     columns: columns.map(([resource, schema, table, column]) => ({ resource, schema, table, column })),
@@ -35,22 +38,64 @@ export const labels = (spelling: string): LabelPart[] => {
   ];
 };
 
-export const policies = (round: number) => [
+const policies = (round: number) => [
   {
     name: `crowd ${round % 2}`,
     text: `
       permit (principal, action == Action::"connect", resource);
       permit (principal, action in [Action::"sql:read", Action::"sql:write", Action::"sql:call", Action::"sql:ddl"], resource)
-      unless { principal in Group::"limited" };
+      unless { principal in Group::"limited" || principal in Group::"asked" };
+      permit (principal in Group::"asked", action in [Action::"sql:read", Action::"sql:call"], resource);
+      @approval("dba") permit (principal in Group::"asked", action in Action::"sql:write", resource);
       @max_rows("${MOST_ROWS}") permit (principal in Group::"limited", action in Action::"sql:read", resource);
       permit (principal in Group::"limited", action in [Action::"sql:write", Action::"sql:call", Action::"sql:ddl"], resource);
       permit (principal in Group::"trusted", action == Action::"reveal", resource);`,
   },
 ];
 
+/** Where a crowd meets: an enforcer before two databases. */
+export class CrowdedShop {
+  private constructor(
+    readonly shop: EnforcedShop,
+    private readonly other: FreshDatabase,
+  ) {}
+
+  static async start(
+    ...[change, begin]: [
+      change?: Parameters<typeof EnforcedShop.start>[0],
+      begin?: Parameters<typeof EnforcedShop.start>[2],
+    ]
+  ) {
+    const other = await freshDatabase();
+    const prepare: Parameters<typeof EnforcedShop.start>[1] = async ({ control, direct }) => {
+      await direct(content("shop"));
+      const client = new pg.Client({ connectionString: other.url });
+      await client.connect();
+      await client.query(content("other"));
+      await client.end();
+      const { resource } = control;
+      const upstream = { ...resource.upstream, database: new URL(other.url).pathname.slice(1) };
+      const others = [{ ...resource, name: OTHER, upstream }];
+      control.change({ policies: policies(0), labels: labels("first"), others });
+    };
+    const shop = await EnforcedShop.start({ allowPlaintext: true, ...change }, prepare, begin);
+    return new CrowdedShop(shop, other);
+  }
+
+  /** Another policy that means the same, with labels of other names. */
+  rule(round: number): void {
+    this.shop.control.change({ policies: policies(round), labels: labels(round % 2 ? "second" : "first") });
+  }
+
+  async drop(): Promise<void> {
+    await this.shop.drop();
+    await this.other.drop();
+  }
+}
+
 /** What is sent in one piece, and how those end that the server has skipped. */
-export const PIPED = "select email from people where id = $1";
-export const NOT_RUN = "57014";
+const PIPED = "select email from people where id = $1";
+const NOT_RUN = "57014";
 
 /** Numbers from a seed, below 1. After mulberry32. */
 export function seeded(seed: number): () => number {
@@ -328,4 +373,47 @@ export class Member {
   #below(limit: number): number {
     return Math.floor(this.random() * limit);
   }
+}
+
+/** Bound, and asked anew before it ran, as the policy was another by then. */
+const UNRUN = "unrun";
+
+interface Line {
+  readonly text: string;
+  readonly error: string;
+  readonly rows: number;
+  readonly masked: number;
+}
+
+/** What stands of a member in the records: each command with its end, in the order of the commands. */
+export async function recordedOf(control: TestControl, member: Member): Promise<readonly Line[]> {
+  const { records } = control;
+  const { sessionId, fact } = await control.until(() =>
+    records.find(({ fact }) => fact.case === "sessionStarted" && fact.value.clientApplication === member.name),
+  );
+  await control.until(() =>
+    records.some((record) => record.sessionId === sessionId && record.fact.case === "sessionEnded"),
+  );
+  expect(fact.value).toMatchObject({ resource: member.resource, principal: { groups: [member.group] } });
+  const own = records.filter((record) => record.sessionId === sessionId).map((record) => record.fact);
+  const lines = new Map<bigint, Line>();
+  for (const { case: kind, value } of own) {
+    if (kind === "commandStarted") {
+      const { ordinal, statement } = (value as edgeV1.CommandStarted).command!;
+      expect(Number(ordinal)).toBe(lines.size + 1);
+      lines.set(ordinal, { text: statement, error: "unended", rows: 0, masked: 0 });
+    } else if (kind === "commandEnded") {
+      const { ordinal, rows, valuesMasked, errorCode, tag } = value as edgeV1.CommandEnded;
+      const { text, error } = lines.get(ordinal)!;
+      expect(error).toBe("unended");
+      lines.set(ordinal, {
+        text,
+        error: errorCode || (tag ? "" : UNRUN),
+        rows: Number(rows),
+        masked: Number(valuesMasked),
+      });
+    } else if (kind === "commandRefused")
+      throw new Error(`${member.name}: ${JSON.stringify(value, (_k, v) => String(v))}`);
+  }
+  return [...lines.values()].filter(({ text, error }) => error !== UNRUN && (text !== PIPED || error !== NOT_RUN));
 }

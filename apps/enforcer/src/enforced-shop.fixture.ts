@@ -13,6 +13,15 @@ export interface Connected extends pg.Client {
   readonly notices: readonly Partial<pg.DatabaseError>[];
 }
 
+/** What stands before the shop: an enforcer in this process, or a node of its own ones. */
+export interface Enforcing {
+  readonly ports: readonly number[];
+  readonly sessions: number;
+  /** Records that are not with the control plane yet. */
+  readonly unshipped: number;
+  drain(): Promise<unknown>;
+}
+
 /** An enforcer before the shop, in a world of its own, and clients that come to it. One a test file. */
 export class EnforcedShop {
   readonly #clients: pg.Client[] = [];
@@ -21,18 +30,20 @@ export class EnforcedShop {
 
   private constructor(
     readonly world: World,
-    readonly enforcer: Enforcer,
+    readonly enforcer: Enforcing,
   ) {}
 
   /** @param prepare what the world needs before the enforcer looks at it. */
   static async start(
     change: Partial<EnforcerConfig> = {},
     prepare: (world: World) => Promise<unknown> = async () => {},
+    begin = async (world: World, change: Partial<EnforcerConfig>): Promise<Enforcing> =>
+      Enforcer.start(await world.config(change)),
   ): Promise<EnforcedShop> {
     const world = await createWorld();
     try {
       await prepare(world);
-      return new EnforcedShop(world, await Enforcer.start(await world.config(change)));
+      return new EnforcedShop(world, await begin(world, change));
     } catch (error) {
       await world.drop();
       throw error;

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { Enforcing } from "./enforced-shop.fixture.js";
+import type { EnforcerConfig } from "./enforcer.config.js";
 import type { World } from "./enforcer.fixture.js";
 
 /** An enforcer as users run it: the built program in a process of its own. */
@@ -42,6 +44,22 @@ export async function startProcess(configFile: string, env: NodeJS.ProcessEnv = 
     child.once("close", (code) => failed(new Error(`it ended with ${code}: ${err}`)));
   });
   return { child, port };
+}
+
+/** A node of so many processes as an `EnforcedShop` has it: what it says of itself is what it has recorded. */
+export async function startNode(world: World, change: Partial<EnforcerConfig>): Promise<Enforcing> {
+  const { control } = world;
+  const node = await startProcess(await writeConfig(world, change));
+  await control.recorded("spoolOpened", change.workers);
+  const count = (kind: string) => control.records.filter(({ fact }) => fact.case === kind).length;
+  return {
+    ports: [node.port],
+    get sessions() {
+      return count("sessionStarted") - count("sessionEnded");
+    },
+    unshipped: 0,
+    drain: () => stopProcess(node, "SIGTERM"),
+  };
 }
 
 /** Sends the signal and waits for the end; gives the exit code, null where it was killed or had ended before. */
