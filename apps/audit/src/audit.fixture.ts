@@ -138,12 +138,14 @@ export class RunningAudit {
   enforcer(id = `edge-${randomUUID().slice(0, 8)}`, source: string = randomUUID()) {
     const { bus } = this;
     const lease = (batch: readonly RecordInit[]) => this.#lease(id, batch);
+    const gaps: number[] = [];
     let sequence = 0;
     let acknowledged = 0;
     let clock = Date.now();
     bus.subscribePush([pushSubject.node(id)], ({ message }) => {
       if (message.case === "spoolAcknowledged" && message.value.source === source) {
         acknowledged = Math.max(acknowledged, Number(message.value.sequence));
+        if (message.value.gap) gaps.push(Number(message.value.sequence));
       }
     });
     const records = (...facts: RecordInit[]): RecordInit[] =>
@@ -154,15 +156,17 @@ export class RunningAudit {
       name: `${id}/${source}`,
       records,
       /** Sessions that begin are leased to it, unless another one has them. */
-      async publish(batch: RecordInit[]) {
+      async publish(batch: RecordInit[], oldest = 0) {
         await lease(batch);
-        await bus.publishRecords(id, encoded(source, batch));
+        await bus.publishRecords(id, encoded(source, batch, oldest));
       },
       async ship(...facts: RecordInit[]) {
         await this.publish(records(...facts));
       },
       forge: (...facts: RecordInit[]) => bus.publishRecords(id, encoded(source, records(...facts))),
       acknowledged: (wanted = sequence) => until(() => acknowledged >= wanted),
+      /** Where it was asked to send again from. */
+      gaps,
       get told() {
         return acknowledged;
       },
@@ -213,8 +217,8 @@ export class RunningAudit {
   }
 }
 
-function encoded(source: string, records: RecordInit[]) {
-  const batch = create(edgeV1.RecordBatchSchema, { source, records });
+function encoded(source: string, records: RecordInit[], oldest = 0) {
+  const batch = create(edgeV1.RecordBatchSchema, { source, records, oldest: BigInt(oldest) });
   const name = `${source}/${batch.records[0]?.sequence}-${batch.records.at(-1)?.sequence}`;
   return { name, bytes: toBinary(edgeV1.RecordBatchSchema, batch) };
 }

@@ -2,7 +2,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { append, decodeFrontier, emptyFrontier, leafHash, rootOf } from "#audit-log";
 import { AUDIT_APPENDED, auditV1, edgeRecordsSubject, edgeV1, STREAM } from "#contracts";
-import { command, context, done, ended, RunningAudit, runs, started, until } from "./audit.fixture.js";
+import { command, context, done, ended, type RecordInit, RunningAudit, runs, started, until } from "./audit.fixture.js";
 
 const { getSession } = auditV1.Audit.method;
 
@@ -76,6 +76,52 @@ describe("the log", () => {
     await edge.publish(batch.slice(1, 2));
     await edge.acknowledged(4);
     expect((await audit.ofSource(edge.name)).map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4]);
+  });
+
+  it("asks for what is missing while it can still come, and says it is where it cannot", async () => {
+    const edge = audit.enforcer();
+    const batch = edge.records(started("m-1"), runs("m-1", 1), done("m-1", 1), runs("m-1", 2), ended("m-1"));
+    await edge.publish(batch.slice(0, 1), 1);
+    await edge.acknowledged(1);
+    await edge.publish(batch.slice(4), 2);
+    await until(() => edge.gaps.includes(1));
+    expect(edge.told).toBe(1);
+    // Now its oldest file is gone.
+    await edge.publish(batch.slice(3, 4), 4);
+    await edge.acknowledged(5);
+    const entries = await audit.ofSource(edge.name);
+    expect(entries.map(({ sequence, type }) => [sequence, type])).toEqual([
+      [1, "session.started"],
+      [3, "records.missing"],
+      [4, "command.started"],
+      [5, "session.ended"],
+    ]);
+    expect(entries[1]).toMatchObject({ origin: "audit", data: { enforcer_id: edge.id, first: 2, last: 3 } });
+    // Should they turn up after all, they are known.
+    await edge.publish(batch, 1);
+    const other = audit.enforcer();
+    await other.ship(started("m-2"));
+    await other.acknowledged();
+    expect(await audit.ofSource(edge.name)).toHaveLength(4);
+  });
+
+  it("says what is missing of a spool that was shipped whole before the log was set back", async () => {
+    const edge = audit.enforcer();
+    await edge.ship(started("m-3"), runs("m-3", 1));
+    await edge.acknowledged();
+    const [reborn, unknown] = [audit.enforcer(edge.id), "00000000-0000-4000-8000-000000000000"];
+    const opened = (replaces: string, last: bigint): RecordInit => ({
+      fact: { case: "spoolOpened", value: { replaces, last } },
+    });
+    await reborn.ship(opened(edge.source, 5n), opened(unknown, 2n), opened(edge.source, 5n));
+    await reborn.acknowledged();
+    const missing = [...(await audit.ofSource(edge.name)), ...(await audit.ofSource(`${edge.id}/${unknown}`))];
+    expect(missing.map(({ sequence, type, data }) => [sequence, type, data.first, data.last]).slice(2)).toEqual([
+      [5, "records.missing", 3, 5],
+      [2, "records.missing", 1, 2],
+    ]);
+    const [lost] = (await audit.ofSource("audit")).filter(({ session_id }) => session_id === "m-3");
+    expect(lost.index).toBeGreaterThan(missing[2].index);
   });
 
   it("stops at a gap within a batch", async () => {

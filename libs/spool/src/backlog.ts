@@ -42,6 +42,11 @@ export class Backlog {
     return this.#acknowledged;
   }
 
+  /** The oldest record that can be read; what is before it was acknowledged, or is lost. */
+  get oldest(): number {
+    return this.segments[0]?.first ?? this.#acknowledged + 1;
+  }
+
   /** Nothing of what is on disk is left to be shipped. */
   get done(): boolean {
     return this.#acknowledged >= this.last;
@@ -62,6 +67,14 @@ export class Backlog {
   acknowledge(sequence: number): boolean {
     const reached = Math.min(sequence, this.last);
     if (reached <= this.#acknowledged) return false;
+    this.#acknowledged = reached;
+    return true;
+  }
+
+  /** Takes an acknowledgement back, as far as the records are still here. Whether there are any. */
+  goBack(sequence: number): boolean {
+    const reached = Math.max(sequence, this.oldest - 1);
+    if (reached >= this.#acknowledged) return false;
     this.#acknowledged = reached;
     return true;
   }

@@ -112,10 +112,10 @@ describe("after a crash", () => {
       await second.close();
     }
     const third = open();
-    expect(third.replaced).toEqual([{ source: first.source, lost: 0 }]);
+    expect(third.replaced).toEqual([{ source: first.source, lost: 0, last: 2 }]);
     await write(third, 3);
     await third.close();
-    expect(open().replaced).toEqual([{ source: third.source, lost: 0 }]);
+    expect(open().replaced).toEqual([{ source: third.source, lost: 0, last: 1 }]);
   });
 });
 
@@ -136,9 +136,9 @@ describe("damage", () => {
     const { keptIn, carriedOnAs } = again.damage[0]!;
     expect(readdirSync(keptIn!).length).toBeGreaterThan(2);
     expect(again.replaced).toEqual([
-      { source: spool.source, lost: 1 },
-      { source: carriedOnAs, lost: 0 },
-      { source: later.source, lost: 0 },
+      { source: spool.source, lost: 1, last: 0 },
+      { source: carriedOnAs, lost: 0, last: 0 },
+      { source: later.source, lost: 0, last: 1 },
     ]);
     const audit = new Audit();
     await audit.takeFrom(again);
@@ -185,6 +185,18 @@ describe("damage", () => {
     expect(audit.taken).toEqual(records(41 - salvaged, 40));
   });
 
+  it("of the oldest file, with the note, leaves a backlog that says where it begins", async () => {
+    const spool = open({ segmentBytes: 400 });
+    await write(spool, 1, 20);
+    await spool.close();
+    rmSync(join(folder(), files()[0]!));
+    rmSync(join(folder(), "acknowledged.json"));
+    const { backlog } = open();
+    expect(backlog.source).toBe(spool.source);
+    expect(backlog.oldest).toBeGreaterThan(1);
+    expect(await everything(backlog)).toEqual(records(backlog.oldest, 20));
+  });
+
   it("of all files is seen", async () => {
     const spool = open();
     await write(spool, 1, 5);
@@ -193,7 +205,7 @@ describe("damage", () => {
     rmSync(newest());
     const again = open();
     expect(again.damage).toMatchObject([{ source: spool.source, lost: 3, salvaged: 0, keptIn: null }]);
-    expect(again.replaced).toEqual([{ source: spool.source, lost: 3 }]);
+    expect(again.replaced).toEqual([{ source: spool.source, lost: 3, last: 5 }]);
   });
 
   it("of a file of which nothing can be read leaves the file to a person", async () => {

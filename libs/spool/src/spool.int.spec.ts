@@ -210,6 +210,23 @@ describe("a disk that takes nothing", () => {
   });
 });
 
+describe("an audit service that was set back", () => {
+  it("is given again what is still here, and told where that begins", async () => {
+    const spool = open({ segmentBytes: 300 });
+    await write(spool, 1, 30);
+    spool.acknowledge(spool.source, 25);
+    const { oldest } = spool.backlog;
+    expect(oldest).toBeGreaterThan(1);
+    expect(spool.goBack("another", 24)).toBe(false);
+    expect(spool.goBack(spool.source, 25)).toBe(false);
+    expect(spool.goBack(spool.source, 24)).toBe(true);
+    expect(await everything(spool.backlog)).toEqual(records(25, 30));
+    expect(spool.goBack(spool.source, 0)).toBe(true);
+    expect(await everything(spool.backlog)).toEqual(records(oldest, 30));
+    expect(spool.goBack(spool.source, 0)).toBe(false);
+  });
+});
+
 describe("a folder that may not be written", () => {
   /** Root may write anywhere. */
   const asNobody = (act: () => void) => {

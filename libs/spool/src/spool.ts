@@ -39,6 +39,8 @@ export interface Replaced {
   readonly source: string;
   /** At least so many of its records are lost. */
   readonly lost: number;
+  /** The newest of its records; 0 where nobody can tell. */
+  readonly last: number;
 }
 
 /**
@@ -192,6 +194,15 @@ export class Spool {
     if (backlog.source !== source || !backlog.acknowledge(sequence)) return;
     this.#free();
     this.#noteTimer ??= setTimeout(() => this.#note(), NOTE_WITHIN_MS).unref();
+  }
+
+  /**
+   * Whoever has the records has gone back to `sequence`, of a backup: what is still here of what it acknowledged since is to
+   * be shipped again. False where that is nothing.
+   */
+  goBack(source: string, sequence: number): boolean {
+    const { backlog } = this;
+    return backlog.source === source && backlog.goBack(sequence);
   }
 
   /** Writes and syncs what is left, and gives the folder back. */
@@ -354,5 +365,8 @@ function replacedBy(previous: Backlog | undefined, damage: readonly Damage[]): r
     if (carriedOnAs) lost.set(carriedOnAs, 0);
   }
   if (previous && !lost.has(previous.source)) lost.set(previous.source, 0);
-  return [...lost].map(([source, count]) => ({ source, lost: count }));
+  // What could be read of damaged files went on under other numbers.
+  const isCarriedOver = (source: string) => damage.some((each) => each.source === source && each.keptIn !== null);
+  const lastOf = (source: string) => (source === previous?.source && !isCarriedOver(source) ? previous.last : 0);
+  return [...lost].map(([source, count]) => ({ source, lost: count, last: lastOf(source) }));
 }

@@ -27,6 +27,25 @@ const WHY = {
   [SESSION_UNHEARD]: "its token has run out, and its enforcer has not told how it ended",
 } as const;
 
+/** Records of a spool will never come: the entry stands for them, at the place of the last. */
+export const RECORDS_MISSING = "records.missing";
+
+export interface Missing {
+  readonly enforcerId: string;
+  /** As `edgeSource` has it. */
+  readonly source: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+export function missingFact({ enforcerId, source, first, last }: Missing, now: Date): Fact {
+  const why = "its enforcer no longer has them, and they are not in the log: one of the two was set back, or lost them";
+  return {
+    ...{ time: now.toISOString(), origin: "audit", source, sequence: last, type: RECORDS_MISSING, sessionId: "" },
+    data: { enforcer_id: enforcerId, first, last, why },
+  };
+}
+
 export type UnendedType = keyof typeof WHY;
 
 /** What the log itself concludes of a session. `sequence`: dense, from 1, among all that it concludes. */

@@ -12,12 +12,16 @@ export interface Parcel {
   readonly kind: "parcel";
   readonly enforcerId: string;
   readonly source: string;
+  /** The oldest record that its enforcer still has; 0 where it does not say. */
+  readonly oldest: number;
   readonly items: readonly Item[];
 }
 
 interface Item {
   readonly sequence: number;
   readonly fact: Fact;
+  /** Of a `spool.opened`: the source whose place it takes, and that one's newest record. */
+  readonly replaces: { readonly source: string; readonly last: number } | null;
   /** What stands in its place where it can't be stored. */
   readonly unreadable: (why: string) => Fact;
 }
@@ -40,6 +44,7 @@ export function readMessage(enforcerId: string, bytes: Uint8Array, now: Date): R
     kind: "parcel",
     enforcerId,
     source,
+    oldest: Number(batch.oldest),
     items: records.map((record) => readRecord(enforcerId, source, record, now)),
   };
 }
@@ -49,11 +54,17 @@ function readRecord(enforcerId: string, source: string, record: edgeV1.Record, n
   return {
     sequence,
     fact: edgeFact(enforcerId, source, record, now),
+    replaces: replacedBy(record),
     unreadable: (why) => {
       const bytes = toBinary(edgeV1.RecordSchema, record);
       return unreadable(enforcerId, edgeSource(enforcerId, source), sequence, { bytes, why, now });
     },
   };
+}
+
+function replacedBy({ fact }: edgeV1.Record): Item["replaces"] {
+  if (fact.case !== "spoolOpened" || fact.value.replaces === "") return null;
+  return { source: fact.value.replaces, last: Number(fact.value.last) };
 }
 
 /** Or why it is none. */

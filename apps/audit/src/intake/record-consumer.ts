@@ -20,6 +20,8 @@ const ACK_WAIT_MS = 60_000;
  * again would go unheard.
  */
 const GAP_TRIES = 40;
+/** Until then it is an overtaking, or an enforcer that sends again from where the log is. */
+const GAP_TOLD = 10;
 const gapPauseMs = (deliveries: number) => Math.min(5_000, 250 * deliveries);
 const LONGEST_BACKOFF_MS = 5_000;
 /** An acknowledgement is a hint that may be lost, so it is said again while its spool is young. */
@@ -128,19 +130,28 @@ export class RecordConsumer implements OnApplicationBootstrap, OnModuleDestroy {
     messages.forEach((message, n) => {
       const { acknowledged, gap } = taken[n]!;
       const enforcerId = enforcerOf(message.subject);
-      if (acknowledged && acknowledged.sequence > 0) {
-        reached.set(`${enforcerId}\0${acknowledged.source}`, () => this.#acknowledge(enforcerId, acknowledged));
+      if (acknowledged && (acknowledged.sequence > 0 || gap)) {
+        reached.set(`${enforcerId}\0${acknowledged.source}`, () => this.#acknowledge(enforcerId, acknowledged, gap));
       }
       const { deliveryCount } = message.info;
+      if (gap && deliveryCount === GAP_TOLD) {
+        this.#logger.warn(
+          `records of ${enforcerId}/${acknowledged?.source} wait for records that did not come, since ${acknowledged?.sequence}`,
+        );
+      }
       if (gap && deliveryCount < GAP_TRIES) message.nak(gapPauseMs(deliveryCount));
       else message.ack();
     });
     for (const tell of reached.values()) tell();
   }
 
-  #acknowledge(enforcerId: string, { source, sequence }: { readonly source: string; readonly sequence: number }): void {
+  #acknowledge(
+    enforcerId: string,
+    { source, sequence }: { readonly source: string; readonly sequence: number },
+    gap = false,
+  ): void {
     this.bus.push(pushSubject.node(enforcerId), {
-      message: { case: "spoolAcknowledged", value: { source, sequence: BigInt(sequence) } },
+      message: { case: "spoolAcknowledged", value: { source, sequence: BigInt(sequence), gap } },
     });
   }
 

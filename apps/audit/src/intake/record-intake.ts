@@ -1,6 +1,8 @@
 import { Injectable, Logger } from "@nestjs/common";
 import { DataSource, type EntityManager } from "typeorm";
+import { missingFact, RECORDS_MISSING } from "../facts/concluded-facts.js";
 import type { Fact } from "../facts/control-facts.js";
+import { edgeSource } from "../facts/edge-facts.js";
 import { AuditLog } from "../log/audit-log.js";
 import { textArray } from "../log/binary-arrays.js";
 import { projectSessions } from "../projections/sessions.js";
@@ -24,7 +26,7 @@ export interface Taken {
 const INDIGESTIBLE = /^(22|23)/;
 const OPENED = "spool.opened";
 /** What begins something, or stands alone, says the name of its enforcer; whatever follows has its id. */
-const NAMED = new Set(["session.started", "login.refused", OPENED, DISOWNED]);
+const NAMED = new Set(["session.started", "login.refused", OPENED, DISOWNED, RECORDS_MISSING]);
 
 /**
  * Takes record batches into the audit log: each record once, in the order of its spool, without a gap. What can't be read
@@ -93,10 +95,12 @@ export class RecordIntake {
         const spool = spools.get(spoolOf(parcel))!;
         const before = spool.reached;
         let gap = false;
-        for (const { sequence, fact } of parcel.items) {
+        fresh.push(...this.#missing(spool, parcel.oldest - 1));
+        for (const { sequence, fact, replaces } of parcel.items) {
           if (sequence <= spool.reached) continue;
           gap = sequence !== spool.reached + 1;
           if (gap) break;
+          if (replaces) fresh.push(...this.#missing(spools.get(spoolOf({ ...parcel, ...replaces }))!, replaces.last));
           fresh.push(fact);
           spool.reached = sequence;
         }
@@ -109,6 +113,16 @@ export class RecordIntake {
       );
       return taken.map(({ grown, ...answer }) => ({ ...answer, head: grown ? head : 0 }));
     });
+  }
+
+  /** What its enforcer had up to `last` will not come any more: the spool goes on behind it, and the log says so. */
+  #missing(spool: Spool, last: number): readonly Fact[] {
+    if (last <= spool.reached) return [];
+    const { enforcerId, source, reached } = spool;
+    const missing = { enforcerId, source: edgeSource(enforcerId, source), first: reached + 1, last };
+    this.#logger.error(`records ${missing.first} to ${last} of ${missing.source} are lost`);
+    spool.reached = last;
+    return [missingFact(missing, new Date())];
   }
 
   async #owned(tx: EntityManager, facts: readonly Fact[]): Promise<readonly Fact[]> {
@@ -174,9 +188,13 @@ interface Spool {
 const spoolOf = ({ enforcerId, source }: { readonly enforcerId: string; readonly source: string }) =>
   `${enforcerId}\0${source}`;
 
-/** In one order, lest two processes wait for each other. */
+/** Those of the parcels and those that they replace; in one order, lest two processes wait for each other. */
 async function lockedSpools(tx: EntityManager, parcels: readonly Parcel[]): Promise<ReadonlyMap<string, Spool>> {
-  const keys = [...new Map(parcels.map((parcel) => [spoolOf(parcel), parcel])).values()];
+  const named = parcels.flatMap(({ enforcerId, source, items }) => [
+    { enforcerId, source },
+    ...items.flatMap(({ replaces }) => (replaces ? [{ enforcerId, source: replaces.source }] : [])),
+  ]);
+  const keys = [...new Map(named.map((each) => [spoolOf(each), each])).values()];
   const given = [textArray(keys.map(({ enforcerId }) => enforcerId)), textArray(keys.map(({ source }) => source))];
   await tx.query(
     `INSERT INTO audit.source (enforcer_id, source) SELECT * FROM unnest($1::text[], $2::text[]) ORDER BY 1, 2

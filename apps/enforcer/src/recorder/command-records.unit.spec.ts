@@ -104,10 +104,10 @@ describe("records of commands, encoded by hand", () => {
     const outcome = { rows: 1, bytes: 2, valuesMasked: 0, tag: "SELECT 1", error: null };
     const payload = records.ended(1_000, "session", 7, outcome, 9);
     const frames = [2 ** 40, 2 ** 40 + 1].map((sequence) => ({ sequence, payload }));
-    const { name, bytes } = encodeBatch("source", frames);
+    const { name, bytes } = encodeBatch("source", frames, 3);
     const batch = fromBinary(edgeV1.RecordBatchSchema, bytes);
     expect(name).toBe("source/1099511627776-1099511627777");
-    expect(batch.source).toBe("source");
+    expect(batch).toMatchObject({ source: "source", oldest: 3n });
     expect(batch.records).toEqual(frames.map(({ sequence }) => ({ ...decoded(payload), sequence: BigInt(sequence) })));
   });
 });

@@ -3,15 +3,15 @@ import type { Frame } from "#spool";
 import { ProtobufWriter } from "./protobuf-writer.js";
 
 /** Numbers of fields in `edge.proto`. */
-const BATCH = { source: 1, records: 2 } as const;
+const BATCH = { source: 1, records: 2, oldest: 3 } as const;
 const RECORD_SEQUENCE = 1;
 
 /**
  * A RecordBatch of records as the spool keeps them. A record is encoded before its sequence is known, so that goes behind:
  * fields of a message may come in any order.
  */
-export function encodeBatch(source: string, frames: readonly Frame[]): EncodedBatch {
-  const writer = new ProtobufWriter().text(BATCH.source, source);
+export function encodeBatch(source: string, frames: readonly Frame[], oldest: number): EncodedBatch {
+  const writer = new ProtobufWriter().text(BATCH.source, source).uint(BATCH.oldest, oldest);
   for (const { sequence, payload } of frames) {
     const mark = writer.begin(BATCH.records);
     writer.raw(payload).uint(RECORD_SEQUENCE, sequence).end(mark);

@@ -125,6 +125,26 @@ describe("shipping", () => {
     expect(spool.unacknowledged).toBe(0);
   });
 
+  test("what the audit service has lost again is sent again, as far as it is here", async () => {
+    await fill(300);
+    const { ships, sent, until, batches } = shipper();
+    ships.ship();
+    await until(300);
+    ships.acknowledged(acknowledge(290));
+    const { oldest } = spool.backlog;
+    await fill(1);
+    ships.ship();
+    await until(301);
+    // An older acknowledgement that comes late is none; behind a gap it is.
+    ships.acknowledged(acknowledge(200));
+    for (let n = 0; n < 20; n++) await settle();
+    expect(sent()).toHaveLength(301);
+    ships.acknowledged({ ...acknowledge(200), gap: true });
+    await until(301 + 302 - oldest);
+    expect(sent().slice(301)).toEqual(Array.from({ length: 302 - oldest }, (_, n) => oldest + n));
+    expect(batches.at(-1)!.oldest).toBe(BigInt(oldest));
+  });
+
   test("what is acknowledged whole while it is sent again leaves nothing out of what comes next", async () => {
     await fill(10);
     const before = spool.source;

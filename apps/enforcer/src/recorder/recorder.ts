@@ -34,10 +34,10 @@ export class Recorder {
 
   /** A process has the spool: whatever was open in it before is gone. Not said where there is no room for it either. */
   opened(): void {
-    const replaced = this.spool.replaced.length > 0 ? this.spool.replaced : [{ source: "", lost: 0 }];
+    const replaced = this.spool.replaced.length > 0 ? this.spool.replaced : [{ source: "", lost: 0, last: 0 }];
     try {
-      for (const { source, lost } of replaced) {
-        this.record("", "spoolOpened", { replaces: source, lost: BigInt(lost) });
+      for (const { source, lost, last } of replaced) {
+        this.record("", "spoolOpened", { replaces: source, lost: BigInt(lost), last: BigInt(last) });
       }
     } catch (error) {
       if (!(error instanceof SpoolFull)) throw error;

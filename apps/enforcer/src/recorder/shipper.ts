@@ -42,8 +42,14 @@ export class Shipper {
     if (!this.#running && !this.#stopped) void this.#run();
   }
 
-  acknowledged({ source, sequence }: edgeV1.SpoolAcknowledged): void {
+  acknowledged({ source, sequence, gap }: edgeV1.SpoolAcknowledged): void {
     if (source !== this.#backlog.source) return;
+    if (gap && this.spool.goBack(source, Number(sequence))) {
+      this.log.warn({ source, sequence: Number(sequence) }, "the audit log has gone back; records are sent again");
+      this.#sent = this.#backlog.acknowledged;
+      this.ship();
+      return;
+    }
     this.spool.acknowledge(source, Number(sequence));
     this.#resend?.();
     this.#resend = null;
@@ -90,7 +96,7 @@ export class Shipper {
     const backlog = this.#backlog;
     const frames = await backlog.read(this.#sent, BATCH_BYTES);
     if (frames.length === 0) return false;
-    await this.control.publish(encodeBatch(backlog.source, frames));
+    await this.control.publish(encodeBatch(backlog.source, frames, backlog.oldest));
     // It may have been acknowledged whole meanwhile.
     if (backlog === this.#backlog) this.#sent = Math.max(this.#sent, frames.at(-1)!.sequence);
     return true;
