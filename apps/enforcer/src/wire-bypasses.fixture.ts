@@ -218,6 +218,20 @@ export const WIRE_BYPASSES: readonly WireBypass[] = [
     },
   },
   {
+    why: "what goes on behind the Sync of a COPY that fails before it reads",
+    before: ["create temp table sink (n int)", "create temp view no_sink as select n from sink"],
+    readies: 2,
+    send: (wire) => {
+      wire.stream.cork();
+      run(wire, "copy no_sink from stdin");
+      wire.sync();
+      wire.endCopyFrom();
+      run(wire, MAILS);
+      wire.sync();
+      wire.stream.uncork();
+    },
+  },
+  {
     why: "a setting undone by what fails behind the Sync that its batch's COPY ignores",
     before: ["create temp table sink (n int)"],
     readies: 2,
