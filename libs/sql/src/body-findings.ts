@@ -36,8 +36,8 @@ export function findings(
   const kind = kindOf(analysis, args, fixed);
   let kinds = analysis.bodies.get(routine);
   if (!kinds) analysis.bodies.set(routine, (kinds = new Map()));
-  const { searchPath, role, foreign, unsettled } = analysis.context;
-  const key = JSON.stringify([routine.oid, kind, searchPath, role, foreign, unsettled]);
+  const { searchPath, role, foreign, unsettled, gone } = analysis.context;
+  const key = JSON.stringify([routine.oid, kind, searchPath, role, foreign, unsettled, gone]);
   const known = kinds.get(kind) ?? (kinds.has(kind) ? null : sharedBefore(analysis, key));
   if (known === null) return null;
   if (known) {

@@ -170,6 +170,8 @@ export interface SqlContext {
   readonly role?: string | null;
   /** The role is not whose rights the catalog tells. */
   readonly foreign?: boolean;
+  /** Relations of these names that are the nearest on the path are gone: the names stand for what is behind them. */
+  readonly gone?: readonly string[];
   /** Functions are called in the midst of code that may set the path. */
   readonly unsettled?: boolean;
 }

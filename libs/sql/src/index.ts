@@ -18,6 +18,7 @@ export {
   STATE_QUERY,
   splitOwn,
 } from "./catalog-queries.js";
+export { EVERY_NAME } from "./displaced.js";
 export { noSuchStatement, OTHER_TABLES, SEVERAL_IN_ONE } from "./native-errors.js";
 export { type FreshSession, freshSession, parseSearchPath, type SessionRow } from "./search-path.js";
 export { createUnderstander, type Understander, type UnderstanderOptions } from "./understander.js";

@@ -103,11 +103,17 @@ export class NameResolution {
 
   private found(name: string): Resolved | null {
     let first: Resolved | null = null;
+    let gone = this.context.gone?.includes(name) === true;
+    const certain = this.place.certain && !gone;
     for (const searched of this.searched) {
       const relation = this.context.catalog.relation(searched, name);
       if (!relation) continue;
+      if (gone) {
+        gone = false;
+        continue;
+      }
       const found = { name: `${searched}.${name}`, relation };
-      if (this.place.certain) return found;
+      if (certain) return found;
       if (first) throw new NotUnderstood(`${name} could be ${first.name} or ${found.name}, ${UNSETTLED}`);
       first = found;
     }

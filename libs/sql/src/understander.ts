@@ -4,6 +4,7 @@ import { Analysis, type Defined, type Definition, NeedsDefinition, type Stored }
 import type { SharedFindings } from "./body-findings.js";
 import type { Catalog, RoutineFacts, SqlContext } from "./catalog.js";
 import { condition } from "./conditions.js";
+import { displacedBy } from "./displaced.js";
 import { Effects } from "./effects.js";
 import { expression } from "./expressions.js";
 import { UNKNOWN_FUNCTION } from "./functions.js";
@@ -238,7 +239,11 @@ function factsOf(analysis: Analysis, node: Node): StatementFacts {
     bulkFormat,
     stores: analysis.stores.map((stored) => ({ ...outputColumn(stored), target: stored.target })),
     uses: [...analysis.uses, ...copies(analysis.stores)],
-    session: [...(analysis.unsettles ? [UNSETTLES] : []), ...analysis.session, ...(changes ? [CHANGES_CATALOG] : [])],
+    session: [
+      ...(analysis.unsettles ? [UNSETTLES] : []),
+      ...analysis.session,
+      ...(changes ? [{ kind: "changesCatalog", displaces: displacedBy(node) } as const] : []),
+    ],
   };
 }
 
@@ -256,7 +261,6 @@ function copies(stores: readonly Stored[]): Copy[] {
 }
 
 const UNSETTLES: SessionEffect = { kind: "unsettles" };
-const CHANGES_CATALOG: SessionEffect = { kind: "changesCatalog" };
 
 /** What names mean to the statements behind, in the same text. */
 function afterwards(context: SqlContext, { session }: StatementFacts): SqlContext {

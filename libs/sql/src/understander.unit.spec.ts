@@ -152,7 +152,14 @@ describe("effects on the session", () => {
     ["reset all", { kind: "searchPath", path: null, local: false }],
     ["create temp table x (a int)", { kind: "createsTemporary", name: "x" }],
     ["select 1 as a into temp x", { kind: "createsTemporary", name: "x" }],
-    ["alter table customers add z int", { kind: "changesCatalog" }],
+    ["alter table customers add z int", { kind: "changesCatalog", displaces: [] }],
+    ["alter table customers drop city", { kind: "changesCatalog", displaces: ["customers"] }],
+    ["alter table app.customers rename to c2", { kind: "changesCatalog", displaces: ["customers", "c2"] }],
+    ["drop table app.customers, orders", { kind: "changesCatalog", displaces: ["customers", "orders"] }],
+    ["drop table orders cascade", { kind: "changesCatalog", displaces: ["*"] }],
+    ["drop index i", { kind: "changesCatalog", displaces: [] }],
+    ["drop function f", { kind: "changesCatalog", displaces: ["*"] }],
+    ["grant usage on schema app to public", { kind: "changesCatalog", displaces: ["*"] }],
     ["discard all", { kind: "discards" }],
   ])("%s", async (text, effect) => expect(await session(text)).toContainEqual(effect));
 

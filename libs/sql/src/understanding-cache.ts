@@ -66,10 +66,17 @@ function weightOf(key: string, { operations, uses, statements }: Understanding):
 
 /** No name holds a zero byte. */
 function keyOf(text: string, context: SqlContext): string {
-  const { searchPath, temporary, provisional, defaultPath, role, foreign } = context;
+  const { searchPath, temporary, provisional, defaultPath, role, foreign, gone } = context;
   const path = searchPath === null ? "\0\0any" : searchPath.join("\0");
-  if (!temporary?.length && !provisional && !defaultPath && role === undefined && !foreign)
+  if (!temporary?.length && !provisional && !defaultPath && role === undefined && !foreign && !gone)
     return `${path}\0\0\0${text}`;
-  const more = [temporary?.join("\0"), defaultPath?.join("\0"), JSON.stringify(role), provisional, foreign];
+  const more = [
+    temporary?.join("\0"),
+    defaultPath?.join("\0"),
+    JSON.stringify(role),
+    provisional,
+    foreign,
+    gone?.join("\0"),
+  ];
   return `${path}\0\0${more.join("\0\0")}\0\0\0${text}`;
 }

@@ -104,6 +104,10 @@ export type SessionEffect =
   /** COMMIT, ROLLBACK, ROLLBACK TO: names may go back to what they meant before the transaction. */
   | { readonly kind: "endsTransaction" }
   /** Something the catalog describes has changed: load it again. */
-  | { readonly kind: "changesCatalog" }
+  | {
+      readonly kind: "changesCatalog";
+      /** Names that may stand for something else until then: see `displacedBy`. */
+      readonly displaces: readonly string[];
+    }
   /** DISCARD ALL, which resets prepared statements, cursors, settings and temporary relations. */
   | { readonly kind: "discards" };

@@ -91,4 +91,6 @@ export interface SessionSemantics {
   over(ended: Ended): void;
   /** The answers so far have been dealt with. */
   settled(): void;
+  /** The session is over; what it began may still come about. */
+  close(): void;
 }

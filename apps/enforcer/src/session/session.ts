@@ -171,6 +171,7 @@ export class Session implements PipelineSession {
     if (cause !== "upstream") void this.#cancelUpstream();
     if (told) this.#client.write(this.#conversation.goodbye(told));
     this.#client.end();
+    this.#semantics.close();
     if (inOrder && recorded) this.#server.end();
     else this.#server.socket.destroy();
     this.parts.ended();

@@ -259,6 +259,51 @@ export const SHOWN_NAMES: readonly Shown[] = [
       "create table c2 as table customers; drop table customers cascade; alter table c2 rename to customers",
       "select lower(email) from customers",
     ],
+    ...Object.fromEntries(
+      Object.entries({
+        "that is dropped": "drop table app.customers",
+        "that has another name": "alter table app.customers rename to c9",
+        "that moves to another schema": "create schema elsewhere; alter table app.customers set schema elsewhere",
+        "whose schema is dropped": "drop schema app cascade",
+        "whose schema has another name": "alter schema app rename to app2",
+      }).map(([why, sql]) => [
+        `a nearer table ${why}`,
+        ["set search_path = app, public", "begin", sql, "select lower(email) from customers", "rollback"],
+      ]),
+    ),
+    ...Object.fromEntries(
+      Object.entries({
+        "that is dropped": "alter table payments drop column card",
+        "that has another name": "alter table payments rename card to c2",
+      }).map(([why, sql]) => [
+        `a column of an inner table ${why}`,
+        [
+          "begin",
+          sql,
+          "select (select card from payments limit 1) from (select lower(email) as card from customers) c",
+        ],
+      ]),
+    ),
+    "a function with another's name": [
+      "begin",
+      "alter function secret(int) rename to shout",
+      "set local search_path = app, public",
+      "select lower(shout(1))",
+    ],
+    "an operator that fits better": [
+      "begin",
+      "create operator public.|| (function = peek_next, leftarg = text, rightarg = int)",
+      "select lower('x' || 1)",
+    ],
+    "a nearer table that is dropped, then a chain": [
+      "set search_path = app, public",
+      "begin",
+      "create table app.c3 (id int); drop table app.customers",
+      "rollback and chain",
+      "drop table app.customers",
+      "select lower(email) from customers",
+      "rollback",
+    ],
     "a view in another's place": [
       "begin",
       "create or replace view contacts as select id, email as name, name as mail, lower(city) as folded from customers",

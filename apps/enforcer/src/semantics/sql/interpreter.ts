@@ -15,6 +15,7 @@ import {
 import { after } from "../../pipeline/after.js";
 import type { Understood } from "../semantics.js";
 import { codeBehind } from "./code-behind.js";
+import { doubtful, eitherOf } from "./doubtful-names.js";
 import { differ, type Meaning, meaningOf, stillMeans } from "./kept-meanings.js";
 import type { ResourceNames } from "./resource-catalogs.js";
 import { cursorsAfter, type Names, type SessionNames } from "./session-names.js";
@@ -46,6 +47,8 @@ export interface InterpreterOptions {
   readonly fresh: () => ResourceNames | Promise<ResourceNames>;
   /** Loads the catalog anew, as a name is not known. */
   readonly miss: () => Promise<ResourceNames>;
+  /** Names that the catalog may be wrong about. */
+  readonly displaced: () => ReadonlySet<string>;
   /** A prepared statement of the session. */
   readonly prepared: (name: string) => Prepared | undefined;
   /** What a named portal of the session has passed as; undefined where that is not certain. */
@@ -96,8 +99,8 @@ export class Interpreter {
 
   #again({ text, several, batch, functionOid }: Gate): UnderstoodSql | undefined {
     if (this.#known.size === 0 || functionOid !== undefined) return undefined;
-    const { names, fresh } = this.options;
-    if (!names.certain(batch)) return undefined;
+    const { names, fresh, displaced } = this.options;
+    if (!names.certain(batch) || displaced().size > 0) return undefined;
     const now = fresh();
     if (now instanceof Promise) return undefined;
     this.#contextFor(now);
@@ -125,10 +128,22 @@ export class Interpreter {
   }
 
   #understand(gate: Gate, names: ResourceNames): UnderstoodSql | Promise<UnderstoodSql> {
-    return after(this.#understandBy(gate, names), (understood) => {
+    const meant = after(this.#understandBy(gate, names), (understood) => this.#eitherWay(gate, names, understood));
+    return after(meant, (understood) => {
       this.#understoodBy.set(understood, names.catalog);
       return understood;
     });
+  }
+
+  /** A name that was changed may still stand for what it did, or for what is behind that on the path: for both. */
+  #eitherWay(gate: Gate, names: ResourceNames, understood: UnderstoodSql): UnderstoodSql | Promise<UnderstoodSql> {
+    const gone = doubtful(understood, this.options.displaced());
+    if (gone.length === 0) return understood;
+    if (gate.functionOid !== undefined) return eitherOf(understood, null);
+    const context = { ...this.#contextFor(names), gone };
+    const { understander } = this.options;
+    const known = understander.lookup(gate.text, context) ?? understander.understand(gate.text, context);
+    return after(known, (understanding) => eitherOf(understood, resolvedOf(understanding)));
   }
 
   #understandBy(gate: Gate, names: ResourceNames): UnderstoodSql | Promise<UnderstoodSql> {

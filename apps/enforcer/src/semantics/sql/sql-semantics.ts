@@ -2,6 +2,7 @@ import type { Refusal, ResourcePart } from "#commands";
 import { createUnderstander, parseSearchPath, type Understander } from "#sql";
 import type { OpenSession, Semantics, SemanticsParts, SessionSemantics } from "../semantics.js";
 import { readCatalog } from "./catalog-reader.js";
+import { DisplacedNames } from "./displaced-names.js";
 import { ResourceCatalogs } from "./resource-catalogs.js";
 import { SqlSession } from "./sql-session.js";
 import { TermsOfVerdicts } from "./terms.js";
@@ -13,6 +14,7 @@ export class SqlSemantics implements Semantics {
   readonly #understander: Understander = createUnderstander();
   readonly #terms: TermsOfVerdicts;
   readonly #unmatched: UnmatchedLabels;
+  readonly #displaced = new DisplacedNames();
 
   constructor(private readonly parts: SemanticsParts) {
     this.#catalogs = new ResourceCatalogs(parts.clock, parts.log, (resource, before) =>
@@ -49,6 +51,7 @@ export class SqlSemantics implements Semantics {
       understander: this.#understander,
       catalogs: this.#catalogs,
       terms: this.#terms,
+      displaced: this.#displaced,
       log,
       resourceChanged,
     });

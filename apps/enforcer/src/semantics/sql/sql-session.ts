@@ -3,6 +3,7 @@ import type { Ended, Gate } from "#protocols";
 import { parseSearchPath, type SessionEffect, type Understander } from "#sql";
 import { doTheSame } from "../do-the-same.js";
 import type { OpenSession, SemanticsParts, SessionSemantics } from "../semantics.js";
+import type { DisplacedNames } from "./displaced-names.js";
 import { Interpreter, type UnderstoodSql } from "./interpreter.js";
 import type { ResourceCatalogs, ResourceNames } from "./resource-catalogs.js";
 import { SessionNames } from "./session-names.js";
@@ -12,6 +13,7 @@ interface Shared extends Pick<SemanticsParts, "log" | "resourceChanged"> {
   readonly understander: Understander;
   readonly catalogs: ResourceCatalogs;
   readonly terms: TermsOfVerdicts;
+  readonly displaced: DisplacedNames;
 }
 
 /** What one session's SQL means: its names, its prepared statements, and what of its answers is hidden. */
@@ -37,6 +39,7 @@ export class SqlSession implements SessionSemantics {
       names: this.#names,
       fresh: () => this.#freshNames(),
       miss: async () => this.#ours(await shared.catalogs.refreshOnMiss(resource)),
+      displaced: () => shared.displaced.seenBy(resource, this),
       prepared: (name) => conversation.prepared(name),
       bound: (name) => conversation.bound(name),
     });
@@ -81,7 +84,10 @@ export class SqlSession implements SessionSemantics {
       if (effect.kind === "prepares") conversation.defineStatement(gate, effect.name, effect.prepared);
       else if (effect.kind === "deallocates") conversation.dropStatement(gate, effect.name);
       else if (effect.kind === "discards") conversation.dropStatement(gate, null);
-      else if (effect.kind === "changesCatalog") this.#catalogChanged = true;
+      else if (effect.kind === "changesCatalog") {
+        this.#catalogChanged = true;
+        this.shared.displaced.add(this.session.resource, this, effect.displaces);
+      }
     }
     // A portal of a cursor's name: either the cursor is gone, or this fails.
     const bound: readonly SessionEffect[] =
@@ -114,6 +120,14 @@ export class SqlSession implements SessionSemantics {
     this.#names.answered();
   }
 
+  close(): void {
+    // What it has changed may last, whether or not it heard so.
+    if (this.#catalogChanged) {
+      this.#catalogChanged = false;
+      this.#renewNames();
+    } else if (!this.#renewing) this.shared.displaced.clear(this.session.resource, this);
+  }
+
   #freshNames(): ResourceNames | Promise<ResourceNames> {
     if (this.#renewing) return this.#renewing;
     const { catalogs } = this.shared;
@@ -124,11 +138,15 @@ export class SqlSession implements SessionSemantics {
 
   /** This session changed what the catalog says: what follows is understood by the new one. */
   #renewNames(): void {
-    const { catalogs, log, resourceChanged } = this.shared;
+    const { catalogs, displaced, log, resourceChanged } = this.shared;
     const { resource } = this.session;
     resourceChanged(resource.name);
     const renewing = catalogs
       .refresh(resource)
+      .then((names) => {
+        if (!this.#catalogChanged) displaced.clear(resource, this);
+        return names;
+      })
       .catch((error) => {
         log.warn({ resource: resource.name, error: String(error) }, "the catalog could not be read again");
         this.#catalogChanged = true;
