@@ -41,7 +41,7 @@ function summary(type: string, data: Fields): string {
   const who = type.startsWith("command.")
     ? []
     : [
-        principal.id ?? fieldsOf(fieldsOf(all.grant).principal).id ?? fieldsOf(data.actor).name,
+        principal.id ?? fieldsOf(fieldsOf(all.grant).principal).id ?? data.enforcer_name ?? fieldsOf(data.actor).name,
         all.label,
         all.resource ?? fieldsOf(all.grant).resource,
       ];

@@ -42,7 +42,7 @@ export function missingFact({ enforcerId, source, first, last }: Missing, now: D
   const why = "its enforcer no longer has them, and they are not in the log: one of the two was set back, or lost them";
   return {
     ...{ time: now.toISOString(), origin: "audit", source, sequence: last, type: RECORDS_MISSING, sessionId: "" },
-    data: { enforcer_id: enforcerId, first, last, why },
+    data: { enforcer_id: enforcerId, first: String(first), last: String(last), why },
   };
 }
 
