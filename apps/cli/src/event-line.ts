@@ -34,6 +34,7 @@ function painted(type: string, text: string): string {
 function summary(type: string, data: Fields): string {
   const event = fieldsOf(data.event);
   if (type === "exchange.refused") return line(...refusedExchange(event));
+  if (type === "spool.opened") return line(...openedSpool(data));
   const command = fieldsOf(data.command);
   const all = { ...data, ...event };
   const principal = fieldsOf(all.principal ?? all.requester);
@@ -51,7 +52,7 @@ function summary(type: string, data: Fields): string {
     all.column,
     fieldsOf(all.object ?? all.document).name ?? all.name,
     all.approval_id && `approval ${String(all.approval_id)}`,
-    typeof data.stream === "string" && /^(token|approval)-/.test(data.stream) && data.stream.replace("-", " "),
+    typeof data.stream === "string" && NAMING_STREAM.test(data.stream) && data.stream.replace(/[-/]/, " "),
     all.tag,
     all.error_code,
     all.error_message,
@@ -61,6 +62,16 @@ function summary(type: string, data: Fields): string {
     all.cause,
     all.status,
   );
+}
+
+/** Of streams that are named by an id which their events do not repeat. */
+const NAMING_STREAM = /^(token|approval)-|^enforcer\//;
+
+/** Sessions that were open in the source before are lost, and so may be records. */
+function openedSpool({ enforcer_id, replaces, lost }: Fields): unknown[] {
+  const before = replaces ? `in the place of ${String(replaces)}, whose sessions are gone` : "a new one";
+  const records = typeof lost === "string" && lost !== "0" && `${lost} record${lost === "1" ? "" : "s"} lost`;
+  return [`enforcer ${String(enforcer_id)}`, before, records];
 }
 
 function refusedExchange({ reason, message, issuer, subject, principal_id, resource, count }: Fields): unknown[] {

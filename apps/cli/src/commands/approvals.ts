@@ -19,6 +19,8 @@ interface Approval {
   readonly quorum: number;
   readonly reason: string;
   readonly ended_because: string;
+  readonly replaces?: string;
+  readonly replaced_by?: string;
   readonly requested_at?: string;
   readonly expires_at?: string;
   readonly votes: readonly {
@@ -114,6 +116,8 @@ const shown = (approval: Approval) =>
     ...approval.parameters.map((value, n) => [`$${n + 1}`, value] as const),
     ["policies", approval.policies],
     ["because", approval.reason],
+    ...(approval.replaces ? [["in place of", approval.replaces] as const] : []),
+    ...(approval.replaced_by ? [["replaced by", approval.replaced_by] as const] : []),
     ["approvers", approval.approvers || "any"],
     ["requested", moment(approval.requested_at)],
     ["expires", moment(approval.expires_at)],

@@ -23,7 +23,7 @@ export interface RefusedExchange {
 
 type ExchangeState = "absent" | "refused";
 type ExchangeCommand = { readonly type: "Refuse"; readonly exchange: RefusedExchange };
-type ExchangeEvent = DomainEvent<"ExchangeRefused", RefusedExchange>;
+export type ExchangeEvent = DomainEvent<"ExchangeRefused", RefusedExchange>;
 
 /** Each is a stream of its own: it happened, and nothing comes of it. What comes of one that is granted is a token. */
 export const exchange: Decider<ExchangeState, ExchangeCommand, ExchangeEvent> = {
