@@ -171,7 +171,7 @@ describe("approvals, sessions, tokens", () => {
     expect(asked<tokensV1.EndSessionRequest>("EndSession")).toMatchObject({ sessionId: "s1", reason: "over" });
   });
   test("tokens, over all pages", async () => {
-    expect((await built.run(["tokens", "ls"])).stdout).toMatch(/\nfirst .*1\/3.*\nsecond /);
+    expect((await built.run(["tokens", "ls"])).stdout).toMatch(/\nfirst +spent \(1 open\) .*3\/3.*\nsecond /);
     expect((await built.run(["tokens", "revoke", "foil_abc_s3cret", "--reason", "leaked"])).stdout).toBe(
       "abc is revoked\n",
     );

@@ -60,7 +60,20 @@ export function answersOf(plane: ControlPlane): void {
   plane.on(tokensV1.Tokens.method.listTokens, ({ page }) =>
     page?.cursor
       ? { tokens: [{ id: "second", principal, resource: "shop", used: 1 }] }
-      : { tokens: [{ id: "first", principal, resource: "shop", uses: 3, used: 1 }], next: "more" },
+      : {
+          tokens: [
+            {
+              id: "first",
+              principal,
+              resource: "shop",
+              uses: 3,
+              used: 3,
+              status: tokensV1.TokenStatus.SPENT,
+              openSessions: 1,
+            },
+          ],
+          next: "more",
+        },
   );
   const { REVOKED, REVOKED_BEFORE, SPENT, EXPIRED } = tokensV1.RevokedToken_Outcome;
   plane.on(tokensV1.Tokens.method.revoke, ({ tokenId, run }) => {

@@ -138,6 +138,36 @@ it("gives one of many racers a once token, and tells the others that it is spent
   }
 });
 
+it("takes a use back of a session that never opened, and tells of those that are open", async () => {
+  const { id } = await service.mintOne();
+  const token = () => service.bus.call(getToken, { id }, context());
+  const [failed, open] = [randomUUID(), randomUUID()];
+  await service.redeemOnce(id, failed);
+  expect(await token()).toMatchObject({ status: TokenStatus.SPENT, used: 1, openSessions: 1 });
+  await service.bus.callEdge(release, ENFORCER, { sessionId: failed, unopened: true });
+  await service.bus.callEdge(release, ENFORCER, { sessionId: failed, unopened: true });
+  expect(await token()).toMatchObject({ status: TokenStatus.ACTIVE, used: 0, openSessions: 0 });
+  expect(await service.redeemOnce(id, failed)).toEqual({ refused: "spent" });
+  expect(await service.redeemOnce(id, open)).toHaveProperty("lease");
+  expect(await service.redeemOnce(id)).toEqual({ refused: "spent" });
+  // Of one that is over, or of no such thing, nothing more is given back.
+  await service.bus.callEdge(release, ENFORCER, { sessionId: open });
+  await service.bus.callEdge(release, ENFORCER, { sessionId: open, unopened: true });
+  expect(await token()).toMatchObject({ status: TokenStatus.SPENT, used: 1, openSessions: 0 });
+  expect(await service.redeemOnce(id)).toEqual({ refused: "spent" });
+});
+
+it("says how many uses a token had that has none left", async () => {
+  const { id } = await service.mintOne({ mode: UseMode.BURST, uses: 2 });
+  await service.redeemOnce(id);
+  await service.redeemOnce(id);
+  const request = { tokenId: id, sessionId: randomUUID(), protocol: "postgres" };
+  expect(await service.bus.callEdge(edgeV1.EdgeTokens.method.redeem, ENFORCER, request)).toMatchObject({
+    outcome: { case: "refused", value: "spent" },
+    uses: 2,
+  });
+});
+
 it("gives a burst exactly its uses, however many come at once", async () => {
   const { id } = await service.mintOne({ mode: UseMode.BURST, uses: 30, windowSeconds: 10 });
   const answers = await Promise.all(Array.from({ length: 60 }, () => service.redeemOnce(id)));

@@ -34,8 +34,13 @@ export class Token {
   used!: number;
   @Integer({ description: "Of `burst`: seconds from the first session to the last." })
   window_seconds!: number;
-  @Choice(STATUSES, { description: "How it stands.", optional: true })
+  @Choice(STATUSES, {
+    description: "How it stands. `spent`: it opens no further session; those it has opened go on.",
+    optional: true,
+  })
   status?: string;
+  @Integer({ description: "How many sessions it has open.", example: 1 })
+  open_sessions!: number;
   @Moment({ description: "Since when.", optional: true })
   minted_at?: string;
   @Moment({ description: "Until when.", optional: true })

@@ -6,6 +6,7 @@ import { json, moment, table } from "../output.js";
 interface Token {
   readonly id: string;
   readonly status?: string;
+  readonly open_sessions?: number;
   readonly principal?: { readonly id: string; readonly run: string };
   readonly resource: string;
   readonly mode?: string;
@@ -96,10 +97,13 @@ function became({ id, outcome, sessions_ended: ended }: Revoked): string {
   return `${id} is revoked${ended === 0 ? "" : `, and ended ${ended} open session${ended === 1 ? "" : "s"}`}`;
 }
 
+/** One that is spent opens nothing any more, and what it has opened goes on. */
+const standing = ({ status, open_sessions: open = 0 }: Token) => (open > 0 ? `${status} (${open} open)` : status);
+
 const listed = (found: readonly Token[]) =>
   table(found, [
     { title: "id", of: ({ id }) => id },
-    { title: "status", of: ({ status }) => status },
+    { title: "status", of: standing },
     { title: "principal", of: ({ principal }) => principal?.id },
     { title: "run", of: ({ principal }) => principal?.run },
     { title: "resource", of: ({ resource }) => resource },

@@ -15,6 +15,7 @@ import { ManualClock, settle } from "../manual-clock.fixture.js";
 import { BusyPoll } from "../pipeline/busy-poll.js";
 import { Turn } from "../pipeline/turn.js";
 import { FrontDoor } from "./front-door.js";
+import { refusal } from "./refusals.js";
 import type { Session, SessionServices } from "./session.js";
 
 /** The front door between real sockets; the control plane answers at once, and time passes when a test says so. */
@@ -24,7 +25,10 @@ const ALLOW = { kind: "allow" };
 const verifier = scramVerifier(SECRET, randomBytes(16), 1);
 const clock = new ManualClock();
 const sessions = new Set<Session>();
-const refusedLogins: string[] = [];
+const refusedLogins: { message: string; cause?: string }[] = [];
+const releases: { sessionId: string; unopened: boolean }[] = [];
+/** The reference that the resource has. */
+let password = "env:PATH";
 const ends: string[] = [];
 /** What the policy says to those who come next; to all others it says yes. */
 const admissions: object[] = [];
@@ -53,7 +57,12 @@ beforeAll(async () => {
       hosts: [{ host: "127.0.0.1", port: (resource.address() as AddressInfo).port }],
       ...{ targetSessionAttrs: "any", database: "shop", tls: "disable", ca: "" },
     },
-    credential: { username: "app", password: "env:PATH" },
+    credential: {
+      username: "app",
+      get password() {
+        return password;
+      },
+    },
     reads: "os",
   };
   const log = createLog("silent");
@@ -66,9 +75,9 @@ beforeAll(async () => {
       recorder: {
         accepts: true,
         durable: async () => {},
-        record(_session: string, kind: string, { message }: { message: string }) {
-          if (kind === "loginRefused") refusedLogins.push(message);
-          if (kind === "sessionEnded") ends.push(message);
+        record(_session: string, kind: string, said: { message: string; cause?: string }) {
+          if (kind === "loginRefused") refusedLogins.push(said);
+          if (kind === "sessionEnded") ends.push(said.message);
           return 1;
         },
       },
@@ -80,7 +89,11 @@ beforeAll(async () => {
       ["postgresql", { refusesSettings: () => null, prepare: async () => {}, open: () => ({ settled() {} }) }],
     ]) as never,
     control: {
-      async call({ name }: { name: string }, { sessionId, tokenId }: { sessionId: string; tokenId: string }) {
+      async call(
+        { name }: { name: string },
+        { sessionId, tokenId, unopened = false }: { sessionId: string; tokenId: string; unopened?: boolean },
+      ) {
+        if (name === "Release") releases.push({ sessionId, unopened });
         if (name === "Lookup") {
           if (lookups) await new Promise<void>((go) => lookups!.push(go));
           return { found: true, resource: "shop", verifier };
@@ -236,6 +249,28 @@ test("those whom the policy forbids while the resource is dialled do not come in
   const reason = "Not from now on.";
   admissions.push(ALLOW, { kind: "deny", reason, advice: "", policies: [], epoch: 2, uses: [] });
   expect(await logIn(await open())).toMatch(/E$/);
-  expect(refusedLogins.at(-1)).toBe(reason);
+  expect(refusedLogins.at(-1)).toMatchObject({ message: reason, cause: "" });
+  expect(releases.at(-1)).toMatchObject({ unopened: false });
   expect(sessions.size).toBe(before);
+});
+
+test("a credential that is not there costs the client no use, and the log says why; the client is not told where", async () => {
+  password = "file:/nowhere/at-all";
+  try {
+    expect(await logIn(await open())).toMatch(/E$/);
+  } finally {
+    password = "env:PATH";
+  }
+  const cause = "the enforcer cannot read the credential file /nowhere/at-all (ENOENT)";
+  expect(refusedLogins.at(-1)!.message).toBe("The enforcer has no credential for shop.");
+  expect(refusedLogins.at(-1)!.cause).toContain(cause);
+  expect(releases.at(-1)).toMatchObject({ unopened: true });
+});
+
+test("a burst that is used up is answered as one", () => {
+  expect(refusal.tokenNotUsable("spent", 3)).toMatchObject({
+    message: "This token has been used up: all of its 3 uses.",
+    hint: expect.stringMatching(/of mode burst can have more uses/),
+  });
+  expect(refusal.tokenNotUsable("spent", 1).hint).toMatch(/whoever opens several connections/);
 });

@@ -147,11 +147,14 @@ export class FrontDoor {
       session.start().catch((error) => session.end("fault", String(error), refusal.notOpened()));
     } catch (error) {
       upstream?.socket.destroy();
-      if (leased) this.#giveBack(sessionId);
+      // The client has no part in it that the resource cannot be had.
+      const unopened = error instanceof UpstreamFailure;
+      if (leased) this.#giveBack(sessionId, unopened);
       const told = this.#toldOf(error);
-      services.log.warn({ resource: client.resource, error: causeOf(error) }, "a session could not be opened");
+      services.log.warn({ resource: client.resource, error: causesOf(error) }, "a session could not be opened");
       const tokenFault = error instanceof Turned ? error.tokenFault : "";
-      this.#recordRefused(protocol, address, { refusal: told, tokenId: client.hello.tokenId, tokenFault });
+      const cause = unopened ? causesOf(error.cause) : "";
+      this.#recordRefused(protocol, address, { refusal: told, tokenId: client.hello.tokenId, tokenFault, cause });
       client.inbox.detach();
       farewell(client.socket, client.login.refuse(told));
     } finally {
@@ -171,7 +174,7 @@ export class FrontDoor {
   }
 
   async #redeem(client: ProvedClient, protocol: Protocol, address: string, sessionId: string): Promise<edgeV1.Lease> {
-    const { outcome } = await this.options.control.call(edgeV1.EdgeTokens.method.redeem, {
+    const { outcome, uses } = await this.options.control.call(edgeV1.EdgeTokens.method.redeem, {
       tokenId: client.hello.tokenId,
       sessionId,
       protocol: protocol.name,
@@ -183,7 +186,7 @@ export class FrontDoor {
       return outcome.value;
     }
     const fault = outcome.case === "refused" ? outcome.value : "";
-    throw new Turned(refusal.tokenNotUsable(fault), fault);
+    throw new Turned(refusal.tokenNotUsable(fault, uses), fault);
   }
 
   #admit(lease: edgeV1.Lease, resource: ResourcePart, clientAddress: string): SessionFacts {
@@ -196,8 +199,8 @@ export class FrontDoor {
     return facts;
   }
 
-  #giveBack(sessionId: string): void {
-    this.options.control.call(edgeV1.EdgeTokens.method.release, { sessionId }).catch(() => {
+  #giveBack(sessionId: string, unopened: boolean): void {
+    this.options.control.call(edgeV1.EdgeTokens.method.release, { sessionId, unopened }).catch(() => {
       // It ends with its lease.
     });
   }
@@ -213,11 +216,11 @@ export class FrontDoor {
   #recordRefused(
     protocol: Protocol,
     clientAddress: string,
-    { refusal: told, tokenId, tokenFault }: RefusedLogin,
+    { refusal: told, tokenId, tokenFault, cause = "" }: RefusedLogin,
   ): void {
     const { recorder, log } = this.options.services;
     const { code, message } = told;
-    const said = { clientAddress, tokenId, code, tokenFault };
+    const said = { clientAddress, tokenId, code, tokenFault, cause };
     try {
       if (!recorder.accepts) throw new Error("the spool is nearly full");
       recorder.record("", "loginRefused", { protocol: protocol.name, message, ...said });
@@ -227,5 +230,17 @@ export class FrontDoor {
   }
 }
 
-const causeOf = (error: unknown) =>
-  error instanceof Error && error.cause ? `${error.message} ${String(error.cause)}` : String(error);
+const LONGEST_CAUSE = 1_000;
+
+/** What an error says, and what is behind it. */
+function causesOf(error: unknown): string {
+  const said: string[] = [];
+  for (let cause = error; cause !== undefined && said.length < 5; cause = (cause as { cause?: unknown }).cause) {
+    const each = cause instanceof AggregateError ? cause.errors.map(causesOf).join("; ") : messageOf(cause);
+    if (each !== "" && !said.includes(each)) said.push(each);
+    if (!(cause instanceof Error)) break;
+  }
+  return said.join(": ").slice(0, LONGEST_CAUSE);
+}
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

@@ -39,6 +39,8 @@ export interface RefusedLogin {
   readonly tokenId: string;
   /** As in `LoginRefused.token_fault`. */
   readonly tokenFault: string;
+  /** As in `LoginRefused.cause`. */
+  readonly cause?: string;
 }
 
 /** A client that has proved its token's secret and waits for its welcome. */

@@ -34,14 +34,21 @@ export const refusal = {
     hint: "Try again later; an administrator finds the cause in the enforcer's log.",
   }),
 
-  tokenNotUsable: (reason: string): Refusal => ({
-    code: "unauthenticated",
-    message: TOKEN[reason] ?? "This token cannot be used.",
-    hint:
-      reason === "spent"
-        ? "Get a new token; whoever opens several connections needs one of mode run, or burst."
-        : "Get a new token.",
-  }),
+  /** @param uses how many a spent one had; 0 where it was not told */
+  tokenNotUsable: (reason: string, uses: number): Refusal => {
+    const code = "unauthenticated";
+    if (reason === "spent" && uses > 1) {
+      return {
+        ...{ code, message: `This token has been used up: all of its ${uses} uses.` },
+        hint: "Get a new token; one of mode burst can have more uses, and those of one of mode run are not counted.",
+      };
+    }
+    const several = "; whoever opens several connections needs one of mode run, or burst";
+    return {
+      ...{ code, message: TOKEN[reason] ?? "This token cannot be used." },
+      hint: `Get a new token${reason === "spent" ? several : ""}.`,
+    };
+  },
 
   otherDatabase: (asked: string, resource: string, database: string): Refusal => ({
     code: "denied",

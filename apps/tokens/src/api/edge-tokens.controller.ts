@@ -53,7 +53,9 @@ export class EdgeTokensController {
     }
     const asked = { tokenId, sessionId, enforcerId: enforcerId ?? "", protocol, clientAddress, clientApplication };
     const redeemed = await this.commands.execute(new Redeem(asked, context.actor));
-    if ("refused" in redeemed) return { outcome: { case: "refused", value: redeemed.refused } };
+    if ("refused" in redeemed) {
+      return { outcome: { case: "refused", value: redeemed.refused }, uses: redeemed.uses };
+    }
     const { principal, resource, scope, expiresAt } = redeemed.grant;
     const value = {
       ...{ sessionId, tokenId, principal: principalMessage(principal), resource, scope: [...scope] },
@@ -64,10 +66,10 @@ export class EdgeTokensController {
 
   @EdgeRpc(release)
   async release(
-    { sessionId }: edgeV1.ReleaseRequest,
+    { sessionId, unopened }: edgeV1.ReleaseRequest,
     { context, enforcerId }: BusCall,
   ): Promise<MessageInitShape<typeof edgeV1.ReleaseResponseSchema>> {
-    await this.commands.execute(new Release(sessionId, enforcerId ?? "", context.actor));
+    await this.commands.execute(new Release(sessionId, enforcerId ?? "", unopened, context.actor));
     return {};
   }
 

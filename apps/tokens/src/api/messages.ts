@@ -56,7 +56,7 @@ export const tokenMessage = (view: TokenView): MessageInitShape<typeof tokensV1.
   ...{ scope: [...view.scope], mode: WIRE_MODES[view.mode], uses: view.uses, used: view.used },
   ...{ windowSeconds: view.windowSeconds, status: WIRE_STATUSES[view.status], revokedBecause: view.revokedBecause },
   ...{ mintedAt: timestampFromDate(view.mintedAt), expiresAt: timestampFromDate(view.expiresAt) },
-  version: BigInt(view.version),
+  ...{ openSessions: view.openSessions, version: BigInt(view.version) },
 });
 
 export const revokedMessage = (token: RevokedToken): MessageInitShape<typeof tokensV1.RevokedTokenSchema> => ({

@@ -50,7 +50,14 @@ export type TokenEvent =
         readonly at: number;
       }
     >
-  | DomainEvent<"SessionReleased", { readonly sessionId: string; readonly at: number }>
+  | DomainEvent<
+      "SessionReleased",
+      {
+        readonly sessionId: string;
+        readonly at: number /** It never opened: its use is given back. */;
+        readonly unopened?: true;
+      }
+    >
   | DomainEvent<"SessionEndOrdered", { readonly sessionId: string; readonly reason: string; readonly at: number }>
   | DomainEvent<
       "TokenRevoked",

@@ -5,6 +5,8 @@ interface Session {
   readonly enforcerId: string;
   readonly openedAt: number;
   readonly over: null | { readonly at: number; readonly because: string };
+  /** It has given its use back. */
+  readonly unopened?: true;
 }
 
 export type TokenState =
@@ -31,8 +33,13 @@ export function evolve(state: TokenState, event: TokenEvent): TokenState {
       const { sessionId, enforcerId, at } = event.data;
       return { ...state, sessions: new Map(state.sessions).set(sessionId, { enforcerId, openedAt: at, over: null }) };
     }
-    case "SessionReleased":
-      return { ...state, sessions: ended(state.sessions, [event.data.sessionId], event.data.at, "released") };
+    case "SessionReleased": {
+      const { sessionId, at, unopened } = event.data;
+      const sessions = ended(state.sessions, [sessionId], at, "released");
+      const session = sessions.get(sessionId);
+      if (unopened && session) sessions.set(sessionId, { ...session, unopened });
+      return { ...state, sessions };
+    }
     case "SessionEndOrdered":
       return { ...state, sessions: ended(state.sessions, [event.data.sessionId], event.data.at, event.data.reason) };
     case "TokenRevoked": {
@@ -44,7 +51,12 @@ export function evolve(state: TokenState, event: TokenEvent): TokenState {
   }
 }
 
-function ended(sessions: ReadonlyMap<string, Session>, ids: readonly string[], at: number, because: string) {
+function ended(
+  sessions: ReadonlyMap<string, Session>,
+  ids: readonly string[],
+  at: number,
+  because: string,
+): Map<string, Session> {
   const after = new Map(sessions);
   for (const id of ids) {
     const session = after.get(id);
@@ -55,13 +67,16 @@ function ended(sessions: ReadonlyMap<string, Session>, ids: readonly string[], a
 
 /** When the last use must have begun, by a burst's window; null before the first use and for the other modes. */
 export function windowClosesAt({ grant, sessions }: MintedToken): number | null {
-  const [first] = sessions.values();
+  const first = [...sessions.values()].find(({ unopened }) => !unopened);
   return grant.mode === "burst" && first ? first.openedAt + grant.windowSeconds * 1000 : null;
 }
 
+/** Uses that were taken and not given back. */
+export const used = ({ sessions }: MintedToken): number =>
+  [...sessions.values()].filter(({ unopened }) => !unopened).length;
+
 /** Whether no use is left, whatever the time. */
-export const usedUp = ({ grant, sessions }: MintedToken): boolean =>
-  grant.mode !== "run" && sessions.size >= grant.uses;
+export const usedUp = (state: MintedToken): boolean => state.grant.mode !== "run" && used(state) >= state.grant.uses;
 
 /** Whether no use could be begun at any later time, though it has not expired: what was spent before that stays spent. */
 export function isSpent(state: MintedToken, now: number): boolean {

@@ -22,7 +22,14 @@ export type TokenCommand =
       readonly clientApplication: string;
       readonly now: number;
     }
-  | { readonly type: "Release"; readonly sessionId: string; readonly enforcerId: string; readonly now: number }
+  | {
+      readonly type: "Release";
+      readonly sessionId: string;
+      readonly enforcerId: string;
+      /** It never opened. */
+      readonly unopened: boolean;
+      readonly now: number;
+    }
   | { readonly type: "EndSession"; readonly sessionId: string; readonly reason: string; readonly now: number }
   | { readonly type: "Revoke"; readonly reason: string; readonly now: number };
 
@@ -66,17 +73,18 @@ function redeem(command: CommandOf<"Redeem">, state: MintedToken): readonly Toke
   const same = sessions.get(sessionId);
   if (same && !same.over && same.enforcerId === enforcerId) return [];
   if (same) throw refused("spent", "this session is over");
-  if (usedUp(state)) throw refused("spent", "no use of the token is left");
+  if (usedUp(state)) throw refused("spent", "no use of the token is left", { uses: String(grant.uses) });
   const closes = windowClosesAt(state);
   if (closes !== null && now > closes) throw refused("window_closed", "the token's window has closed");
   return [{ type: "TokenRedeemed", data: { sessionId, enforcerId, clientAddress, clientApplication, at: now } }];
 }
 
-function release({ sessionId, enforcerId, now }: CommandOf<"Release">, { sessions }: MintedToken) {
+/** One that never opened gives its use back; only its enforcer can say so, and it holds the credential anyway. */
+function release({ sessionId, enforcerId, unopened, now }: CommandOf<"Release">, { sessions }: MintedToken) {
   const session = sessions.get(sessionId);
   if (!session || session.over) return [];
   if (session.enforcerId !== enforcerId) throw new Refused("forbidden", "another enforcer has this session");
-  return [{ type: "SessionReleased", data: { sessionId, at: now } } as const];
+  return [{ type: "SessionReleased", data: { sessionId, at: now, ...(unopened && { unopened }) } } as const];
 }
 
 function endSession({ sessionId, reason, now }: CommandOf<"EndSession">, state: MintedToken) {
@@ -92,7 +100,10 @@ function revoke({ reason, now }: CommandOf<"Revoke">, state: MintedToken): reado
   return [{ type: "TokenRevoked", data: { reason, at: now, sessionIds } }];
 }
 
-const refused = (why: RedeemRefusal, message: string) => new Refused("gone", message, { why });
+const refused = (why: RedeemRefusal, message: string, more: Readonly<Record<string, string>> = {}) =>
+  new Refused("gone", message, { why, ...more });
 
-export const redeemRefusalOf = (error: unknown): RedeemRefusal | null =>
-  error instanceof Refused && error.details.why ? (error.details.why as RedeemRefusal) : null;
+export const redeemRefusalOf = (error: unknown): { readonly refused: RedeemRefusal; readonly uses: number } | null =>
+  error instanceof Refused && error.details.why
+    ? { refused: error.details.why as RedeemRefusal, uses: Number(error.details.uses ?? 0) }
+    : null;

@@ -12,7 +12,8 @@ import { TokenCommands } from "./token-commands.js";
 export type RedeemAsked = Omit<Extract<TokenCommand, { type: "Redeem" }>, "type" | "now"> & {
   readonly tokenId: string;
 };
-export type Redeemed = { readonly grant: Grant } | { readonly refused: RedeemRefusal };
+/** `uses`: how many it had, where none is left. */
+export type Redeemed = { readonly grant: Grant } | { readonly refused: RedeemRefusal; readonly uses: number };
 
 /** Spends one use of a token for one session. The same session again has its lease and spends nothing. */
 export class Redeem extends Command<Redeemed> {
@@ -43,7 +44,7 @@ export class RedeemHandler implements ICommandHandler<Redeem> {
       return { grant: this.signed(state) };
     } catch (error) {
       const refused = redeemRefusalOf(error);
-      if (refused) return { refused };
+      if (refused) return refused;
       throw error;
     }
   }

@@ -10,6 +10,7 @@ export class Release extends Command<void> {
   constructor(
     readonly sessionId: string,
     readonly enforcerId: string,
+    readonly unopened: boolean,
     readonly actor: CallContext["actor"],
   ) {
     super();
@@ -24,12 +25,12 @@ export class ReleaseHandler implements ICommandHandler<Release> {
     @Inject(CLOCK) private readonly now: Clock,
   ) {}
 
-  async execute({ sessionId, enforcerId, actor }: Release): Promise<void> {
+  async execute({ sessionId, enforcerId, unopened, actor }: Release): Promise<void> {
     const tokenId = await this.queries.tokenOfSession(sessionId);
     if (!tokenId) return;
     await this.tokens.carryOut({
       tokenId,
-      command: { type: "Release", sessionId, enforcerId, now: this.now() },
+      command: { type: "Release", sessionId, enforcerId, unopened, now: this.now() },
       actor,
     });
   }

@@ -17,6 +17,8 @@ export interface TokenView {
   readonly used: number;
   readonly windowSeconds: number;
   readonly status: TokenStatus;
+  /** Also of one that is spent: what was opened goes on. */
+  readonly openSessions: number;
   readonly mintedAt: Date;
   readonly expiresAt: Date;
   readonly revokedBecause: string;
@@ -40,8 +42,10 @@ const STATUS = `CASE
     THEN 'spent'
   WHEN expires_at <= $1 THEN 'expired'
   ELSE 'active' END`;
+const OPEN = `(SELECT count(*)::int FROM tokens.lease
+  WHERE lease.token_id = token.id AND over_at IS NULL AND lease.expires_at > $1)`;
 const COLUMNS = `id, principal, resource, protocol, scope, mode, uses, used, window_seconds, minted_at, expires_at,
-  revoked_because, version, ${STATUS} AS status`;
+  revoked_because, version, ${STATUS} AS status, ${OPEN} AS open_sessions`;
 
 /** What is known of tokens and leases. Reads only. */
 @Injectable()
@@ -159,6 +163,7 @@ function viewOf(row: TokenRow): TokenView {
     used: row.used as number,
     windowSeconds: row.window_seconds as number,
     status: row.status as TokenStatus,
+    openSessions: row.open_sessions as number,
     mintedAt: row.minted_at as Date,
     expiresAt: row.expires_at as Date,
     revokedBecause: row.revoked_because as string,

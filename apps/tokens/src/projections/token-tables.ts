@@ -2,7 +2,7 @@ import type { EntityManager } from "typeorm";
 import { type RecordedEvent, Refused } from "#event-store";
 import { isUniqueViolation } from "#event-store-postgres";
 import type { TokenEvent } from "../domain/events.js";
-import { type MintedToken, type TokenState, windowClosesAt } from "../domain/state.js";
+import { type MintedToken, type TokenState, used, windowClosesAt } from "../domain/state.js";
 
 /**
  * Writes what a token has become, in the transaction of its events.
@@ -18,7 +18,7 @@ export async function project(
 }
 
 async function saveToken(tx: EntityManager, state: MintedToken, version: number): Promise<void> {
-  const { grant, revoked, sessions, subjectTokenId = "" } = state;
+  const { grant, revoked, subjectTokenId = "" } = state;
   const closes = windowClosesAt(state);
   const saved = tx.query(
     `INSERT INTO tokens.token (id, version, principal, principal_id, issuer, run, resource, protocol, scope, mode, uses,
@@ -28,7 +28,7 @@ async function saveToken(tx: EntityManager, state: MintedToken, version: number)
     [
       ...[grant.tokenId, version, JSON.stringify(grant.principal), grant.principal.id, grant.principal.issuer],
       ...[grant.principal.run, grant.resource, grant.protocol, grant.scope, grant.mode, grant.uses],
-      ...[sessions.size, grant.windowSeconds, new Date(grant.mintedAt), new Date(grant.expiresAt)],
+      ...[used(state), grant.windowSeconds, new Date(grant.mintedAt), new Date(grant.expiresAt)],
       ...[closes === null ? null : new Date(closes), revoked ? new Date(revoked.at) : null, revoked?.reason ?? ""],
       subjectTokenId,
     ],
