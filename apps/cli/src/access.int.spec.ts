@@ -1,6 +1,6 @@
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { identityV1, tokensV1 } from "#contracts";
+import { identityV1, policyV1, tokensV1 } from "#contracts";
 import { Fixture } from "../../api/test/fixture.js";
 import { answersOf } from "../test/answers.js";
 import { Built, ended, says } from "../test/built.js";
@@ -79,6 +79,16 @@ describe("token", () => {
     const env = { ACTIONS_ID_TOKEN_REQUEST_URL: `${issuer.url}/id?v=1`, ACTIONS_ID_TOKEN_REQUEST_TOKEN: "runner" };
     expect((await built.run(["token", "--resource", "shop", "--audience", "x"], { env })).code).toBe(0);
     expect(subject()).toMatchObject({ url: "/id?v=1&audience=x", authorization: "Bearer runner" });
+  });
+  test("what is to be pasted into a policy has a policy's quotes", async () => {
+    const reason = 'Ask for a policy that permits Action::"connect" on Resource::"shop".';
+    fixture.plane.on(policyV1.Policy.method.authorizeConnect, () => ({ allowed: false, reason }));
+    try {
+      const { code, stderr } = await built.run(["token", "--as", "ci", "--resource", "shop"]);
+      expect([code, stderr]).toEqual([3, expect.stringContaining(reason)]);
+    } finally {
+      answersOf(fixture.plane);
+    }
   });
   test.each([
     ["no identity at all", ["token", "--resource", "shop"], 2, "no workload identity"],

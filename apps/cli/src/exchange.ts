@@ -43,10 +43,13 @@ export async function exchange(settings: Settings, subjectToken: string, wanted:
   const answer = (await response.json().catch(() => ({}))) as Exchanged & {
     error?: string;
     error_description?: string;
+    detail?: string;
     code?: string;
   };
   if (response.ok && answer.connection) return answer;
-  const says = answer.error ? `${answer.error}: ${answer.error_description ?? ""}` : `status ${response.status}`;
+  const says = answer.error
+    ? `${answer.error}: ${answer.detail ?? answer.error_description ?? ""}`
+    : `status ${response.status}`;
   const exitCode = codeOf(response.status, answer);
   const advice = exitCode === EXIT.notFound ? "`counterfoil resources ls` lists what there is." : "";
   throw new CliFailure(`no token for ${wanted.resource}: ${says}`, exitCode, advice);

@@ -111,6 +111,13 @@ test("an unknown resource, and one the principal may not connect to, are invalid
   const denied = await exchange();
   expect([denied.status, denied.body.error]).toEqual([400, "invalid_target"]);
   expect(denied.body.error_description).toContain("no policy permits connect");
+  expect(denied.body).not.toHaveProperty("detail");
+  // RFC 6749 section 5.2 keeps quotes out of the description; what is to be pasted into a policy has them.
+  const advice = 'Ask for a policy that permits Action::"connect" on Resource::"shop".';
+  fixture.plane.on(Policy.method.authorizeConnect, () => ({ allowed: false, reason: advice }));
+  const { body } = await exchange();
+  expect(body.detail).toMatch(new RegExp(`: ${advice}$`));
+  expect(body.error_description).toBe(body.detail.replaceAll('"', "'"));
   fixture.plane.on(Policy.method.getResource, () => refuse("not_found", "there is no resource shop"));
   const unknown = { error: "invalid_target", error_description: "there is no resource shop", code: "not_found" };
   expect((await exchange()).body).toEqual(unknown);

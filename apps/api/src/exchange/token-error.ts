@@ -37,7 +37,10 @@ export function tokenError(problem: Problem) {
   const error = problem instanceof TokenRefused ? problem.error : codeOf(problem);
   const status = problem instanceof TokenRefused ? 400 : statusOf(problem);
   const why = problem instanceof TokenRefused && problem.why ? { code: problem.why } : {};
-  return { status, body: { error, error_description: printable(problem.detail), ...why } };
+  const error_description = printable(problem.detail);
+  // A policy's text has quotes in it, and with others it is none.
+  const exact = error_description === problem.detail ? {} : { detail: problem.detail };
+  return { status, body: { error, error_description, ...exact, ...why } };
 }
 
 function codeOf({ code }: Problem): TokenErrorCode {

@@ -62,6 +62,13 @@ class TokenErrorDocument {
   error!: string;
   @ApiProperty({ type: "string", description: "What went wrong.", example: "there is no resource shopp" })
   error_description!: string;
+  @ApiProperty({
+    type: "string",
+    required: false,
+    description:
+      "The same as it is written, where `error_description` has other quotes: the standard keeps some characters out of that.",
+  })
+  detail?: string;
   @ApiProperty({ type: "string", enum: ["not_found"], required: false, description: "There is no such resource." })
   code?: string;
 }
