@@ -48,6 +48,16 @@ test.each(Object.keys(EDGE) as EdgeKind[])("of what an enforcer observes, %s say
   expect(said({ index: 1, ...edgeFact("node-1", "s2", record, new Date(0)) })).toContain(expected);
 });
 
+test.each([
+  ["records.missing", { enforcer_id: "node-1", first: "3", last: "9" }, "enforcer node-1 · records 3 to 9"],
+  ["session.lost", { enforcer_id: "node-1", principal: { id: "demo|ci" }, resource: "shop" }, "demo|ci · shop"],
+  ["session.unheard", { enforcer_id: "node-1", principal: { id: "demo|ci" }, resource: "shop" }, "demo|ci · shop"],
+  ["record.disowned", { enforcer_id: "node-1", why: "not its own" }, "not its own"],
+  ["record.unreadable", { enforcer_id: "node-1", why: "no time" }, "no time"],
+])("of what the audit service finds, %s says what it is about", (type, data, expected) => {
+  expect(said({ index: 1, type, data })).toBe(expected);
+});
+
 test("a spool that is new says so", () => {
   expect(said({ index: 1, type: "spool.opened", data: { enforcer_id: "node-1", replaces: "", lost: "0" } })).toBe(
     "enforcer node-1 · a new one",
@@ -132,10 +142,11 @@ test.each(
 )(
   "of what the control plane decides, $type says what it is about",
   ({ streamType, streamId, type, data, expected }) => {
-    const fact = controlFact({
+    const recorded = {
       ...{ streamType, streamId, event: { type, data }, streamPosition: 1, position: 1, recordedAt: new Date(0) },
       meta: { actor: { id: "k", name: "ada" }, commandId: "c" },
-    } as unknown as Parameters<typeof controlFact>[0]);
+    } as unknown as Parameters<typeof controlFact>[0];
+    const fact = controlFact(recorded, { sessionId: "", enforcerName: "" });
     expect(said({ index: 1, ...fact })).toBe(expected);
   },
 );

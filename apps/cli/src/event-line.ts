@@ -35,6 +35,9 @@ function summary(type: string, data: Fields): string {
   const event = fieldsOf(data.event);
   if (type === "exchange.refused") return line(...refusedExchange(event));
   if (type === "spool.opened") return line(...openedSpool(data));
+  if (type === "records.missing") {
+    return line(`enforcer ${String(data.enforcer_id)}`, `records ${String(data.first)} to ${String(data.last)}`);
+  }
   const command = fieldsOf(data.command);
   const all = { ...data, ...event };
   const principal = fieldsOf(all.principal ?? all.requester);
