@@ -1,7 +1,6 @@
 import { type Bus, BusFailure } from "#bus";
 import type { CallContext, identityV1 } from "#contracts";
-import { pointerOf } from "../http/failure.js";
-import { invalidInput } from "../http/input.js";
+import { faultsOf, pointerOf } from "../http/failure.js";
 import type { InputError } from "../http/problem.js";
 import { issuers } from "./issuers.js";
 import type { Stored } from "./kind.js";
@@ -9,16 +8,13 @@ import type { Existing, PlannedStep } from "./plan.js";
 
 const AT_ONCE = 8;
 
-/**
- * Asks the services whether they would take what is to be written, before anything is.
- * @throws Problem `invalid`, with all that they would not
- */
-export async function checkAcceptance(
+/** What the services would not take of what is to be written, asked before anything is. */
+export async function unaccepted(
   bus: Bus,
   plan: readonly PlannedStep[],
   current: Existing,
   call: CallContext,
-): Promise<void> {
+): Promise<readonly InputError[]> {
   const errors = takenUrls(plan, current);
   const writes = plan.filter(({ wanted, action }) => wanted && action !== "unchanged");
   for (let from = 0; from < writes.length; from += AT_ONCE) {
@@ -26,7 +22,7 @@ export async function checkAcceptance(
     const found = await Promise.all(some.map((step) => refusalOf(bus, step, call)));
     errors.push(...found.flat());
   }
-  if (errors.length > 0) throw invalidInput(errors);
+  return errors;
 }
 
 async function refusalOf(bus: Bus, { of, wanted, at }: PlannedStep, call: CallContext): Promise<readonly InputError[]> {
@@ -35,10 +31,11 @@ async function refusalOf(bus: Bus, { of, wanted, at }: PlannedStep, call: CallCo
     return [];
   } catch (error) {
     if (!(error instanceof BusFailure && error.code === "invalid")) throw error;
-    const { field = "" } = error.details;
-    // The pointer says where already.
-    const detail = error.message.startsWith(`${field}: `) ? error.message.slice(field.length + 2) : error.message;
-    return [{ pointer: at + pointerOf(field), detail }];
+    return faultsOf(error).map(({ field, message }) => {
+      // The pointer says where already.
+      const detail = message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+      return { pointer: at + pointerOf(field), detail };
+    });
   }
 }
 

@@ -194,6 +194,35 @@ polices: []
   expect(writes()).toEqual([]);
 });
 
+test("mistakes do not come in rounds: form, references and what the services would not take are said together", async () => {
+  const refused = (field: string, message: string) => ({ field, message: `${field}: ${message}` });
+  const faults = [refused("upstream.host", "no host"), refused("upstream.port", "no port")];
+  fixture.plane.on(policyV1.Policy.method.checkResource, () =>
+    refuse("invalid", "no host; no port", { field: "upstream.host", faults: JSON.stringify(faults) }),
+  );
+  const text = DOCUMENT.replace("audiences: [counterfoil]", "audience: x")
+    .replace("resource: shop, table", "resource: shopp, table")
+    .replace("name: ci-connects", "name: CI");
+  const { status, body } = await apply(text.replace('resource == Resource::"shop"', "resource = 1"));
+  expect(status).toBe(400);
+  expect(body.errors.map(({ pointer }: { pointer: string }) => pointer).sort()).toEqual([
+    "/issuers/0/audience",
+    "/issuers/0/audiences",
+    "/labels/0/columns/0/resource",
+    "/policies/0/name",
+    "/policies/0/text",
+    "/resources/0/upstream/host",
+    "/resources/0/upstream/port",
+  ]);
+  expect(body.errors).toContainEqual({ pointer: "/resources/0/upstream/host", detail: "no host" });
+  expect(writes()).toEqual([]);
+});
+
+test("a label of a resource that is declared, and is wrong, is not wrong for that", async () => {
+  const { body } = await apply(DOCUMENT.replace("port: 5432", "port: 0"));
+  expect(body.errors.map(({ pointer }: { pointer: string }) => pointer)).toEqual(["/resources/0/upstream/port"]);
+});
+
 test("an option that a transform does not have is found by a dry run too", async () => {
   const text = DOCUMENT.replace("{ kind: redact }", '{ kind: partial, options: { keep_frist: "1" } }');
   const { status, body } = await apply(text, "?dry_run=true");

@@ -3,13 +3,14 @@ import { Inject, Injectable } from "@nestjs/common";
 import { Bus } from "#bus";
 import { type CallContext, modelV1 } from "#contracts";
 import { nameUuid } from "../http/caller.js";
+import { invalidInput } from "../http/input.js";
 import { FailedPartway, type InputError } from "../http/problem.js";
-import { checkAcceptance } from "./acceptance.js";
+import { unaccepted } from "./acceptance.js";
 import { type Document, readDocument, type Wanted } from "./document.js";
 import { issuers } from "./issuers.js";
 import type { Kind, Stored } from "./kind.js";
 import { labels } from "./labels.js";
-import { type Existing, type PlannedStep, planOf, progress, type Step, shown } from "./plan.js";
+import { type Existing, missingReferences, type PlannedStep, planOf, progress, type Step, shown } from "./plan.js";
 import { policies } from "./policies.js";
 import { resources } from "./resources.js";
 import { warningsOf } from "./warnings.js";
@@ -32,10 +33,16 @@ export class Apply {
    * @throws Problem before anything is written where the document is not valid; with `plan` where a step failed
    */
   async apply(document: Document, options: { dryRun: boolean; prune: boolean }, call: CallContext): Promise<Applied> {
-    const wanted = readDocument(document);
+    const understood = readDocument(document);
+    const { wanted, errors } = understood;
     const current = await this.current(wanted, call);
-    const plan = planOf(wanted, current, options.prune);
-    await checkAcceptance(this.bus, plan, current, call);
+    const plan = planOf(understood, current, options.prune);
+    const refused = [
+      ...errors,
+      ...missingReferences(understood, current),
+      ...(await unaccepted(this.bus, plan, current, call)),
+    ];
+    if (refused.length > 0) throw invalidInput(refused);
     const warnings = await warningsOf(this.bus, wanted, plan, current, call);
     if (!options.dryRun) await this.carryOut(plan, call);
     return { plan: plan.map(shown), warnings };

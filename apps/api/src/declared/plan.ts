@@ -1,7 +1,7 @@
 import { equals, type Message } from "@bufbuild/protobuf";
-import { invalidInput } from "../http/input.js";
+import type { InputError } from "../http/problem.js";
 import { type Json, represent } from "../http/representation.js";
-import type { Wanted } from "./document.js";
+import type { Understood } from "./document.js";
 import type { Kind, Stored } from "./kind.js";
 import { labels } from "./labels.js";
 import { resources } from "./resources.js";
@@ -30,16 +30,14 @@ export interface PlannedStep extends Step {
   readonly at: string;
 }
 
-/** @throws Problem where the document refers to what is not there */
-export function planOf(wanted: Wanted, current: Existing, prune: boolean): PlannedStep[] {
-  checkReferences(wanted, new Set(current.get(resources)?.keys()));
+export function planOf({ wanted, places }: Understood, current: Existing, prune: boolean): PlannedStep[] {
   const writes: PlannedStep[] = [];
   const deletions: PlannedStep[] = [];
   for (const [kind, objects] of wanted) {
     const existing = current.get(kind) ?? new Map<string, Stored>();
-    objects.forEach((object, index) => {
-      writes.push({ ...planned(kind, object, existing.get(object.name)), at: `/${kind.many}/${index}` });
-    });
+    for (const object of objects) {
+      writes.push({ ...planned(kind, object, existing.get(object.name)), at: places.get(object) ?? "" });
+    }
     if (!prune) continue;
     const kept = new Set(objects.map(({ name }) => name));
     for (const { name, version } of existing.values()) {
@@ -50,16 +48,20 @@ export function planOf(wanted: Wanted, current: Existing, prune: boolean): Plann
 }
 
 /** A label's columns must be of a resource that exists or that the document declares. */
-function checkReferences(wanted: Wanted, existing: ReadonlySet<string>): void {
-  const known = new Set([...existing, ...(wanted.get(resources) ?? []).map(({ name }) => name)]);
-  const errors = (wanted.get(labels) ?? []).flatMap((label, index) =>
+export function missingReferences({ wanted, places, namedResources }: Understood, current: Existing): InputError[] {
+  const known = new Set([...(current.get(resources)?.keys() ?? []), ...namedResources]);
+  return (wanted.get(labels) ?? []).flatMap((label) =>
     (label as Stored & { columns: { resource: string }[] }).columns.flatMap(({ resource }, column) =>
       known.has(resource)
         ? []
-        : [{ pointer: `/labels/${index}/columns/${column}/resource`, detail: `there is no resource ${resource}` }],
+        : [
+            {
+              pointer: `${places.get(label)}/columns/${column}/resource`,
+              detail: `there is no resource ${resource}`,
+            },
+          ],
     ),
   );
-  if (errors.length > 0) throw invalidInput(errors);
 }
 
 function planned(kind: Kind, wanted: Stored, existing: Stored | undefined): PlannedStep {

@@ -37,16 +37,24 @@ function ofService(failure: BusFailure, request: Asked): Problem {
   if (!(failure.code in PROBLEMS) || failure.code === "internal") return unexpected(failure, request.id);
   // The store speaks of its streams; the caller knows versions.
   const message = failure.message.replace(/^stream \S+ is/, "It is");
-  const { details } = failure;
+  const { faults: _, ...details } = failure.details;
   const more = Object.keys(details).length > 0 ? { details } : {};
   return new Problem(failure.code as ProblemCode, message, { ...more, ...fieldErrors(failure, request) });
 }
 
-/** The field a service names (`columns[0].resource`), in the same place where our own checks name theirs. */
-function fieldErrors({ code, message, details }: BusFailure, { method }: Asked): { errors?: readonly InputError[] } {
-  if (code !== "invalid" || details.field === undefined) return {};
-  if (method === "GET") return { errors: [{ parameter: details.field, detail: message }] };
-  return { errors: [{ pointer: pointerOf(details.field), detail: message }] };
+/** The fields a service names (`columns[0].resource`), in the same place where our own checks name theirs. */
+function fieldErrors(failure: BusFailure, { method }: Asked): { errors?: readonly InputError[] } {
+  if (failure.code !== "invalid" || failure.details.field === undefined) return {};
+  return {
+    errors: faultsOf(failure).map(({ field, message }) =>
+      method === "GET" ? { parameter: field, detail: message } : { pointer: pointerOf(field), detail: message },
+    ),
+  };
+}
+
+/** What is wrong with each field, where a service says of more than one. */
+export function faultsOf({ details, message }: BusFailure): readonly { field: string; message: string }[] {
+  return details.faults === undefined ? [{ field: details.field ?? "", message }] : JSON.parse(details.faults);
 }
 
 /** `columns[0].resource` as a JSON pointer. */

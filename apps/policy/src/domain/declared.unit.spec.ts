@@ -69,6 +69,18 @@ describe("a resource is refused", () => {
     ["nothing", password(""), "never the secret itself"],
   ])("for %s", (_, over, message) => expect(() => given().when(put({ ...shop, ...over }))).toThrow(message));
 
+  test("with all that is wrong with it, each with its field", () => {
+    try {
+      given().when(put({ ...shop, group: "", ...upstream({ host: "a b", port: 0 }), ...password("hunter2") }));
+    } catch (error) {
+      const { details } = error as { details: { faults: string } };
+      const fields = JSON.parse(details.faults).map(({ field }: { field: string }) => field);
+      expect(fields).toEqual(["group", "upstream.host", "upstream.port", "credential.password"]);
+      return;
+    }
+    throw new Error("it was not refused");
+  });
+
   test("without its secret repeated", () => {
     expect(() => given().when(put({ ...shop, ...password("hunter2") }))).toThrow(/^(?!.*hunter2)/);
   });

@@ -1,4 +1,4 @@
-import { checkName, checkText, invalid } from "./checks.js";
+import { checkAll, checkName, checkText, invalid } from "./checks.js";
 import { declaredDecider } from "./declared.js";
 
 export interface ResourceDefinition {
@@ -37,15 +37,20 @@ const MOST_HOSTS = 16;
 const IPV6 = /^(?=(?:[^:]*:){2})[0-9A-Fa-f:.]{2,45}$/;
 
 function checkResource({ name, group, upstream, credential }: ResourceDefinition): void {
-  checkName("name", name);
-  checkName("group", group);
-  checkHosts(upstream);
-  checkText("upstream.database", upstream.database, { least: 0, most: 255 });
-  if (upstream.ca !== "" && !/^\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*$/.test(upstream.ca)) {
-    throw invalid("upstream.ca", "must be certificates in PEM, or empty for the system's roots");
-  }
-  checkText("credential.username", credential.username, { least: 1, most: 255 });
-  checkReference("credential.password", credential.password);
+  checkAll(
+    () => checkName("name", name),
+    () => checkName("group", group),
+    () => checkHosts(upstream),
+    () => checkText("upstream.database", upstream.database, { least: 0, most: 255 }),
+    () => checkAuthority("upstream.ca", upstream.ca),
+    () => checkText("credential.username", credential.username, { least: 1, most: 255 }),
+    () => checkReference("credential.password", credential.password),
+  );
+}
+
+function checkAuthority(field: string, ca: string): void {
+  if (ca === "" || /^\s*-----BEGIN CERTIFICATE-----[\s\S]+-----END CERTIFICATE-----\s*$/.test(ca)) return;
+  throw invalid(field, "must be certificates in PEM, or empty for the system's roots");
 }
 
 /** The hosts an upstream may be reached at, in order. */
@@ -59,17 +64,27 @@ function checkHosts(upstream: Upstream): void {
   if (hosts && (hosts.length === 0 || hosts.length > MOST_HOSTS)) {
     throw invalid("upstream.hosts", `must be from 1 to ${MOST_HOSTS} hosts`);
   }
-  for (const [index, each] of hostsOf(upstream).entries())
-    checkHost(hosts ? `upstream.hosts[${index}]` : "upstream", each);
+  checkAll(
+    ...hostsOf(upstream).map((each, index) => () => checkHost(hosts ? `upstream.hosts[${index}]` : "upstream", each)),
+  );
   const seen = new Set((hosts ?? []).map((each) => `${each.host}:${each.port}`));
   if (hosts && seen.size < hosts.length) throw invalid("upstream.hosts", "must not name a host and port twice");
 }
 
 function checkHost(field: string, { host, port }: Host): void {
-  if (!HOST.test(host) && !IPV6.test(host)) {
-    throw invalid(`${field}.host`, "must be a host name or an IP address, without a port");
-  }
-  if (!Number.isInteger(port) || port < 1 || port > 65535) throw invalid(`${field}.port`, "must be from 1 to 65535");
+  checkAll(
+    () => checkAddress(`${field}.host`, host),
+    () => checkPort(`${field}.port`, port),
+  );
+}
+
+function checkAddress(field: string, host: string): void {
+  if (HOST.test(host) || IPV6.test(host)) return;
+  throw invalid(field, "must be a host name or an IP address, without a port");
+}
+
+function checkPort(field: string, port: number): void {
+  if (!Number.isInteger(port) || port < 1 || port > 65535) throw invalid(field, "must be from 1 to 65535");
 }
 
 /** The message never repeats what was given: it may be the secret itself. */

@@ -3,6 +3,7 @@ import type { CallContext } from "#contracts";
 import { carryOut, type Decider, type DomainEvent } from "#event-store";
 import { PostgresEventStore } from "#event-store-postgres";
 import { BundlePublisher } from "../bundles/bundle-publisher.js";
+import { checkAll } from "../domain/checks.js";
 import type { Declared, DeclaredCommand } from "../domain/declared.js";
 import { labelDecider } from "../domain/label.js";
 import { policyDecider } from "../domain/policy-document.js";
@@ -29,8 +30,10 @@ export class Declaring {
   /** Whether `put` would take it, by what it says itself. Writes nothing. @throws Refused `invalid` */
   check<K extends Kind>(kind: K, definition: Definitions[K]): void {
     const decider = DECIDERS[kind] as AnyDecider<Definitions[K]>;
-    ACCEPTANCE[kind](definition);
-    decider.decide({ type: "Put", definition, creating: false }, decider.initialState());
+    checkAll(
+      () => ACCEPTANCE[kind](definition),
+      () => void decider.decide({ type: "Put", definition, creating: false }, decider.initialState()),
+    );
   }
 
   /** @param precondition 0: nothing may be there; n: it must be at that version. */
