@@ -46,12 +46,13 @@ export class SqlSemantics implements Semantics {
   }
 
   open(session: OpenSession): SessionSemantics {
-    const { log, resourceChanged } = this.parts;
+    const { clock, log, resourceChanged } = this.parts;
     return new SqlSession(session, {
       understander: this.#understander,
       catalogs: this.#catalogs,
       terms: this.#terms,
       displaced: this.#displaced,
+      clock,
       log,
       resourceChanged,
     });

@@ -9,12 +9,15 @@ import type { ResourceCatalogs, ResourceNames } from "./resource-catalogs.js";
 import { SessionNames } from "./session-names.js";
 import type { SqlTerms, TermsOfVerdicts } from "./terms.js";
 
-interface Shared extends Pick<SemanticsParts, "log" | "resourceChanged"> {
+interface Shared extends Pick<SemanticsParts, "clock" | "log" | "resourceChanged"> {
   readonly understander: Understander;
   readonly catalogs: ResourceCatalogs;
   readonly terms: TermsOfVerdicts;
   readonly displaced: DisplacedNames;
 }
+
+/** What was sent before its session was over may come about until then, or as long as the resource does not answer. */
+const LINGERS_MS = 30_000;
 
 /** What one session's SQL means: its names, its prepared statements, and what of its answers is hidden. */
 export class SqlSession implements SessionSemantics {
@@ -26,6 +29,7 @@ export class SqlSession implements SessionSemantics {
   /** The last batch that held what can end a transaction, or do anything else that none takes back. */
   #irrevocable = 0;
   #renewing: Promise<ResourceNames> | null = null;
+  #closed = false;
 
   constructor(
     private readonly session: OpenSession,
@@ -121,11 +125,9 @@ export class SqlSession implements SessionSemantics {
   }
 
   close(): void {
-    // What it has changed may last, whether or not it heard so.
-    if (this.#catalogChanged) {
-      this.#catalogChanged = false;
-      this.#renewNames();
-    } else if (!this.#renewing) this.shared.displaced.clear(this.session.resource, this);
+    this.#closed = true;
+    if (this.#catalogChanged) this.#renewLater();
+    else if (!this.#renewing) this.shared.displaced.clear(this.session.resource, this);
   }
 
   #freshNames(): ResourceNames | Promise<ResourceNames> {
@@ -150,6 +152,7 @@ export class SqlSession implements SessionSemantics {
       .catch((error) => {
         log.warn({ resource: resource.name, error: String(error) }, "the catalog could not be read again");
         this.#catalogChanged = true;
+        if (this.#closed) this.#renewLater();
         return catalogs.get(resource);
       })
       .then((names) => this.#ours(names))
@@ -158,6 +161,18 @@ export class SqlSession implements SessionSemantics {
       });
     this.#renewing = renewing;
     renewing.catch(() => {});
+  }
+
+  /** Of what it changed nobody heard whether it lasts. */
+  #renewLater(): void {
+    const { catalogs, clock, resourceChanged } = this.shared;
+    const { resource } = this.session;
+    catalogs.renew(resource);
+    resourceChanged(resource.name);
+    clock.after(LINGERS_MS, () => {
+      this.#catalogChanged = false;
+      this.#renewNames();
+    });
   }
 
   #ours(names: ResourceNames): ResourceNames {
