@@ -7,9 +7,13 @@ import {
   type MintedToken,
   openSessions,
   type TokenState,
+  used,
   usedUp,
   windowClosesAt,
 } from "./state.js";
+
+/** Of one token: whoever tries on and on where a resource is down needs a new one, and the log ends somewhere. */
+const MOST_GIVEN_BACK = 100;
 
 export type TokenCommand =
   | { readonly type: "Mint"; readonly grant: Grant; readonly signature: string; readonly subjectTokenId?: string }
@@ -80,11 +84,14 @@ function redeem(command: CommandOf<"Redeem">, state: MintedToken): readonly Toke
 }
 
 /** One that never opened gives its use back; only its enforcer can say so, and it holds the credential anyway. */
-function release({ sessionId, enforcerId, unopened, now }: CommandOf<"Release">, { sessions }: MintedToken) {
-  const session = sessions.get(sessionId);
+function release({ sessionId, enforcerId, unopened, now }: CommandOf<"Release">, state: MintedToken) {
+  const session = state.sessions.get(sessionId);
   if (!session || session.over) return [];
   if (session.enforcerId !== enforcerId) throw new Refused("forbidden", "another enforcer has this session");
-  return [{ type: "SessionReleased", data: { sessionId, at: now, ...(unopened && { unopened }) } } as const];
+  const givesBack = unopened && state.sessions.size - used(state) < MOST_GIVEN_BACK;
+  return [
+    { type: "SessionReleased", data: { sessionId, at: now, ...(givesBack && { unopened: true as const }) } } as const,
+  ];
 }
 
 function endSession({ sessionId, reason, now }: CommandOf<"EndSession">, state: MintedToken) {

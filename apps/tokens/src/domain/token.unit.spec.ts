@@ -90,6 +90,17 @@ describe("a once token", () => {
     given(minted(), redeemed("s1", soon))
       .when(redeem("s1", soon + 1))
       .happens());
+  it("gives a use back a hundred times, and not for ever", () => {
+    const release: TokenCommand = { type: "Release", sessionId: "last", enforcerId: "e1", unopened: true, now: soon };
+    const failed = (times: number) =>
+      Array.from({ length: times }, (_, n) => [redeemed(`s${n}`, soon), givenBack(`s${n}`, soon)]).flat();
+    given(minted(), ...failed(99), redeemed("last", soon))
+      .when(release)
+      .happens(givenBack("last", soon));
+    given(minted(), ...failed(100), redeemed("last", soon))
+      .when(release)
+      .happens(released("last", soon));
+  });
   it("does not open a session that is over again", () =>
     given(minted(), redeemed("s1", soon), released("s1", soon)).when(redeem("s1", soon)).isRefused("spent"));
   it("does not lend a session to another enforcer", () =>
