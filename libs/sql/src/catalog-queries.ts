@@ -1,6 +1,7 @@
-/** The search_path of a fresh session as it is set, and who it is. */
+/** The search_path of a fresh session as it is set, who it is, and what ran as it began (PostgreSQL 17, 38.1 `login`). */
 export const SESSION_QUERY = `select pg_catalog.current_setting('search_path') as path, current_user::pg_catalog.text as role,
-  session_user::pg_catalog.text as "user"`;
+  session_user::pg_catalog.text as "user",
+  array(select evtfoid::int8::text from pg_catalog.pg_event_trigger where evtevent = 'login' and evtenabled <> 'D' order by 1) as logins`;
 
 /** What to ask the server, in this order and in one transaction, for one moment's answers; each row is one thing. */
 export const CATALOG_QUERIES = {

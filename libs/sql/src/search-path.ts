@@ -1,15 +1,24 @@
 import type { CatalogRows } from "./catalog-queries.js";
+import { Unsettling } from "./unsettling.js";
 
-/** Who a fresh session is, and its search_path as it is set; schemas that do not exist are left out. */
+/**
+ * Who a fresh session is, and its search_path as it is set; schemas that do not exist are left out. All null where a login
+ * event trigger may have set them: to something else in each session, and not to what RESET leads back to.
+ */
 export interface FreshSession {
-  readonly role: string;
+  readonly role: string | null;
   /** Whom `SET ROLE NONE` leads back to. */
-  readonly user: string;
-  readonly searchPath: readonly string[];
+  readonly user: string | null;
+  readonly searchPath: readonly string[] | null;
 }
 
 /** @param row what `SESSION_QUERY` gave. */
-export function freshSession(row: SessionRow, { schemas }: Pick<CatalogRows, "schemas">): FreshSession {
+export function freshSession(
+  row: SessionRow,
+  { schemas, functions }: Pick<CatalogRows, "schemas" | "functions">,
+): FreshSession {
+  const unsettling = new Unsettling(functions);
+  if (row.logins.some((oid) => unsettling.has(oid))) return { role: null, user: null, searchPath: null };
   const there = new Set(["$user", "pg_temp", ...schemas.map(({ name }) => name)]);
   const searchPath = (parseSearchPath(row.path) ?? []).filter((name) => there.has(name));
   return { role: row.role, user: row.user, searchPath };
@@ -19,6 +28,8 @@ export interface SessionRow {
   readonly path: string;
   readonly role: string;
   readonly user: string;
+  /** OIDs of the functions of login event triggers. */
+  readonly logins: readonly string[];
 }
 
 /** The value of search_path as a setting gives it (SplitIdentifierString); null where it is not one. */

@@ -312,7 +312,7 @@ export class Interpreter {
       ...(provisional && { provisional }),
       defaultPath: fresh.searchPath,
       role,
-      ...(role !== fresh.role && { foreign: true }),
+      ...((role === null || role !== fresh.role) && { foreign: true }),
     };
     return this.#context;
   }

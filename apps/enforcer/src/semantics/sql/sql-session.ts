@@ -176,7 +176,8 @@ export class SqlSession implements SessionSemantics {
   }
 
   #ours(names: ResourceNames): ResourceNames {
-    if (!this.#startPath) return names;
+    // What a login event trigger sets it sets behind what the client has asked for.
+    if (!this.#startPath || !names.searchPath) return names;
     if (this.#namesOf?.[0] !== names) {
       this.#namesOf = [names, { ...names, searchPath: this.#startPath }];
     }
