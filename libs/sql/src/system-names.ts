@@ -9,8 +9,9 @@ const words = (text: string): readonly string[] => text.trim().split(/\s+/);
  * tell how far it went in the order of an index, or how long a value is. Manual, 28.2 and 54.13.
  */
 const COUNTS: Readonly<Record<string, readonly string[]>> = {
-  ...views("pg_stat_%_tables pg_stat_xact_%_tables", "seq_scan seq_tup_read idx_scan idx_tup_fetch"),
-  ...views("pg_stat_%_indexes", "idx_scan idx_tup_read idx_tup_fetch"),
+  ...views("pg_stat_xact_%_tables", "seq_scan seq_tup_read idx_scan idx_tup_fetch"),
+  ...views("pg_stat_%_tables", "seq_scan last_seq_scan seq_tup_read idx_scan last_idx_scan idx_tup_fetch"),
+  ...views("pg_stat_%_indexes", "idx_scan last_idx_scan idx_tup_read idx_tup_fetch"),
   ...views(
     "pg_statio_%_tables",
     `heap_blks_read heap_blks_hit idx_blks_read idx_blks_hit toast_blks_read toast_blks_hit tidx_blks_read
@@ -19,7 +20,8 @@ const COUNTS: Readonly<Record<string, readonly string[]>> = {
   ...views("pg_statio_%_indexes", "idx_blks_read idx_blks_hit"),
   ...views("pg_stat_user_functions pg_stat_xact_user_functions", "calls total_time self_time"),
   pg_stat_database: words(
-    "blks_read blks_hit tup_returned tup_fetched temp_files temp_bytes blk_read_time blk_write_time",
+    `blks_read blks_hit tup_returned tup_fetched temp_files temp_bytes blk_read_time blk_write_time
+    parallel_workers_to_launch parallel_workers_launched`,
   ),
   pg_stat_wal: words("wal_records wal_fpi wal_bytes wal_buffers_full wal_write wal_write_time"),
   pg_stat_io: words(
@@ -133,7 +135,7 @@ export const REACHING: ReadonlySet<string> = new Set(
 
 /** What the counting views are made of, and where the write-ahead log has come to. */
 export const MEASURES =
-  /^(pg_stat_get_((xact_|db_)?(numscans|tuples_returned|tuples_fetched|blocks_fetched|blocks_hit|function_calls|function_(self|total)_time|temp_files|temp_bytes|blk_(read|write)_time)|(backend_)?(wal|io))|pg_lock_status|pg_current_wal_(insert_|flush_)?lsn)$/;
+  /^(pg_stat_get_((xact_|db_)?(numscans|lastscan|tuples_returned|tuples_fetched|blocks_fetched|blocks_hit|function_calls|function_(self|total)_time|temp_files|temp_bytes|blk_(read|write)_time|parallel_workers_(to_launch|launched))|(backend_)?(wal|io))|pg_lock_status|pg_current_wal_(insert_|flush_)?lsn)$/;
 
 /** Functions of contrib modules that run SQL text or read what no statement names. Whoever made them: by name alone. */
 export const RUNS_SQL =

@@ -112,6 +112,23 @@ export const SHOWN_CHANNELS: readonly Shown[] = [
       blunt: COUNTS,
     },
     "rows of an index, summed": { sql: "select sum(idx_tup_read) from pg_stat_all_indexes", blunt: COUNTS },
+    "when an index was last looked at": {
+      sql: "select last_seq_scan, last_idx_scan, relname from pg_stat_user_tables",
+      masked: [0, 1],
+      clear: [2],
+      blunt: COUNTS,
+      since: 16,
+    },
+    "when it last was, by function": {
+      sql: "select pg_stat_get_lastscan('customers_pkey'::regclass)",
+      blunt: COUNTS,
+      since: 16,
+    },
+    "workers of the database": {
+      sql: "select parallel_workers_launched from pg_stat_database",
+      blunt: COUNTS,
+      since: 18,
+    },
     "scans, by function": { sql: "select pg_stat_get_xact_numscans('customers_pkey'::regclass)", blunt: COUNTS },
     pages: {
       sql: "select idx_blks_hit, heap_blks_read, relname from pg_statio_user_tables",
@@ -156,6 +173,7 @@ export const SHOWN_CHANNELS: readonly Shown[] = [
     "a WITH": "copy (with x as (select email from customers) table x) to stdout",
     "a view": { sql: "copy (select * from contacts) to stdout", masked: [2, 3] },
     "a partition": { sql: "copy events_2024 to stdout", masked: [1] },
+    "a materialized view": { sql: "copy contact_list to stdout", masked: [1], since: 18 },
     "a function": "copy (select secret(1)) to stdout",
     "a TABLE": { sql: "copy (table customers) to stdout", masked: [2] },
     "two at once": ["copy (select 1) to stdout; copy (select email from customers) to stdout"],
