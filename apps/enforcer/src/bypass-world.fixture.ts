@@ -18,6 +18,7 @@ const LABELS = [
   ["events", "email"],
   ["people", "ssn"],
   ["badges", "ssn"],
+  ["stamped_badges", "ssn"],
   ["refs", "mail"],
   ["mail_refs", "mail"],
   ["by_mail", "mail"],

@@ -18,6 +18,7 @@ const LABELLED = new Set([
   "public.events.email",
   "public.people.ssn",
   "public.badges.ssn",
+  "public.stamped_badges.ssn",
   "public.accounts.iban",
   "public.transfers.iban",
   "public.transfers.back",

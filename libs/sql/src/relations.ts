@@ -99,12 +99,9 @@ export function relationRow(analysis: Analysis, name: string, relation: Relation
     open: null,
     columns: relation.columns.map((column, i): Column => {
       analysis.step();
-      const sources = new Set([column.ref]);
-      for (const kin of relation.family) {
-        const twin = kin.columns.find((c) => c.name === column.name);
-        if (twin) sources.add(twin.ref);
-      }
-      for (const source of column.generatedFrom ?? []) sources.add(source);
+      const twins = relation.family.flatMap((kin) => kin.columns.find(({ name }) => name === column.name) ?? []);
+      // Each table of a family may compute the column from others of its own.
+      const sources = new Set([column, ...twins].flatMap(({ ref, generatedFrom }) => [ref, ...(generatedFrom ?? [])]));
       const own: Trace = {
         sources,
         direct: column.generatedFrom === null,

@@ -99,6 +99,17 @@ const BY_ITSELF_SQL = `
   create function hand() returns trigger language plpgsql as $$ begin new.note := public.secret(1); return new; end $$;
   create trigger hands instead of insert on handed for each row execute function hand();
 `;
+/** What only a newer server can have. */
+const NEWER_SQL = `
+  do $$ begin
+    if current_setting('server_version_num')::int < 160000 then return; end if;
+    create table stamped (id int, tail text generated always as ('x') stored);
+    create table stamped_badges (ssn text, tail text generated always as (ssn) stored) inherits (stamped);
+    insert into stamped_badges values (1, default, '${MARK}stamped');
+    if current_setting('server_version_num')::int < 180000 then return; end if;
+    execute 'alter table badges add column seen text generated always as (upper(ssn)) virtual';
+  end $$;
+`;
 /** Code that changes what names mean, and a role and a schema by which they mean something else. */
 const UNSETTLING_SQL = `
   create function path_of_its_own(text) returns text language plpgsql set search_path = app as
@@ -160,4 +171,4 @@ const DATA_SQL = `
 `;
 
 /** The shop, what the ways of the bypass list need besides, and rows. */
-export const MARKED_SHOP_SQL = `${SHOP_SQL} ${MORE_SQL} ${BY_ITSELF_SQL} ${UNSETTLING_SQL} ${DATA_SQL}`;
+export const MARKED_SHOP_SQL = `${SHOP_SQL} ${MORE_SQL} ${BY_ITSELF_SQL} ${UNSETTLING_SQL} ${DATA_SQL} ${NEWER_SQL}`;

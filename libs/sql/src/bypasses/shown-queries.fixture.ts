@@ -163,6 +163,11 @@ export const SHOWN_QUERIES: readonly Shown[] = [
       since: 17,
       masked: [1],
     },
+    "old and new of a MERGE, in a WITH": {
+      sql: "with m as (merge into customers c using orders o on c.id = o.id and c.id = 1 when matched then update set name = 'x' returning merge_action() as a, old.email as e) select a, a || e from m",
+      since: 18,
+      masked: [1],
+    },
   }),
   ...shows("a relation that stands for another", {
     "a view": "select mail from contacts",

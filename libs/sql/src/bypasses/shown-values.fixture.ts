@@ -9,6 +9,18 @@ export const SHOWN_VALUES: readonly Shown[] = [
   ...shows("the column itself", {
     "what a table computes of it": "select lower(tail) from badges",
     "what a table computes of it, as it stands": "select tail from badges",
+    "what a child computes of its own": { sql: "select tail, lower(tail) from stamped", masked: [0, 1], since: 16 },
+    "what a child computes of its own, as a row": { sql: "select s from stamped s", since: 16 },
+    "what a table computes as it is read": {
+      sql: "select seen, seen || '', b from badges b",
+      masked: [0, 1, 2],
+      since: 18,
+    },
+    "what a table computes as it is read, of the row that was": {
+      sql: "update badges set ssn = null returning old.seen, new.seen",
+      masked: [0, 1],
+      since: 18,
+    },
     plain: { sql: "select id, email from customers", masked: [1], clear: [0] },
     "under another's name": "select email as id from customers",
     "another under its name": {
@@ -305,6 +317,11 @@ export const SHOWN_VALUES: readonly Shown[] = [
       "select string_agg(email, ',') over (order by id rows between 1 preceding and current row) from customers",
     "of a window of one's own": "select longest(email) over (order by id) from customers",
     "any of them": { sql: "select any_value(email) from customers", since: 16 },
+    "sorted, turned about": {
+      sql: "select array_sort(array_agg(email)), array_reverse(array_agg(email)), max(casefold(email)) from customers",
+      masked: [0, 1, 2],
+      since: 18,
+    },
     "ranges as an aggregate": "select range_agg(textrange(email, null)) from customers",
   }),
   ...shows("a function in PL/pgSQL", {
