@@ -23,6 +23,7 @@ const LABELS = [
   ["mail_refs", "mail"],
   ["by_mail", "mail"],
   ["excluded_mail", "mail"],
+  ["folded_mails", "mail"],
   ["narrow", "mail"],
   ["accounts", "iban"],
   ["transfers", "iban"],

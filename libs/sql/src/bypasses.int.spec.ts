@@ -19,6 +19,8 @@ const LABELLED = new Set([
   "public.people.ssn",
   "public.badges.ssn",
   "public.stamped_badges.ssn",
+  "public.excluded_mail.mail",
+  "public.folded_mails.mail",
   "public.accounts.iban",
   "public.transfers.iban",
   "public.transfers.back",

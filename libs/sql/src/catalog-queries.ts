@@ -38,15 +38,19 @@ export const CATALOG_QUERIES = {
     select inhrelid::int8::text as child, inhparent::int8::text as parent from pg_catalog.pg_inherits`,
   uniques: `
     select i.indrelid::int8::text as relation, a.attnum::int4 as attnum,
-           i.indnkeyatts = 1 and i.indpred is null as alone
+           i.indisunique and i.indnkeyatts = 1 and i.indpred is null and a.attnum = i.indkey[0] as alone
       from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = i.indrelid
-       and a.attnum = any (i.indkey[0:i.indnkeyatts - 1])
-     where i.indisunique and i.indisvalid`,
+       and (a.attnum = any (i.indkey[0:i.indnkeyatts - 1]) or i.indexprs is not null and a.attnum > 0 and exists (
+         select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = i.indexrelid
+            and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid = i.indrelid and d.refobjsubid = a.attnum))
+     where (i.indisunique or i.indisexclusion) and i.indisvalid`,
   foreignKeys: `
     select c.conrelid::int8::text as relation, k.attnum::int4 as attnum,
            c.confrelid::int8::text as "otherRelation", k.other::int4 as "otherAttnum"
-      from pg_catalog.pg_constraint c, unnest(c.conkey, c.confkey) as k(attnum, other)
-     where c.contype = 'f' and c.convalidated`,
+      from pg_catalog.pg_constraint c, unnest(c.conkey, c.confkey) with ordinality as k(attnum, other, place)
+     where c.contype = 'f' and c.convalidated
+       -- A PERIOD, which is the last, is only within those of the other table.
+       and (k.place < pg_catalog.cardinality(c.conkey) or not coalesce((pg_catalog.to_jsonb(c) ->> 'conperiod')::boolean, false))`,
   functions: `
     select p.oid::int8::text as oid, n.nspname::text as schema, p.proname::text as name, p.prokind::text as kind,
            -- An aggregate is immutable by name, and does what its functions do.
@@ -257,7 +261,7 @@ export interface CatalogRows {
     generatedFrom: readonly number[] | null;
   }[];
   readonly inheritance: readonly { child: string; parent: string }[];
-  /** Columns of unique indexes; `alone`: the index holds no other and leaves no row out. */
+  /** Columns of unique indexes and exclusion constraints; `alone`: it is unique by itself, and no row is left out. */
   readonly uniques: readonly { relation: string; attnum: number; alone: boolean }[];
   readonly foreignKeys: readonly { relation: string; attnum: number; otherRelation: string; otherAttnum: number }[];
   readonly functions: readonly {

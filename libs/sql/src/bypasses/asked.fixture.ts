@@ -290,6 +290,10 @@ export const ASKED: readonly Asked[] = [
     "insert into log (what) select 'hit' from customers where email like 'a%'": "filter pattern",
     "insert into log (what) select 'x' from customers order by email": "order sort",
     "insert into customers (id, name, email) values (900, 'n', 'a') on conflict (email) do nothing": "filter equality",
+    "insert into excluded_mail select g || '@b.c' from generate_series(1, 99) g on conflict do nothing":
+      "filter join excluded_mail.mail",
+    "insert into folded_mails select g || '@b.c' from generate_series(1, 99) g on conflict do nothing":
+      "filter join folded_mails.mail",
     "insert into customers (id, name, email) select g, 'n', g || '@b.c' from generate_series(900, 999) g on conflict (email) do nothing returning id":
       "filter join",
     "insert into customers (id, name, email) values (900, 'n', (select max(note) from orders)) on conflict do nothing":

@@ -86,6 +86,8 @@ const MORE_SQL = `
   create table checked (id int check (noting(id) > 0), n int default noting(1));
   create table narrow (mail varchar(3));
   create table excluded_mail (mail text, exclude using btree (mail with =));
+  create table folded_mails (mail text);
+  create unique index on folded_mails (lower(mail));
   create table by_mail (id int, mail text) partition by list (mail);
 `;
 /** What a table, a view or a type does by itself. */
