@@ -1,3 +1,4 @@
+import { MalformedBytes } from "#bytes";
 import type { RunningCommand } from "../commands.js";
 import type { Format } from "../messages.js";
 import type { CopyMasker } from "../rewrite/copy.js";
@@ -52,8 +53,10 @@ interface DescribeAnswer {
   readonly own: boolean;
 }
 
-/** Rows or COPY data flow under these two. */
-export interface ExecuteAnswer {
+/** Under these rows or COPY data may flow. */
+export type FlowingAnswer = ExecuteAnswer | QueryAnswer;
+
+interface ExecuteAnswer {
   readonly kind: "execute";
   readonly command: RunningCommand;
   readonly portal: Portal;
@@ -92,7 +95,7 @@ interface Copying {
   readonly masker: CopyMasker | null;
 }
 
-interface CallAnswer {
+export interface CallAnswer {
   readonly kind: "call";
   readonly command: RunningCommand;
   readonly segment: number;
@@ -124,6 +127,12 @@ export const queryAnswer = (command: RunningCommand, segment: number, enclosed =
   enclosed,
   completion: null,
 });
+
+export const flowing = (answer: Answer | undefined): answer is FlowingAnswer =>
+  answer !== undefined && (answer.kind === "query" || answer.kind === "execute");
+
+/** The server has sent what answers nothing that is due. */
+export const unexpected = (what: string) => new MalformedBytes(`${what} came out of turn`);
 
 function mayRename(answer: Answer): boolean {
   if (answer.kind === "bind") return answer.portal.command.replacesPortals;

@@ -2,10 +2,8 @@ import { type ByteReader, FrameAssembler, MalformedBytes, TooLarge } from "#byte
 import { NOTHING_MASKED, type Refusal } from "#commands";
 import type { ServerStep } from "../../protocol.js";
 import { MessageTypes, SERVER } from "../codes.js";
-import type { RunningCommand } from "../commands.js";
 import {
   decodeCommandComplete,
-  decodeCopyResponse,
   decodeFields,
   decodeNotification,
   decodeParameterStatus,
@@ -17,15 +15,13 @@ import {
 import { goodbyeResponse } from "../denial.js";
 import { errorResponse, noticeResponse, notificationResponse } from "../encoder.js";
 import type { Fields } from "../messages.js";
-import { copyMasker } from "../rewrite/copy.js";
-import { type Masks, masksFor, planOf } from "../rewrite/masks.js";
-import { maskFunctionResult, type RowMasker } from "../rewrite/rows.js";
 import { scrubbed } from "../rewrite/texts.js";
-import type { Answer, ExecuteAnswer, OwnAnswer, ProbeAnswer, QueryAnswer } from "./answers.js";
+import { type Answer, type FlowingAnswer, flowing, type OwnAnswer, type ProbeAnswer, unexpected } from "./answers.js";
 import { NOT_IN_COPY } from "./copy-in.js";
+import { DataOut } from "./data-out.js";
 import { endsOwn, limitError, ownAnswer, pastLimit } from "./limits.js";
 import type { SessionState } from "./state.js";
-import { lookOf, portalMasks } from "./statements.js";
+import { lookOf } from "./statements.js";
 import { WayOut } from "./way-out.js";
 
 /** What a server may send at any time. */
@@ -39,20 +35,19 @@ const TELLS = new MessageTypes([
   SERVER.FunctionCallResponse,
 ]);
 
-/** Binary COPY ends with two bytes that are no row. */
-const COPY_TRAILER = 7;
-
 /** The server's messages: what passes, what is rewritten, what is swallowed, and what each says of the commands sent. */
 export class FromServer {
   readonly #state: SessionState;
   readonly #frames: FrameAssembler;
   readonly #out: WayOut;
+  readonly #data: DataOut;
   #over = false;
 
   constructor(state: SessionState) {
     this.#state = state;
     this.#frames = new FrameAssembler(MESSAGE_FORMAT, state.options.messageLimit);
     this.#out = new WayOut(this.#frames);
+    this.#data = new DataOut(this.#frames, this.#out, state.options.messageLimit);
   }
 
   push(chunk: Uint8Array): void {
@@ -104,8 +99,8 @@ export class FromServer {
     if (head?.kind === "probe" && !ASIDE.has(type)) return this.#probed(type, head);
     if (type === SERVER.ReadyForQuery && !answers.spoken && head?.kind !== "sync") return this.#readyAgain();
     if (head !== undefined && head.kind === "own" && !ASIDE.has(type)) return this.#own(type, head);
-    if (type === SERVER.DataRow) return this.#row(head);
-    if (type === SERVER.CopyData) return this.#copyData(head);
+    if (type === SERVER.DataRow) return this.#data.row(head);
+    if (type === SERVER.CopyData) return this.#data.copyData(head);
     const frame = this.#frames.read();
     if (!frame) return false;
     switch (type) {
@@ -130,16 +125,14 @@ export class FromServer {
       case SERVER.ParameterDescription:
         return this.#description(frame, type, head);
       case SERVER.CopyInResponse:
+        return this.#copyIn(head);
       case SERVER.CopyOutResponse:
-        return this.#copy(frame, type, head);
+        return this.#data.copyOut(frame, head);
       case SERVER.CopyBothResponse:
         this.#fault("unsupported", "COPY in both directions belongs to replication, which is not carried");
         return false;
-      case SERVER.CopyDone: {
-        if (!flowing(head) || head.copy?.direction !== "out") throw unexpected("CopyDone");
-        head.copy.masker?.end();
-        return this.#out.pass();
-      }
+      case SERVER.CopyDone:
+        return this.#data.copyDone(head);
       case SERVER.ParseComplete:
         if (head?.kind !== "parse") throw unexpected("ParseComplete");
         this.#state.statements.settle(head.change);
@@ -166,105 +159,27 @@ export class FromServer {
         if (head.portal.cursor) this.#state.finish(head.command);
         return this.#answered();
       case SERVER.FunctionCallResponse:
-        return this.#functionResult(head);
+        if (head?.kind !== "call") throw unexpected("FunctionCallResponse");
+        this.#state.stopped(head.command);
+        return this.#data.functionResult(head);
       default:
         throw unexpected("a message of this type");
     }
   }
 
-  // ---- data --------------------------------------------------------------------------------------------------------
+  // ---- what comes before data ---------------------------------------------------------------------------------------
 
-  #row(head: Answer | undefined): boolean {
-    if (!flowing(head)) throw unexpected("DataRow");
-    const { command } = head;
-    if (command.full) return this.#strike(command);
-    const masks = command.plan === NOTHING_MASKED ? null : rowMasks(head);
-    if (masks === null) {
-      command.row(this.#frames.size, 0);
-      return this.#out.passStreamed();
-    }
-    return this.#maskedRow(masks, command);
-  }
-
-  #maskedRow(masker: RowMasker, command: RunningCommand): boolean {
-    const frames = this.#frames;
-    const out = this.#out;
-    const { inOnePiece, size } = frames;
-    const before = masker.masked;
-    if (inOnePiece) {
-      const { chunk, at } = frames;
-      if (!masker.mask(chunk, at, at + size, out.anew)) frames.drop();
-      else if (out.empty) frames.pass();
-      else {
-        out.anew().slice(chunk, at, at + size);
-        frames.drop();
-      }
-    } else {
-      const gathered = frames.whole();
-      if (!gathered) return false;
-      const inPlace = masker.mask(gathered, 0, size, out.anew);
-      frames.drop();
-      // Apart, so that what lies in one piece behind it can pass.
-      if (inPlace) out.emit({ kind: "forward", bytes: gathered });
-    }
-    command.row(size, masker.masked - before);
-    return true;
-  }
-
-  #copyData(head: Answer | undefined): boolean {
-    if (!flowing(head) || head.copy?.direction !== "out") throw unexpected("CopyData");
-    const { command } = head;
-    const { masker } = head.copy;
-    command.bulk = true;
-    if (command.full && this.#frames.size > COPY_TRAILER) return this.#strike(command);
-    if (!masker) {
-      command.row(this.#frames.size, 0);
-      return this.#out.passStreamed();
-    }
-    const { inOnePiece, chunk, at, size } = this.#frames;
-    const gathered = inOnePiece ? null : this.#frames.whole();
-    if (!inOnePiece && !gathered) return false;
-    const anew = this.#out.anew();
-    const before = masker.masked;
-    if (gathered) masker.push(gathered, 5, size, anew);
-    else masker.push(chunk, at + 5, at + size, anew);
-    command.row(size, masker.masked - before);
-    return this.#out.swallow();
-  }
-
-  #copy(frame: ByteReader, type: number, head: Answer | undefined): boolean {
+  #copyIn(head: Answer | undefined): boolean {
     if (!flowing(head)) throw unexpected("CopyResponse");
     const state = this.#state;
-    if (type === SERVER.CopyInResponse) {
-      head.copy = { direction: "in", masker: null };
-      state.beginCopy(head.kind === "execute");
-      // It waits for data, and the client's next is something else, which may wait for it.
-      if (state.asking && state.copyIn.reads && !state.copyIn.meetsOther) {
-        this.#fault("malformed", NOT_IN_COPY);
-        return false;
-      }
-    } else {
-      const plan = planOf(head.command.plan, head.command.statement);
-      const format = plan.bulkFormat ?? { kind: "text" };
-      const { messageLimit } = state.options;
-      const masker = plan.bulk && copyMasker(decodeCopyResponse(frame), format, plan.bulk, messageLimit);
-      head.copy = { direction: "out", masker };
+    head.copy = { direction: "in", masker: null };
+    state.beginCopy(head.kind === "execute");
+    // It waits for data, and the client's next is something else, which may wait for it.
+    if (state.asking && state.copyIn.reads && !state.copyIn.meetsOther) {
+      this.#fault("malformed", NOT_IN_COPY);
+      return false;
     }
     return this.#out.pass();
-  }
-
-  #functionResult(head: Answer | undefined): boolean {
-    if (head?.kind !== "call") throw unexpected("FunctionCallResponse");
-    const { command, format } = head;
-    this.#state.stopped(command);
-    const described = [{ name: "", tableOid: 0, attribute: 0, type: { oid: 0, format } }];
-    const hide = command.plan === NOTHING_MASKED ? null : masksFor(command.plan, described)?.hides[0];
-    if (!hide) {
-      command.row(this.#frames.size, 0);
-      return this.#out.pass();
-    }
-    command.row(this.#frames.size, maskFunctionResult(this.#whole, hide, this.#out.anew()));
-    return this.#out.swallow();
   }
 
   #description(frame: ByteReader, type: number, head: Answer | undefined): boolean {
@@ -272,12 +187,7 @@ export class FromServer {
       if (head?.kind !== "describe") throw unexpected("ParameterDescription");
       return this.#out.pass();
     }
-    if (head?.kind === "query" && type === SERVER.RowDescription) {
-      const { plan, statement } = head.command;
-      if (plan === NOTHING_MASKED) return this.#out.pass();
-      head.masks = masksFor(planOf(plan, statement), decodeRowDescription(frame));
-      return this.#out.pass();
-    }
+    if (head?.kind === "query" && type === SERVER.RowDescription) return this.#data.described(frame, head);
     if (head?.kind !== "describe") throw unexpected("a description");
     const { of } = head;
     // What is not masked needs no description; should a changed policy mask it, it is asked for again.
@@ -418,16 +328,7 @@ export class FromServer {
 
   // ---- limits ------------------------------------------------------------------------------------------------------
 
-  /** A row past the limit: neither it nor any other is shown, and the server is asked to stop. */
-  #strike(command: RunningCommand): boolean {
-    if (!command.struck) {
-      command.struck = true;
-      this.#out.emit({ kind: "stop" });
-    }
-    return this.#out.swallow();
-  }
-
-  #limitReached(head: QueryAnswer | ExecuteAnswer): boolean {
+  #limitReached(head: FlowingAnswer): boolean {
     const shown = pastLimit(this.#state, head);
     return shown ? this.#out.replace(shown) : this.#out.swallow();
   }
@@ -458,25 +359,4 @@ export class FromServer {
     const refusal: Refusal = { code, message };
     this.#out.emit({ kind: "fault", bytes: goodbyeResponse(refusal), refusal });
   }
-}
-
-const unexpected = (what: string) => new MalformedBytes(`${what} came out of turn`);
-
-/** Whether rows and COPY data may flow under this answer. */
-const flowing = (head: Answer | undefined): head is QueryAnswer | ExecuteAnswer =>
-  head !== undefined && (head.kind === "query" || head.kind === "execute");
-
-/** The masks of the rows that flow now. @throws MalformedBytes for rows nobody has described. */
-function rowMasks(head: QueryAnswer | ExecuteAnswer): Masks {
-  if (head.kind === "query") {
-    if (head.masks === undefined) throw unexpected("a row without a description");
-    return head.masks;
-  }
-  const { portal } = head;
-  if (portal.masks === undefined) {
-    const masks = portalMasks(portal);
-    if (masks === undefined) throw unexpected("a row without a description");
-    portal.masks = masks;
-  }
-  return portal.masks;
 }

@@ -1,4 +1,3 @@
-import { MalformedBytes } from "#bytes";
 import type { CommandLimit } from "../../protocol.js";
 import { SERVER, STATUS } from "../codes.js";
 import type { RunningCommand } from "../commands.js";
@@ -6,7 +5,7 @@ import { decodeFields, decodeReadyForQuery, isFatal } from "../decoder.js";
 import { POISON_PARSE, POISON_QUERY, refusalResponse, sqlState } from "../denial.js";
 import { errorResponse, query } from "../encoder.js";
 import { scrubbed } from "../rewrite/texts.js";
-import { type ExecuteAnswer, type OwnAnswer, type QueryAnswer, queryAnswer } from "./answers.js";
+import { type FlowingAnswer, type OwnAnswer, type QueryAnswer, queryAnswer, unexpected } from "./answers.js";
 import type { SessionState } from "./state.js";
 
 /**
@@ -37,7 +36,7 @@ export function limitError(command: RunningCommand): Uint8Array {
 }
 
 /** It has come to its end, past its limit: in place of its completion it fails. */
-export function pastLimit(state: SessionState, head: QueryAnswer | ExecuteAnswer): Uint8Array | null {
+export function pastLimit(state: SessionState, head: FlowingAnswer): Uint8Array | null {
   const { command } = head;
   command.struck = true;
   state.undoEffects(command);
@@ -84,7 +83,7 @@ export function ownAnswer(state: SessionState, head: OwnAnswer, type: number, fr
     case SERVER.ReadyForQuery:
       return ownReady(state, head, frame);
     default:
-      throw new MalformedBytes("a message of this type came out of turn");
+      throw unexpected("a message of this type");
   }
 }
 
