@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
 import { target } from "../../../../test/fuzz/target.js";
+import { STATUS } from "./codes.js";
 import { cuts, damaged, parts } from "./damage.fixture.js";
 import {
   decodeAuthentication,
@@ -116,7 +117,7 @@ const FROM_SERVER = [
   kind({ name: "CommandComplete", said: text, write: back.complete, read: decodeCommandComplete }),
   kind({
     name: "ReadyForQuery",
-    said: fc.nat(255),
+    said: fc.constantFrom(...Object.values(STATUS)),
     write: (m) => message("Z", Buffer.from([m])),
     read: decodeReadyForQuery,
     encode: readyForQuery,
