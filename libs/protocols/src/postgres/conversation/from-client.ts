@@ -1,7 +1,7 @@
 import { type ByteReader, FrameAssembler, MalformedBytes, TooLarge } from "#bytes";
 import { NOTHING_MASKED, type Refusal } from "#commands";
 import type { ClientStep, CommandLimit, OutcomeStep, Prepared } from "../../protocol.js";
-import { CLIENT, MessageTypes, STATUS } from "../codes.js";
+import { CLIENT, MessageTypes } from "../codes.js";
 import { fetchText, parameterOf, RunningCommand, readable } from "../commands.js";
 import {
   decodeBind,
@@ -16,13 +16,14 @@ import {
 } from "../decoder.js";
 import { goodbyeResponse } from "../denial.js";
 import { describePortal, flush } from "../encoder.js";
+import { Alone } from "./alone.js";
 import { queryAnswer } from "./answers.js";
 import { NOT_IN_COPY } from "./copy-in.js";
 import { type Asked, Gates, type Pass } from "./gates.js";
-import { sendOwn } from "./limits.js";
 import { inParts, refuse, refuseAllowed, tooLarge } from "./refusals.js";
 import type { SessionState } from "./state.js";
 import { boundPortal, cursorPortal, type Portal, type Statement } from "./statements.js";
+import { WayIn } from "./way-in.js";
 
 const NOTHING = new Uint8Array(0);
 const FLUSH = flush();
@@ -35,16 +36,16 @@ const MOST_KEPT_UNANSWERED = 16 << 20;
 export class FromClient {
   readonly #state: SessionState;
   readonly #frames: FrameAssembler;
+  readonly #in: WayIn;
+  readonly #alone: Alone;
   readonly gates: Gates;
-  /** Steps that are due before the next message is looked at. */
-  #ready: ClientStep[] = [];
-  /** Sends the command with a limit that waits for everything before it to be answered. */
-  #start: (() => void) | null = null;
   #over = false;
 
   constructor(state: SessionState) {
     this.#state = state;
     this.#frames = new FrameAssembler(MESSAGE_FORMAT, state.options.messageLimit);
+    this.#in = new WayIn(this.#frames);
+    this.#alone = new Alone(state);
     this.gates = new Gates(state, this.#frames);
   }
 
@@ -59,20 +60,18 @@ export class FromClient {
         const { due, outcomes } = this.#state;
         if (due.length > 0) return { kind: "forward", bytes: due.shift() as Uint8Array };
         if (outcomes.length > 0) return outcomes.shift() as OutcomeStep;
-        const ready = this.#ready.length > 0 ? this.#ready.shift() : undefined;
-        if (ready?.kind === "gate") this.gates.givenOut();
-        if (ready) return ready;
+        const step = this.#in.next();
+        if (step?.kind === "gate") this.gates.givenOut();
+        if (step) return step;
         if (this.#over) return null;
-        if (this.#start) {
-          if (this.#started()) continue;
-          if (this.#ready.length > 0) continue;
+        if (this.#alone.waits) {
+          if (this.#started() || this.#in.due) continue;
           return null;
         }
         const type = this.#frames.next();
         if (type >= 0 && this.#message(type)) continue;
-        const bytes = this.#frames.passed();
-        if (bytes) this.#forward(bytes);
-        else if (this.#ready.length === 0) return null;
+        this.#in.emit();
+        if (!this.#in.due) return null;
       }
     } catch (error) {
       if (error instanceof MalformedBytes) return this.#fault({ code: "malformed", message: error.message });
@@ -94,8 +93,7 @@ export class FromClient {
     if (state.holding) return this.#wait();
     if (type === CLIENT.CopyData) {
       if (!state.copyIn.reads) state.copyIn.sendData();
-      this.#frames.pass();
-      return true;
+      return this.#in.pass();
     }
     if (state.copyIn.holdsBack(type)) {
       // A Sync that the server ignores among the data has it give out no answers.
@@ -131,13 +129,13 @@ export class FromClient {
         return this.#sync(frame);
       case CLIENT.Flush:
         decodeEmpty(frame);
-        return this.#pass();
+        return this.#in.pass();
       case CLIENT.Terminate:
         return this.#terminate(frame);
       default: // CopyDone, CopyFail
         state.copyIn.sendEnd();
         state.flushed = false;
-        return this.#pass();
+        return this.#in.pass();
     }
   }
 
@@ -148,7 +146,10 @@ export class FromClient {
       const state = this.#state;
       const command = state.begin(new RunningCommand(gate, plan, effects, limit));
       state.applyEffects(command);
-      if (limit) return this.#alone(command, this.#frames.whole() as Uint8Array);
+      if (limit) {
+        this.#alone.keep(command, this.#frames.whole() as Uint8Array);
+        return NOTHING;
+      }
       state.sending();
       state.answers.push(queryAnswer(command, state.segment++));
       state.runs++;
@@ -206,7 +207,7 @@ export class FromClient {
       (kind === "statement" ? state.statements.get(name) : state.certainPortal(name)) ?? null;
     if (of) of.asked = true;
     state.answers.push({ kind: "describe", of, own: false });
-    return this.#pass();
+    return this.#in.pass();
   }
 
   #execute(frame: ByteReader): boolean {
@@ -220,8 +221,8 @@ export class FromClient {
     if (known && known.epoch === state.epoch && !renamed && !known.command.finished) {
       if (known.command.limit?.changes && maxRows > 0) return this.#inParts(known.command.limit);
       const before = this.#run(known, key);
-      if (before) this.#insert(before);
-      return this.#pass();
+      if (before) this.#in.insert(before);
+      return this.#in.pass();
     }
     // From here on it is another command: the one before has its outcome first.
     if (known?.ran && !state.answers.empty) return this.#wait();
@@ -247,7 +248,7 @@ export class FromClient {
           this.#byName(known);
         }
         const before = this.#run(portal, key);
-        if (before) this.#insert(before);
+        if (before) this.#in.insert(before);
         return null;
       },
     );
@@ -274,38 +275,11 @@ export class FromClient {
     return describe ? describePortal(key) : null;
   }
 
-  /**
-   * A simple query with a limit goes when everything before it has been answered, so that it is known whether a
-   * transaction is open. Where none is, what it changes is enclosed in one, and that is committed once its rows have been
-   * counted.
-   */
-  #alone(command: RunningCommand, frame: Uint8Array): Uint8Array {
-    const state = this.#state;
-    state.limited = command;
-    state.holding = true;
-    this.#start = () => {
-      state.holding = false;
-      if (state.skipping) return state.notRun(command);
-      const segment = state.segment++;
-      state.runs++;
-      state.unsynced = false;
-      if (command.limit?.changes && state.status === STATUS.idle) {
-        state.holding = true;
-        sendOwn(state, { kind: "own", command, segment, does: "begin", frame });
-      } else {
-        state.due.push(frame);
-        state.answers.push(queryAnswer(command, segment));
-      }
-    };
-    return NOTHING;
-  }
-
   /** Whether what waited to be sent alone could go. */
   #started(): boolean {
     if (this.#state.copyIn.reads) throw new MalformedBytes(NOT_IN_COPY);
     if (!this.#state.answers.empty) return this.#wait();
-    this.#start?.();
-    this.#start = null;
+    this.#alone.send();
     return true;
   }
 
@@ -313,7 +287,7 @@ export class FromClient {
   #inParts(limit: CommandLimit): boolean {
     const { toServer } = refuse(this.#state, false, inParts(limit), true);
     this.#frames.drop();
-    this.#insert(toServer);
+    this.#in.insert(toServer);
     return true;
   }
 
@@ -331,7 +305,7 @@ export class FromClient {
     const statement = kind === "statement" ? state.statements.change(name, undefined, state.segment) : null;
     const portal = kind === "portal" ? state.portals.change(name, undefined, state.segment) : null;
     state.answers.push({ kind: "close", statement, portal });
-    return this.#pass();
+    return this.#in.pass();
   }
 
   #functionCall(frame: ByteReader): boolean {
@@ -358,44 +332,24 @@ export class FromClient {
   #sync(frame: ByteReader): boolean {
     decodeEmpty(frame);
     const state = this.#state;
-    if (state.copyIn.ignoresSync()) return this.#pass();
+    if (state.copyIn.ignoresSync()) return this.#in.pass();
     state.answers.push({ kind: "sync", segment: state.segment++ });
     state.unsynced = false;
     state.skipping = false;
-    return this.#pass();
+    return this.#in.pass();
   }
 
   #terminate(frame: ByteReader): boolean {
     decodeEmpty(frame);
     this.#over = true;
-    this.#frames.pass();
-    this.#ready.push({ kind: "end", bytes: this.#frames.passed() ?? NOTHING });
-    return true;
+    return this.#in.end();
   }
 
   // ---- steps -------------------------------------------------------------------------------------------------------
 
-  #pass(): boolean {
-    this.#frames.pass();
-    return true;
-  }
-
   #ask(asked: Asked, refusal: Refusal | undefined, simple: boolean, pass: Pass): boolean {
-    const passed = this.#frames.passed();
-    if (passed) this.#forward(passed);
-    this.#ready.push(this.gates.ask(asked, refusal, simple, pass));
+    this.#in.emit(this.gates.ask(asked, refusal, simple, pass));
     return true;
-  }
-
-  #forward(bytes: Uint8Array): void {
-    this.#ready.push({ kind: "forward", bytes });
-  }
-
-  /** Puts something between what has passed and what comes next. */
-  #insert(bytes: Uint8Array): void {
-    const passed = this.#frames.passed();
-    if (passed) this.#forward(passed);
-    this.#forward(bytes);
   }
 
   /** The message has to wait for answers. Without a Sync the server may keep them back, so it is asked for them once. */
@@ -403,7 +357,7 @@ export class FromClient {
     const state = this.#state;
     if (!state.flushed && state.unsynced) {
       state.flushed = true;
-      this.#insert(FLUSH);
+      this.#in.insert(FLUSH);
     }
     return false;
   }
@@ -411,7 +365,7 @@ export class FromClient {
   /** Whether the message is skipped has to be found out first. */
   #probe(): boolean {
     const probe = this.#state.copyIn.probe();
-    if (probe) this.#insert(probe);
+    if (probe) this.#in.insert(probe);
     return false;
   }
 
@@ -426,7 +380,7 @@ export class FromClient {
   #unknown(message: string, code: string): boolean {
     const { toServer } = refuse(this.#state, false, { code: "not_understood", message }, true, code);
     this.#frames.drop();
-    this.#insert(toServer);
+    this.#in.insert(toServer);
     return true;
   }
 

@@ -9,7 +9,7 @@ import { type FlowingAnswer, type OwnAnswer, type QueryAnswer, queryAnswer, unex
 import type { SessionState } from "./state.js";
 
 /**
- * A command with a limit goes alone (`FromClient`), so when it ends nothing behind it has run. What it changed is then
+ * A command with a limit goes alone (`Alone`), so when it ends nothing behind it has run. What it changed is then
  * still in a transaction: the extended protocol's own up to Sync, the client's, or, around a simple query outside of one,
  * the conversation's. Past the limit that transaction fails; else it goes on, or is committed. Each function says what
  * the client is shown in place of the server's message; null is nothing.
