@@ -194,6 +194,23 @@ describe("sessions", () => {
     expect((await audit.ofSource("audit")).map(({ sequence }, n) => sequence === n + 1)).not.toContain(false);
   });
 
+  it("are lost with their enforcer, where that is removed; what was held in them has not left", async () => {
+    const edge = audit.enforcer("edge-removed");
+    const held: RecordInit = {
+      sessionId: "r-1",
+      fact: { case: "commandHeld", value: { command: command(2), approvalId: "ap-r" } },
+    };
+    await edge.ship(started("r-1"), runs("r-1", 1), held, started("r-2"), ended("r-2"));
+    await edge.acknowledged();
+    const removed = await audit.decide("EnforcerRemoved", { name: "shop-edge" }, "enforcer", "enforcer/edge-removed");
+    await audit.inLog(removed);
+    const told = await concluded("r-");
+    expect(told.map(({ type, session_id }) => [type, session_id])).toEqual([["session.lost", "r-1"]]);
+    expect(told[0].data.why).toMatch(/has been removed/);
+    const { session, commands } = await get("r-1");
+    expect([session?.status, ...commands.map(({ status }) => status)]).toEqual(["lost", "unknown", "refused"]);
+  });
+
   it("are named in the log where their token ran out and nobody told their end", async () => {
     const edge = audit.enforcer();
     const hour = 3_600_000;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { append, decodeFrontier, emptyFrontier, leafHash, rootOf } from "#audit-log";
@@ -122,6 +123,32 @@ describe("the log", () => {
     ]);
     const [lost] = (await audit.ofSource("audit")).filter(({ session_id }) => session_id === "m-3");
     expect(lost.index).toBeGreaterThan(missing[2].index);
+  });
+
+  it("has nothing missing of a spool that its node took along, registered anew", async () => {
+    const edge = audit.enforcer();
+    const batch = edge.records(started("m-4"), runs("m-4", 1), done("m-4", 1), ended("m-4"));
+    await edge.publish(batch.slice(0, 2), 1);
+    await edge.acknowledged(2);
+    const [anew, reborn] = [`${edge.id}-anew`, randomUUID()];
+    const left = audit.enforcer(anew, edge.source);
+    await left.publish(batch.slice(2), 3);
+    await left.acknowledged(4);
+    const opening = audit.enforcer(anew, reborn);
+    await opening.ship({ fact: { case: "spoolOpened", value: { replaces: edge.source, last: 4n } } });
+    await opening.acknowledged();
+    const third = audit.enforcer(`${edge.id}-third`);
+    await third.ship({ fact: { case: "spoolOpened", value: { replaces: edge.source, last: 4n } } });
+    await third.acknowledged();
+    const types = (await audit.entries())
+      .map(({ json }) => JSON.parse(json))
+      .filter(({ source }) => source.includes(edge.source));
+    expect(types.map(({ type, sequence }) => [type, sequence])).toEqual([
+      ["session.started", 1],
+      ["command.started", 2],
+      ["record.disowned", 3],
+      ["record.disowned", 4],
+    ]);
   });
 
   it("stops at a gap within a batch", async () => {

@@ -22,9 +22,11 @@ export interface Unended {
   readonly released: boolean;
 }
 
-const WHY = {
-  [SESSION_LOST]: "another process has taken its enforcer's spool, and no record of its end was in it",
-  [SESSION_UNHEARD]: "its token has run out, and its enforcer has not told how it ended",
+/** Why nobody tells. */
+export const WHY = {
+  replaced: "another process has taken its enforcer's spool, and no record of its end was in it",
+  removed: "its enforcer has been removed, and had not told how it ended",
+  expired: "its token has run out, and its enforcer has not told how it ended",
 } as const;
 
 /** Records of a spool will never come: the entry stands for them, at the place of the last. */
@@ -46,14 +48,13 @@ export function missingFact({ enforcerId, source, first, last }: Missing, now: D
   };
 }
 
-export type UnendedType = keyof typeof WHY;
-
 /** What the log itself concludes of a session. `sequence`: dense, from 1, among all that it concludes. */
-export function unendedFact(type: UnendedType, unended: Unended, sequence: number, now: Date): Fact {
+export function unendedFact(because: keyof typeof WHY, unended: Unended, sequence: number, now: Date): Fact {
+  const type = because === "expired" ? SESSION_UNHEARD : SESSION_LOST;
   const { enforcerId, enforcerName, sessionId, tokenId, whose, started, released } = unended;
   const enforcer = { enforcer_id: enforcerId, enforcer_name: enforcerName };
   return {
     ...{ time: now.toISOString(), origin: "audit", source: CONCLUDED_SOURCE, sequence, type, sessionId },
-    data: withhold({ ...enforcer, ...whose, token_id: tokenId, started, released, why: WHY[type] }),
+    data: withhold({ ...enforcer, ...whose, token_id: tokenId, started, released, why: WHY[because] }),
   };
 }

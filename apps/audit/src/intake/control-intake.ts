@@ -1,12 +1,14 @@
 import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from "@nestjs/common";
 import { DataSource } from "typeorm";
 import { Bus } from "#bus";
+import type { SequencedEvent } from "#event-store";
 import { Follower, PostgresEventStore } from "#event-store-postgres";
 import { controlFact } from "../facts/control-facts.js";
 import { AuditLog } from "../log/audit-log.js";
 import { projectSessions } from "../projections/sessions.js";
 import { Announcer } from "./announcer.js";
 import { keepLease } from "./leases.js";
+import { SessionEnds } from "./session-ends.js";
 import { Surroundings } from "./surroundings.js";
 
 /** Takes every decided fact into the audit log, in the order of the event store. */
@@ -20,6 +22,7 @@ export class ControlIntake implements OnApplicationBootstrap, OnModuleDestroy {
     bus: Bus,
     log: AuditLog,
     surroundings: Surroundings,
+    ends: SessionEnds,
     announcer: Announcer,
   ) {
     const logger = new Logger(ControlIntake.name);
@@ -36,6 +39,8 @@ export class ControlIntake implements OnApplicationBootstrap, OnModuleDestroy {
         await projectSessions(tx, entries);
         await keepLease(tx, event);
         head = entries.at(-1)!.index;
+        const removed = removedEnforcer(event);
+        if (removed !== null) head = Math.max(head, await ends.lostWith(tx, removed));
       },
       reset: async () => {
         throw new Error("the audit log is not built anew: it is append-only");
@@ -51,4 +56,8 @@ export class ControlIntake implements OnApplicationBootstrap, OnModuleDestroy {
   async onModuleDestroy(): Promise<void> {
     await this.#follower.stop();
   }
+}
+
+function removedEnforcer({ streamId, event }: SequencedEvent): string | null {
+  return event.type === "EnforcerRemoved" ? streamId.replace(/^enforcer\//, "") : null;
 }

@@ -118,7 +118,12 @@ export class RecordIntake {
   /** What its enforcer had up to `last` will not come any more: the spool goes on behind it, and the log says so. */
   #missing(spool: Spool, last: number): readonly Fact[] {
     if (last <= spool.reached) return [];
-    const { enforcerId, source, reached } = spool;
+    const { enforcerId, source, elsewhere } = spool;
+    const reached = Math.max(spool.reached, elsewhere);
+    if (last <= reached) {
+      spool.reached = last;
+      return [];
+    }
     const missing = { enforcerId, source: edgeSource(enforcerId, source), first: reached + 1, last };
     this.#logger.error(`records ${missing.first} to ${last} of ${missing.source} are lost`);
     spool.reached = last;
@@ -183,6 +188,8 @@ interface Spool {
   readonly source: string;
   readonly before: number;
   reached: number;
+  /** How far it was shipped by the id that its node had before it was registered anew; 0 once it is shipped by this one. */
+  readonly elsewhere: number;
 }
 
 const spoolOf = ({ enforcerId, source }: { readonly enforcerId: string; readonly source: string }) =>
@@ -201,15 +208,16 @@ async function lockedSpools(tx: EntityManager, parcels: readonly Parcel[]): Prom
      ON CONFLICT DO NOTHING`,
     given,
   );
-  const rows: { enforcer_id: string; source: string; last_sequence: string }[] = await tx.query(
-    `SELECT enforcer_id, source, last_sequence FROM audit.source
-     WHERE (enforcer_id, source) IN (SELECT * FROM unnest($1::text[], $2::text[]))
-     ORDER BY enforcer_id, source FOR UPDATE`,
+  const rows: { enforcer_id: string; source: string; last_sequence: string; elsewhere: string }[] = await tx.query(
+    `SELECT enforcer_id, source, last_sequence, CASE WHEN last_sequence = 0 THEN
+       (SELECT max(last_sequence) FROM audit.source other WHERE other.source = mine.source) ELSE 0 END AS elsewhere
+     FROM audit.source mine WHERE (enforcer_id, source) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+     ORDER BY enforcer_id, source FOR UPDATE OF mine`,
     given,
   );
-  const spools = rows.map(({ enforcer_id: enforcerId, source, last_sequence }) => {
+  const spools = rows.map(({ enforcer_id: enforcerId, source, last_sequence, elsewhere }) => {
     const reached = Number(last_sequence);
-    return { enforcerId, source, before: reached, reached };
+    return { enforcerId, source, before: reached, reached, elsewhere: Number(elsewhere) };
   });
   return new Map(spools.map((spool) => [spoolOf(spool), spool]));
 }

@@ -1,13 +1,7 @@
 import { Injectable } from "@nestjs/common";
 import type { EntityManager } from "typeorm";
 import type { AuditEntry } from "#audit-log";
-import {
-  CONCLUDED_SOURCE,
-  SESSION_LOST,
-  SESSION_UNHEARD,
-  type UnendedType,
-  unendedFact,
-} from "../facts/concluded-facts.js";
+import { CONCLUDED_SOURCE, unendedFact, type WHY } from "../facts/concluded-facts.js";
 import type { Fact } from "../facts/control-facts.js";
 import { AuditLog } from "../log/audit-log.js";
 import { textArray } from "../log/binary-arrays.js";
@@ -36,15 +30,12 @@ export class SessionEnds {
    * @returns the newest index, or 0 where nothing was lost
    */
   async lostBy(tx: EntityManager, opened: AuditEntry): Promise<number> {
-    const rows: { id: string }[] = await tx.query(
-      "SELECT id FROM audit.session WHERE source = ANY($1) AND status <> 'ended' AND ended_because = '' ORDER BY id",
-      [textArray(placesTaken(opened))],
-    );
-    return this.#conclude(
-      tx,
-      SESSION_LOST,
-      rows.map(({ id }) => id),
-    );
+    return this.#conclude(tx, "replaced", await unendedWhere(tx, "source = ANY($1)", textArray(placesTaken(opened))));
+  }
+
+  /** Behind an `enforcer.removed`: it may say nothing any more, so those of its sessions that have no end are lost. */
+  async lostWith(tx: EntityManager, enforcerId: string): Promise<number> {
+    return this.#conclude(tx, "removed", await unendedWhere(tx, "enforcer_id = $1", enforcerId));
   }
 
   /**
@@ -59,10 +50,10 @@ export class SessionEnds {
     );
     const ids = due.map(({ session_id }) => session_id);
     await tx.query("UPDATE audit.lease SET settled = true WHERE session_id = ANY($1)", [textArray(ids)]);
-    return { looked: due.length, head: await this.#conclude(tx, SESSION_UNHEARD, ids) };
+    return { looked: due.length, head: await this.#conclude(tx, "expired", ids) };
   }
 
-  async #conclude(tx: EntityManager, type: UnendedType, sessionIds: readonly string[]): Promise<number> {
+  async #conclude(tx: EntityManager, because: keyof typeof WHY, sessionIds: readonly string[]): Promise<number> {
     if (sessionIds.length === 0) return 0;
     const leases = await this.leases.of(tx, sessionIds);
     const untold = (await standings(tx, leases)).filter(
@@ -78,12 +69,20 @@ export class SessionEnds {
       const { enforcerId, tokenId, whose } = leases.get(sessionId)!;
       const enforcerName = await this.surroundings.enforcerName(tx, enforcerId);
       const unended = { enforcerId, enforcerName, sessionId, tokenId, whose, started, released };
-      facts.push(unendedFact(type, unended, Number(last) + facts.length + 1, now));
+      facts.push(unendedFact(because, unended, Number(last) + facts.length + 1, now));
     }
     const entries = (await this.log.append(tx, facts)).map(({ entry }) => entry);
     await projectSessions(tx, entries);
     return entries.at(-1)!.index;
   }
+}
+
+async function unendedWhere(tx: EntityManager, which: string, parameter: string | Buffer): Promise<readonly string[]> {
+  const rows: { id: string }[] = await tx.query(
+    `SELECT id FROM audit.session WHERE ${which} AND status <> 'ended' AND ended_because = '' ORDER BY id`,
+    [parameter],
+  );
+  return rows.map(({ id }) => id);
 }
 
 interface Standing {

@@ -80,10 +80,11 @@ export async function storeCommands(tx: EntityManager, rows: readonly CommandRow
 }
 
 /** What was under way when its session went: nobody saw how it ended. */
-export async function leaveUnknown(tx: EntityManager, sessions: readonly string[]): Promise<void> {
+export async function leaveCommands(tx: EntityManager, sessions: readonly string[]): Promise<void> {
   if (sessions.length === 0) return;
   await tx.query(
-    "UPDATE audit.command SET status = 'unknown' WHERE session_id = ANY($1) AND status IN ('running', 'held')",
+    `UPDATE audit.command SET status = CASE status WHEN 'held' THEN 'refused' ELSE 'unknown' END
+     WHERE session_id = ANY($1) AND status IN ('running', 'held')`,
     [sessions],
   );
 }

@@ -1,6 +1,6 @@
 import type { EntityManager } from "typeorm";
 import type { AuditEntry } from "#audit-log";
-import { type CommandKey, type CommandRow, leaveUnknown, loadCommands, storeCommands } from "./command-rows.js";
+import { type CommandKey, type CommandRow, leaveCommands, loadCommands, storeCommands } from "./command-rows.js";
 import {
   type Beginning,
   loadEnforcers,
@@ -22,7 +22,7 @@ export class Touched {
   readonly #began: Map<string, Date>;
   readonly #beginnings: Beginning[] = [];
   readonly #abandoned = new Set<string>();
-  /** Sessions that went: what is under way in them beyond the rows loaded becomes unknown, too. */
+  /** Sessions that went: what is under way in them beyond the rows loaded is left, too. */
   readonly #left = new Set<string>();
 
   private constructor(
@@ -94,11 +94,12 @@ export class Touched {
     this.leave(session.id);
   }
 
-  /** The session went: nobody saw how what was under way ended. */
+  /** The session went: nobody saw how what was under way ended; what was held has not left, or would have been started. */
   leave(sessionId: string): void {
     this.#left.add(sessionId);
     for (const command of this.#commands.get(sessionId)?.values() ?? []) {
-      if (command.status === "running" || command.status === "held") command.status = "unknown";
+      if (command.status === "running") command.status = "unknown";
+      else if (command.status === "held") command.status = "refused";
     }
   }
 
@@ -108,7 +109,7 @@ export class Touched {
     }
     for (const lost of await loseSessionsOf(tx, [...this.#abandoned], this.ids)) this.#left.add(lost);
     // Before the rows in memory: those may have begun after their session was given up.
-    await leaveUnknown(tx, [...this.#left]);
+    await leaveCommands(tx, [...this.#left]);
     await storeSessions(tx, [...this.#sessions.values()]);
     await storeCommands(
       tx,

@@ -62,7 +62,9 @@ function sentence({ status, ended_because: because }: Approved, command: LoggedC
     case "running":
       return approved("is running");
     case "unknown":
-      return approved("was let through, but its session ended before the answer");
+      return status === "consumed"
+        ? approved("was let through, but its session ended before the answer")
+        : "approved, but the command's session is gone, and no record says that it was let through";
     case "refused":
       return `approved, but the command did not run (${command.reason || because})`;
     default:
