@@ -53,7 +53,9 @@ describe("apply", () => {
       input: "policies: [{ name: P, text: 'permit' }]",
     });
     expect([code, stdout]).toEqual([1, ""]);
-    expect(stderr).toMatch(/^counterfoil: The request is not valid\n {2}\/policies\/0\/name: must be a name[^\n]*\n$/);
+    expect(stderr).toMatch(
+      /^counterfoil: The request is not valid\n {2}\/policies\/0\/name: must be a name[^\n]*\n {2}\/policies\/0\/text: [^\n]*\n$/,
+    );
   });
   test("no such file is wrong usage", async () => {
     expect((await built.run(["apply", "-f", "/nowhere"])).code).toBe(2);

@@ -27,6 +27,8 @@ import type { Leaving, Turn } from "./turn.js";
 /** What the flow asks of the session around it. */
 export interface PipelineSession extends HoldingSession {
   understand(gate: Gate): Understood | Promise<Understood>;
+  /** What is understood next is by the resource as it is now, also where it was changed past us. */
+  refresh(): Promise<void>;
   /** Behind a wait; null where it no longer does what it did before. */
   understandAgain(gate: Gate, before: Understood): Promise<Understood | null>;
   decide(understood: Understood): Verdict | Promise<Verdict>;
@@ -285,13 +287,18 @@ export class Pipeline implements Leaving {
   }
 
   /** Decides, and holds where the verdict says so. Null: it was refused. */
-  #clear(gate: Gate, understood: Understood): Cleared | null | Promise<Cleared | null> {
+  #clear(gate: Gate, understood: Understood, fresh = false): Cleared | null | Promise<Cleared | null> {
     if (gate.refusal) return this.#refuse(gate, understood, null, gate.refusal);
     if (understood.problems.length > 0) return this.#refuse(gate, understood, null, refusal.notUnderstood(understood));
-    return after(this.session.decide(understood), (verdict) => this.#decided(gate, understood, verdict));
+    return after(this.session.decide(understood), (verdict) => this.#decided(gate, understood, verdict, fresh));
   }
 
-  #decided(gate: Gate, understood: Understood, verdict: Verdict): Cleared | null | Promise<Cleared | null> {
+  #decided(
+    gate: Gate,
+    understood: Understood,
+    verdict: Verdict,
+    fresh: boolean,
+  ): Cleared | null | Promise<Cleared | null> {
     if (this.#over) return null;
     if (verdict.kind === "deny") return this.#refuse(gate, understood, verdict, refusal.denied(verdict));
     const terms = this.session.terms(understood, verdict);
@@ -299,9 +306,17 @@ export class Pipeline implements Leaving {
     if (verdict.kind === "allow" || gate.stage === "prepare") return { understood, verdict, terms, approvalId: "" };
     const unaskable = this.session.unaskable(gate);
     if (unaskable) return this.#refuse(gate, understood, verdict, unaskable);
+    if (!fresh) return this.#clearAfresh(gate);
     return this.#approval
       .ask(gate, understood, verdict)
       .then(({ approvalId, end }) => this.#answered(gate, understood, verdict, approvalId, end));
+  }
+
+  /** Who is asked is told what it does now: what it is held against once it is granted. */
+  async #clearAfresh(gate: Gate): Promise<Cleared | null> {
+    await this.session.refresh();
+    if (this.#over) return null;
+    return this.#clear(gate, await this.session.understand(gate), true);
   }
 
   /** Behind a wait what it does is asked anew: others may have changed what its names stand for, or the policy is another. */

@@ -72,6 +72,7 @@ function held(over: Partial<PipelineSession> = {}) {
   };
   const session: Partial<PipelineSession> = {
     understand: () => UNDERSTOOD,
+    refresh: async () => {},
     understandAgain: async () => UNDERSTOOD,
     decide: () => HOLD,
     terms: () => ({ unlimitable: null, limit: null, plan: NOTHING_MASKED, labelsMasked: [], reads: false }),

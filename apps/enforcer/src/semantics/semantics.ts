@@ -69,6 +69,8 @@ export interface Terms {
 export interface SessionSemantics {
   /** Synchronous for what has been seen before. */
   understand(gate: Gate): Understood | Promise<Understood>;
+  /** What is understood next is by the resource as it is now, as far as that can be read. */
+  refresh(): Promise<void>;
   /**
    * Behind a wait, by the resource as it is at this moment, also where it was changed past the enforcer.
    * @returns null where it no longer does what it did `before`, or where that cannot be told

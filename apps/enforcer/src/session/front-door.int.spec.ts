@@ -86,7 +86,10 @@ beforeAll(async () => {
     cancelElsewhere: () => {},
     mockKey: new Uint8Array(32),
     semantics: new Map([
-      ["postgresql", { refusesSettings: () => null, prepare: async () => {}, open: () => ({ settled() {} }) }],
+      [
+        "postgresql",
+        { refusesSettings: () => null, prepare: async () => {}, open: () => ({ settled() {}, close() {} }) },
+      ],
     ]) as never,
     control: {
       async call(

@@ -154,7 +154,9 @@ export class FrontDoor {
       services.log.warn({ resource: client.resource, error: causesOf(error) }, "a session could not be opened");
       const tokenFault = error instanceof Turned ? error.tokenFault : "";
       const cause = unopened ? causesOf(error.cause) : "";
-      this.#recordRefused(protocol, address, { refusal: told, tokenId: client.hello.tokenId, tokenFault, cause });
+      const { tokenId } = client.hello;
+      const refused = { refusal: told, tokenId, tokenFault, cause };
+      this.#recordRefused(protocol, address, refused, leased ? sessionId : "");
       client.inbox.detach();
       farewell(client.socket, client.login.refuse(told));
     } finally {
@@ -217,13 +219,14 @@ export class FrontDoor {
     protocol: Protocol,
     clientAddress: string,
     { refusal: told, tokenId, tokenFault, cause = "" }: RefusedLogin,
+    sessionId = "",
   ): void {
     const { recorder, log } = this.options.services;
     const { code, message } = told;
     const said = { clientAddress, tokenId, code, tokenFault, cause };
     try {
       if (!recorder.accepts) throw new Error("the spool is nearly full");
-      recorder.record("", "loginRefused", { protocol: protocol.name, message, ...said });
+      recorder.record(sessionId, "loginRefused", { protocol: protocol.name, message, ...said });
     } catch (error) {
       log.warn({ ...said, error: String(error) }, "a refused login could not be recorded");
     }

@@ -205,6 +205,10 @@ export class Session implements PipelineSession {
     await this.#cancelUpstream();
   }
 
+  refresh(): Promise<void> {
+    return this.#semantics.refresh();
+  }
+
   unaskable(gate: Gate): Refusal | null {
     return isShownWhole(gate) ? null : refusal.tooLargeToShow();
   }

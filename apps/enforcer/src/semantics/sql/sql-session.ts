@@ -53,16 +53,13 @@ export class SqlSession implements SessionSemantics {
     return this.#interpreter.understand(gate);
   }
 
+  async refresh(): Promise<void> {
+    await this.#refreshed();
+  }
+
   async understandAgain(gate: Gate, before: UnderstoodSql): Promise<UnderstoodSql | null> {
-    const { resource } = this.session;
     const code = this.#interpreter.codeBehind(before);
-    try {
-      // Reading it would wait for the locks of what this session's own open transaction has changed.
-      if (!this.#catalogChanged) await this.shared.catalogs.refresh(resource);
-    } catch (error) {
-      this.shared.log.warn({ resource: resource.name, error: String(error) }, "the catalog could not be read again");
-      return null;
-    }
+    if (!(await this.#refreshed())) return null;
     const now = await this.#interpreter.understand(gate);
     return doTheSame(before, now) && code !== null && code === this.#interpreter.codeBehind(now) ? now : null;
   }
@@ -161,6 +158,18 @@ export class SqlSession implements SessionSemantics {
       });
     this.#renewing = renewing;
     renewing.catch(() => {});
+  }
+
+  async #refreshed(): Promise<boolean> {
+    const { resource } = this.session;
+    try {
+      // Reading it would wait for the locks of what this session's own open transaction has changed.
+      if (!this.#catalogChanged) await this.shared.catalogs.refresh(resource);
+      return true;
+    } catch (error) {
+      this.shared.log.warn({ resource: resource.name, error: String(error) }, "the catalog could not be read again");
+      return false;
+    }
   }
 
   /** Of what it changed nobody heard whether it lasts. */
