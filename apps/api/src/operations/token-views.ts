@@ -39,7 +39,10 @@ export class Token {
     optional: true,
   })
   status?: string;
-  @Integer({ description: "How many sessions it has open.", example: 1 })
+  @Integer({
+    description: "How many sessions it has open; one that was lost with its enforcer counts until the token expires.",
+    example: 1,
+  })
   open_sessions!: number;
   @Moment({ description: "Since when.", optional: true })
   minted_at?: string;
