@@ -7,7 +7,7 @@ export const CONCLUDED_SOURCE = "audit";
 /** Nobody will tell how the session ended: whoever had it is gone, and all that it left has been read. */
 export const SESSION_LOST = "session.lost";
 /** Nobody has told how the session ended, which must have. Its enforcer may still come back, and tell. */
-export const SESSION_UNHEARD = "session.unheard";
+const SESSION_UNHEARD = "session.unheard";
 
 /** What is known of a session whose end nobody told. */
 export interface Unended {
