@@ -22,7 +22,7 @@ import {
   Tapped,
   WIDE,
 } from "./bypass-world.fixture.js";
-import { WIRE_BYPASSES } from "./wire-bypasses.fixture.js";
+import { WIRE_BYPASSES } from "./wire-bypasses/wire-bypasses.fixture.js";
 
 /** For hundreds of statements a test, on a busy machine. */
 const PATIENCE = 300_000;
