@@ -21,6 +21,7 @@ export class ResourceCatalogs {
   readonly #known = new Map<string, ResourceNames>();
   readonly #loading = new Map<string, Promise<ResourceNames>>();
   readonly #read = new Map<string, KnownBefore>();
+  #closed = false;
 
   constructor(
     private readonly clock: Clock,
@@ -43,7 +44,7 @@ export class ResourceCatalogs {
   /** Loads anew, behind everybody's back, what is known and has changed. */
   renew(resource: ResourcePart): void {
     const known = this.#known.get(keyOf(resource));
-    if (!known) return;
+    if (!known || this.#closed) return;
     this.refresh(resource).catch((error) => {
       this.log.warn({ resource: resource.name, error: String(error) }, "the catalog could not be read again");
       // Whoever uses it next tries again.
@@ -51,8 +52,18 @@ export class ResourceCatalogs {
     });
   }
 
+  /** Nothing is loaded any more. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Loads anew. Whoever asks while a load is under way gets one that begins after that. */
   refresh(resource: ResourcePart): Promise<ResourceNames> {
+    if (this.#closed) return Promise.reject(new Error("the enforcer is shutting down"));
     const key = keyOf(resource);
     const underWay = this.#loading.get(key);
     const load = (underWay ? underWay.catch(() => {}).then(() => this.#load(resource)) : this.#load(resource)).finally(

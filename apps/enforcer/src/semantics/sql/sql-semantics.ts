@@ -59,6 +59,7 @@ export class SqlSemantics implements Semantics {
   }
 
   close(): Promise<void> {
+    this.#catalogs.close();
     return this.#understander.close();
   }
 }

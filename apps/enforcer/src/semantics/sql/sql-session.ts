@@ -176,6 +176,7 @@ export class SqlSession implements SessionSemantics {
   #renewLater(): void {
     const { catalogs, clock, resourceChanged } = this.shared;
     const { resource } = this.session;
+    if (catalogs.closed) return;
     catalogs.renew(resource);
     resourceChanged(resource.name);
     clock.after(LINGERS_MS, () => {
