@@ -229,8 +229,17 @@ describe("events", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     try {
       built.settings({ api: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, key: "cfk_x" });
-      const { code, stdout } = await built.run(["events", "--follow", "--json", "--after", "5", "--limit", "5"]);
+      const { code, stdout, stderr } = await built.run([
+        "events",
+        "--follow",
+        "--json",
+        "--after",
+        "5",
+        "--limit",
+        "5",
+      ]);
       expect(code).toBe(0);
+      expect(stderr).toMatch(/^counterfoil: the connection broke after entry 7; trying again until it is back$/m);
       expect(
         stdout
           .trim()

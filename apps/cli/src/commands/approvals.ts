@@ -60,7 +60,9 @@ export function addApprovals(program: Command, { client, print }: Context): void
   for (const decision of ["approve", "reject"] as const) {
     approvals
       .command(`${decision} <id>`)
-      .description(decision === "approve" ? "let the command through" : "refuse the command")
+      .description(
+        `${decision === "approve" ? "let the command through" : "refuse the command"}; the beginning of its id will do`,
+      )
       .option(
         "--reason <text>",
         decision === "approve" ? "why; it is recorded" : "why; it is recorded, and the requester is told",

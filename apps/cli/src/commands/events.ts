@@ -36,6 +36,7 @@ export function addEvents(program: Command, { client }: Context): void {
 class Log {
   private seen: number;
   private left: number;
+  private away = false;
 
   constructor(
     private readonly client: ApiClient,
@@ -62,6 +63,8 @@ class Log {
       } catch (error) {
         // A key that is refused stays refused; what is away comes back.
         if (!(error instanceof CliFailure) || error.exitCode !== EXIT.unavailable) throw error;
+        if (!this.away) process.stderr.write(`counterfoil: ${error.message}; trying again until it is back\n`);
+        this.away = true;
       }
       if (this.left <= 0) return;
       pause = this.seen > before ? 250 : Math.min(pause * 2, LONGEST_PAUSE_MS);
@@ -74,6 +77,7 @@ class Log {
     const { signal } = silence;
     try {
       const response = await this.client.send("GET", "/v1/events", { query: { ...query, after: this.seen }, signal });
+      this.away = false;
       for await (const line of lines(response.body as ReadableStream<Uint8Array>)) {
         timer.refresh();
         if (line !== "") await this.show(line);
